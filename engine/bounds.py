@@ -1,0 +1,169 @@
+"""Binomial bounds and the radii they buy.
+
+``p_a`` and ``p_s`` elsewhere in the engine are *lower bounds*: underlined in the ACES paper, pABar
+in Cohen's code. A radius is sigma * z with z = Phi^-1(lower bound); working in z keeps everything
+that depends on the counts alone apart from the noise level.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_DOWN, Context, Decimal
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import betainc, betaincinv, ndtri
+
+from engine.errors import AcesError
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.integer]
+
+SHOWN_DIGITS = Context(prec=9, rounding=ROUND_DOWN)
+
+
+def check_level(alpha: float, name: str = "alpha") -> float:
+    """``alpha`` itself, if it is a failure probability. Raises ``AcesError`` outside (0, 1)."""
+    if not 0 < alpha < 1:  # also false for NaN
+        raise AcesError(f"{name} is {alpha}; it must lie strictly between 0 and 1, for example 0.001")
+    return float(alpha)
+
+
+def lower_confidence_bound(k: npt.ArrayLike, n: int, alpha: float) -> Floats:
+    """One-sided Clopper-Pearson: with probability >= 1 - alpha over the n draws, the true proportion is at least this.
+
+    The alpha-quantile of Beta(k, n - k + 1), and 0 for k = 0 (Clopper and Pearson 1934; LOWERCONFBND in Cohen et
+    al. 2019). ``k`` holds counts in 0..n, of any shape; the answer has the same shape.
+    Raises ``AcesError`` for counts outside 0..n and for alpha outside (0, 1).
+
+    >>> round(float(lower_confidence_bound(99_000, n=100_000, alpha=0.0005)), 4)
+    0.9889
+    >>> float(lower_confidence_bound(0, n=100, alpha=0.001))
+    0.0
+    """
+    check_level(alpha)
+    counts = np.asarray(k)
+    if n < 1 or (counts.size and (counts.min() < 0 or counts.max() > n)):
+        raise AcesError(f"counts must lie in 0..n with n >= 1; got n = {n} and counts {_range(counts)}")
+    positive = np.maximum(counts, 1)  # Beta(0, .) is undefined; the bound at k = 0 is 0 by definition
+    bound: Floats = np.where(counts > 0, betaincinv(positive, n - positive + 1, alpha), 0.0)
+    return bound
+
+
+def z_lower_bound(k: npt.ArrayLike, n: int, alpha: float) -> Floats:
+    """Phi^-1 of the lower confidence bound where that exceeds 1/2, else 0: the certified radius at sigma = 1.
+
+    Cohen et al. 2019, Theorem 1 with p_B = 1 - p_A. Shapes and errors as for ``lower_confidence_bound``.
+
+    >>> round(0.25 * float(z_lower_bound(100_000, n=100_000, alpha=0.0005)), 3)
+    0.947
+    """
+    counts = np.asarray(k)
+    # For alpha <= 1/2 the bound is at most k/n, so only a majority can exceed 1/2: skip the dear inversion elsewhere.
+    live = 2 * counts > n if alpha <= 0.5 else np.ones(counts.shape, bool)
+    bound = lower_confidence_bound(np.where(live, counts, 0), n, alpha)
+    return np.where(bound > 0.5, ndtri(np.maximum(bound, 0.5)), 0.0)
+
+
+class ZTable:
+    """Count -> z for one (n, alpha), inverted once a count: images x thresholds become one gather.
+
+    ``table(counts)`` equals ``z_lower_bound(counts, n, alpha)`` for an integer array of any shape.
+    """
+
+    def __init__(self, n: int, alpha: float) -> None:
+        self.n, self.alpha = n, check_level(alpha)
+        self._z = np.zeros(n + 1)
+        self._known = np.zeros(n + 1, bool)
+
+    def __call__(self, counts: Ints) -> Floats:
+        wanted = np.zeros(self.n + 1, bool)
+        wanted[counts] = True
+        new = np.flatnonzero(wanted & ~self._known)
+        self._z[new] = z_lower_bound(new, self.n, self.alpha)
+        self._known[new] = True
+        return np.take(self._z, counts)
+
+
+@lru_cache(maxsize=64)
+def z_table(n: int, alpha: float) -> ZTable:
+    """The shared table of one (n, alpha). Filling an entry twice is harmless, so threads may share it."""
+    return ZTable(n, alpha)
+
+
+@lru_cache(maxsize=1024)
+def critical_count(n: int, alpha: float) -> int:
+    """The smallest k with ``lower_confidence_bound(k, n, alpha) >= 1/2``; n + 1 when even k = n falls short.
+
+    >>> critical_count(11, 0.001), critical_count(9, 0.001)
+    (11, 10)
+    """
+    check_level(alpha)
+    low, high = 0, n + 1
+    while low < high:
+        middle = (low + high) // 2
+        if lower_confidence_bound(middle, n, alpha) >= 0.5:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def two_sided_p_value(n_a: npt.ArrayLike, n_b: npt.ArrayLike) -> Floats:
+    """Two-sided binomial test of n_a successes in n_a + n_b fair trials, elementwise.
+
+    Two-sided because the winner was picked from the same draws (Hung and Fithian 2019); a tie gives 1.
+
+    >>> two_sided_p_value([10, 5], [0, 5]).tolist()
+    [0.001953125, 1.0]
+    """
+    a, b = np.asarray(n_a), np.asarray(n_b)
+    top, rest = np.maximum(a, b), np.minimum(a, b)
+    # P(X >= top) for X ~ Bin(top + rest, 1/2) is the regularised incomplete beta function (DLMF 8.17.5).
+    tail = betainc(np.maximum(top, 1), rest + 1.0, 0.5)
+    return np.where(top == rest, 1.0, np.minimum(1.0, 2.0 * tail))
+
+
+def ceiling(sigma: float, n: int, alpha: float) -> float:
+    """The largest radius that n unanimous draws can certify: sigma * Phi^-1(alpha^(1/n)), 0 if that is negative.
+
+    >>> round(ceiling(1.0, 100_000, 0.001), 2)
+    3.81
+    """
+    return sigma * float(z_lower_bound(n, n, alpha))
+
+
+def smallest_n(alpha: float) -> int:
+    """The fewest draws with which unanimous votes can certify any radius at all at level ``alpha``.
+
+    >>> smallest_n(0.001)
+    10
+    """
+    n = math.floor(math.log(check_level(alpha)) / math.log(0.5)) + 1  # alpha^(1/n) > 1/2
+    return n
+
+
+def round_down(radius: float) -> Decimal:
+    """A radius as text may claim: never more than what was certified. Nine significant digits.
+
+    >>> str(round_down(0.1))
+    '0.100000000'
+    """
+    return SHOWN_DIGITS.create_decimal(Decimal(float(radius)))
+
+
+def round_significant(x: npt.ArrayLike, digits: int) -> Floats:
+    """Round to so many significant digits, as logs that print radii do; 0 stays 0.
+
+    >>> round_significant([0.94694, 1.8939, 0.0], 3).tolist()
+    [0.947, 1.89, 0.0]
+    """
+    values = np.asarray(x, dtype=np.float64)
+    magnitude = np.floor(np.log10(np.abs(values), out=np.zeros(values.shape), where=values != 0))
+    scale = 10.0 ** (digits - 1 - magnitude)
+    return np.round(values * scale) / scale
+
+
+def _range(counts: npt.NDArray[np.generic]) -> str:
+    return f"{counts.min()}..{counts.max()}" if counts.size else "(none)"

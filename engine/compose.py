@@ -1,0 +1,122 @@
+"""Components -> composition: any certification run with any selection and any core run, joined on ``index``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.errors import AcesError
+from engine.runs import Array, CoreRun, Meta, SelectionRun, SmoothedRun
+
+
+@dataclass(frozen=True, eq=False)
+class Composition:
+    """N images seen by all components, ready for Algorithms 1 and 4.
+
+    ``index``, ``label``, ``core`` int64 [N]; ``class_counts0``, ``class_counts`` int32 [N, m] from n0 and n draws at
+    ``sigma``; ``thetas`` float64 [T]; ``select_counts0``, ``select_counts`` int32 [N, T] from ``n0_select`` and
+    ``n_select`` draws at ``sigma_select``; ``score_median`` float32 [N], of the selection mechanism.
+    """
+
+    index: Array
+    label: Array
+    core: Array
+    sigma: float
+    n0: int
+    n: int
+    class_counts0: Array
+    class_counts: Array
+    sigma_select: float
+    n0_select: int
+    n_select: int
+    thetas: Array
+    select_counts0: Array
+    select_counts: Array
+    score_median: Array
+    radius_digits: int | None = None
+    predict_class: Array | None = None
+    predict_select: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def rows(self, keep: slice) -> Composition:
+        """The composition of some of the images (views, no copies)."""
+        per_image = {
+            name: value[keep]
+            for name, value in vars(self).items()
+            if isinstance(value, np.ndarray) and name != "thetas"
+        }
+        return Composition(**{**vars(self), **per_image})
+
+
+def compose(certify: SmoothedRun, core: CoreRun, select: SelectionRun | None = None) -> Composition:
+    """Join components on ``index``. ``select`` replaces the certification run's own entropies.
+
+    Raises ``AcesError`` for components of different datasets, without common images, or with different
+    labels for one index (two projects number the ImageNet validation set differently).
+    """
+    selection: SmoothedRun | SelectionRun = select if select is not None else certify
+    for other in (core, selection):
+        if not _one_split(certify.meta, other.meta):
+            raise AcesError(
+                f"'{certify.meta.name}' is of {certify.meta.dataset}/{certify.meta.split}, '{other.meta.name}' of "
+                f"{other.meta.dataset}/{other.meta.split}: only runs of one dataset and split compose"
+            )
+    if core.meta.num_classes != certify.meta.num_classes:
+        raise AcesError(
+            f"'{certify.meta.name}' knows {certify.meta.num_classes} classes, '{core.meta.name}' "
+            f"{core.meta.num_classes}: they answer different questions"
+        )
+    index = np.intersect1d(np.intersect1d(certify.index, core.index), selection.index)
+    if not len(index):
+        names = ", ".join(f"'{run.meta.name}'" for run in dict.fromkeys((certify, selection, core)))
+        raise AcesError(f"{names} share no images: sample them on the same subset")
+    in_certify, in_core, in_select = (_rows_of(run.index, index) for run in (certify, core, selection))
+    _require_equal_labels(certify, core, index, certify.label[in_certify], core.label[in_core])
+    recorded = certify.predict_class is not None and selection.predict_select is not None
+    return Composition(
+        index=index,
+        label=certify.label[in_certify],
+        core=core.prediction[in_core],
+        sigma=certify.meta.noise,
+        n0=certify.meta.draws0,
+        n=certify.meta.draws,
+        class_counts0=certify.class_counts0[in_certify],
+        class_counts=certify.class_counts[in_certify],
+        sigma_select=selection.meta.noise,
+        n0_select=selection.meta.draws0,
+        n_select=selection.meta.draws,
+        thetas=selection.thetas,
+        select_counts0=selection.select_counts0[in_select],
+        select_counts=selection.select_counts[in_select],
+        score_median=(selection.score_median if isinstance(selection, SelectionRun) else selection.entropy_median)[
+            in_select
+        ],
+        radius_digits=certify.meta.radius_digits or selection.meta.radius_digits,
+        predict_class=certify.predict_class[in_certify] if recorded and certify.predict_class is not None else None,
+        predict_select=(
+            selection.predict_select[in_select] if recorded and selection.predict_select is not None else None
+        ),
+    )
+
+
+def _one_split(a: Meta, b: Meta) -> bool:
+    """An imported log may not say its split; then the labels have to do."""
+    return a.dataset == b.dataset and (a.split is None or b.split is None or a.split == b.split)
+
+
+def _rows_of(index: Array, wanted: Array) -> Array:
+    order = np.argsort(index, kind="stable")
+    rows: Array = order[np.searchsorted(index, wanted, sorter=order)]
+    return rows
+
+
+def _require_equal_labels(certify: SmoothedRun, core: CoreRun, index: Array, a: Array, b: Array) -> None:
+    if (a != b).any():
+        at = int((a != b).argmax())
+        raise AcesError(
+            f"image {index[at]} has label {a[at]} in '{certify.meta.name}' and {b[at]} in '{core.meta.name}' "
+            f"({int((a != b).sum())} of {len(a)} differ): the runs number the dataset differently and must not be mixed"
+        )

@@ -1,0 +1,68 @@
+"""Progress of long work in the terminal, with a rate and the time that is left. Reports go to stderr."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from engine.precompute import Progress as SamplingProgress
+
+
+class _Bar:
+    """A rich progress bar as a context manager; subclasses are called with reports."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[text]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+class SamplingBar(_Bar):
+    """A bar for each run that is sampled."""
+
+    def __enter__(self) -> SamplingBar:
+        super().__enter__()
+        return self
+
+    def __call__(self, p: SamplingProgress) -> None:
+        task = next((t.id for t in self._progress.tasks if t.description == p.job), None)
+        if task is None:
+            task = self._progress.add_task(p.job, total=p.total, text="")
+        text = f"{p.images}/{p.total_images} images  {p.rate:,.0f} draws/s"
+        self._progress.update(task, completed=p.draws, text=text)
+
+
+class TrainingBar(_Bar):
+    """One bar over all epochs."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._task = self._progress.add_task("training", total=None, text="")
+        self._epochs = epochs
+
+    def __enter__(self) -> TrainingBar:
+        super().__enter__()
+        return self
+
+    def __call__(self, r: dict[str, float]) -> None:
+        text = (
+            f"epoch {r['epoch']:.0f}/{self._epochs}  loss {r['loss']:.3f}  accuracy {r['accuracy']:.1f} %  "
+            f"{r['images_per_second']:,.0f} images/s"
+        )
+        done = (r["epoch"] - 1) * r["images"] + r["seen"]
+        self._progress.update(self._task, completed=done, total=self._epochs * r["images"], text=text)

@@ -1,0 +1,104 @@
+"""Logs in the form of Cohen et al. 2019 (also Salman et al., Consistency, acr-weakness) -> smoothed runs.
+
+They hold no selection, no PREDICT and no word about n and alpha: the run certifies at theta = 1 alone, PREDICT is
+computed from the reconstructed votes, and n and alpha are inferred from the radii.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine import __version__
+from engine.errors import AcesError
+from engine.published.aces_logs import votes_behind, written
+from engine.published.grid import SIGNIFICANT_DIGITS, Draws, RadiusGrid, infer_draws
+from engine.published.places import FILE_ORDER, absent, place_of, split_of
+from engine.published.tsv import Log, read_log
+from engine.published.votes import N0, answering_class, class_votes, unanimous
+from engine.runs import ABSTAIN, Array, Meta, NetworkInfo, SmoothedRun
+
+COLUMNS = ("idx", "label", "predict", "radius", "correct", "time")
+DECIMALS = 4
+FIXED = re.compile(rf"\d+\.\d{{{DECIMALS}}}")  # Salman's habit: f"{radius:.4f}"
+
+
+def read_cohen_log(path: Path, name: str, dataset: str | None = None, sigma: float | None = None) -> SmoothedRun:
+    """One log as a record called ``name``; ``dataset`` and ``sigma`` win over what the path says.
+
+    ``meta.extra`` tells what was ``inferred`` (n, alpha, and how many radii lie on their grid) and, in ``notes``, what
+    is odd: a log that stops early, a running count in the column ``correct``, ImageNet in the order of its files.
+    Raises ``AcesError`` that names file, line and value for logs that are damaged or contradict themselves.
+    """
+    log = read_log(path, COLUMNS)
+    log.check_times()
+    place = place_of(path, dataset, sigma)
+    m = place.card.num_classes
+    index, label = log.index(), log.integers("label", 0, m - 1)
+    predicted = log.integers("predict", ABSTAIN, m - 1)
+    split = split_of(place, path, index, label)
+    running = _running_count(log, predicted == label)
+    decimals = DECIMALS if all(FIXED.fullmatch(cell) for cell in log.cells["radius"]) else None
+    draws = _draws(log, predicted, place.noise(path), decimals)
+    k = votes_behind(log, predicted, RadiusGrid.of(place.noise(path), draws.n, draws.alpha, decimals))
+    c_hat = answering_class(predicted, None, label, m)
+    notes = [
+        f"holds {lacking}" if (lacking := absent(place, index)) else None,
+        "the column 'correct' is a running count" if running else None,
+        "images in the order of ImageNet's files, not by class" if split == FILE_ORDER else None,
+    ]
+    return SmoothedRun(
+        meta=Meta(
+            kind="smoothed",
+            name=name,
+            dataset=place.dataset,
+            num_classes=m,
+            split=split,
+            created=written(path),
+            engine_version=__version__,
+            sigma=place.noise(path),
+            n0=N0,
+            n=draws.n,
+            network=NetworkInfo(training=place.training, sigma_train=place.sigma_train),
+            radius_digits=SIGNIFICANT_DIGITS if decimals is None else None,
+            extra=_extra(draws, [note for note in notes if note]),
+        ),
+        index=index,
+        label=label,
+        class_counts0=unanimous(c_hat, m),
+        class_counts=class_votes(c_hat, k, draws.n, m, clear=predicted != ABSTAIN),
+        thetas=np.ones(1),
+        select_counts0=np.full((len(log), 1), N0),
+        select_counts=np.full((len(log), 1), draws.n),
+        entropy_median=np.full(len(log), np.nan),
+    )
+
+
+def _running_count(log: Log, correct: Array) -> bool:
+    """Whether ``correct`` counts the right answers so far (diffusion-denoised smoothing) instead of telling each's.
+
+    Raises ``AcesError`` if it does neither.
+    """
+    column = log.integers("correct", 0)
+    wrong = column != correct
+    if not wrong.any():
+        return False
+    if (column == np.cumsum(correct)).all():
+        return True
+    row = int(wrong.argmax())
+    log.fail(row, "correct", f"predict and label of that line say {int(correct[row])}")
+
+
+def _draws(log: Log, predicted: Array, sigma: float, decimals: int | None) -> Draws:
+    try:
+        return infer_draws(log.numbers("radius")[predicted != ABSTAIN], sigma, decimals)
+    except AcesError as error:
+        raise AcesError(f"{log.path}: {error}") from error
+
+
+def _extra(draws: Draws, notes: list[str]) -> dict[str, Any]:
+    extra: dict[str, Any] = {"source": "Cohen log", "inferred": draws.to_json()}
+    return {**extra, "notes": notes} if notes else extra

@@ -1,0 +1,154 @@
+"""What the folders around a log tell: dataset, split, training, sigma; and what to call the run."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import AcesError
+from engine.runs import Array
+
+NOISE = re.compile(r"(noise|sigma)[_=-]?(\d+(?:\.\d+)?)")
+ARCHITECTURE = re.compile(r"(cifar_)?(resnet|densenet|lenet)\d*", re.IGNORECASE)
+TEXT_SUFFIXES = (".tsv", ".txt", ".log", ".csv")  # a log's name may well end in "_0.10", which is no suffix
+FILE_ORDER = "test-file-order"
+
+
+@dataclass(frozen=True)
+class LoggedDataset:
+    """A dataset that logs are about: its classes and the images of its test split."""
+
+    num_classes: int
+    images: int
+
+
+DATASETS = {
+    "cifar10": LoggedDataset(10, 10_000),
+    "cifar100": LoggedDataset(100, 10_000),
+    "fashion_mnist": LoggedDataset(10, 10_000),
+    "imagenet": LoggedDataset(1000, 50_000),
+    "imagenet32": LoggedDataset(1000, 50_000),
+    "mnist": LoggedDataset(10, 10_000),
+    "svhn": LoggedDataset(10, 26_032),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a log's path says. ``sigma`` is the noise of the evaluation, None where the path names none."""
+
+    dataset: str
+    split: str
+    training: str | None
+    sigma: float | None
+    sigma_train: float | None
+
+    @property
+    def card(self) -> LoggedDataset:
+        return DATASETS[self.dataset]
+
+    def noise(self, path: Path) -> float:
+        """``sigma``. Raises ``AcesError`` where neither path nor caller named a positive one."""
+        if self.sigma is None or not 0 < self.sigma < np.inf:
+            raise AcesError(
+                f"{path}: sigma is {self.sigma}; put the log into a folder such as noise_0.25, or name sigma"
+            )
+        return self.sigma
+
+
+def place_of(path: Path, dataset: str | None = None, sigma: float | None = None) -> Place:
+    """Read a log's path; ``dataset`` and ``sigma``, where given, win over it. The folder nearest to the file counts.
+
+    Raises ``AcesError`` where the dataset is not told, or not known.
+    """
+    path = path.resolve()
+    folders = path.parts[:-1]
+    at = _last_dataset(folders)
+    inside = folders[at + 1 :] if at is not None else ()
+    named = path.parts[at] if at is not None else path.name
+    dataset = dataset or _dataset(named)
+    if dataset not in DATASETS:
+        raise AcesError(
+            f"{path}: {'no folder names the dataset' if dataset is None else f'unknown dataset {dataset!r}'}; "
+            f"known: {', '.join(DATASETS)}"
+        )
+    noises = [(kind, float(number)) for kind, number in NOISE.findall(str(path))]
+    trained = [number for kind, number in noises if kind == "noise"]
+    return Place(
+        dataset=dataset,
+        split="train" if "train" in inside else "test",
+        training=inside[0] if inside and not (NOISE.match(inside[0]) or ARCHITECTURE.match(inside[0])) else None,
+        sigma=sigma if sigma is not None else noises[-1][1] if noises else None,
+        sigma_train=trained[-1] if trained else None,
+    )
+
+
+def _dataset(name: str) -> str | None:
+    """The dataset that a folder or file name is, or begins with."""
+    return next((dataset for dataset in DATASETS if re.fullmatch(rf"{dataset}([_-].*)?", name)), None)
+
+
+def _last_dataset(folders: Sequence[str]) -> int | None:
+    return max((i for i, name in enumerate(folders) if _dataset(name)), default=None)
+
+
+def stem(path: Path) -> str:
+    """The file's name without a text suffix; names such as ``x_selection_0.10`` have none."""
+    return path.stem if path.suffix in TEXT_SUFFIXES else path.name
+
+
+def distinct_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """A name for each path: its stem, and before it as many folders as equal stems need to be told apart."""
+    alike: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        alike[stem(path)].append(path)
+    names: dict[Path, str] = {}
+    for group in alike.values():
+        depth = 0
+        while len({_qualified(path, depth) for path in group}) < len(group):
+            depth += 1
+        names.update({path: _qualified(path, depth) for path in group})
+    return names
+
+
+def _qualified(path: Path, depth: int) -> str:
+    folders = path.resolve().parts[1:-1]
+    return "-".join([*folders[len(folders) - depth :], stem(path)])
+
+
+def split_of(place: Place, path: Path, index: Array, label: Array) -> str:
+    """The split, telling apart the two orders of ImageNet's validation images in use.
+
+    In ImageFolder order label = idx // 50. Logs in the order of the original files give every image another idx, and
+    must not be joined with the former. Raises ``AcesError`` for a log that is neither.
+    """
+    if place.dataset != "imagenet" or place.split != "test":
+        return place.split
+    sorted_by_class = label == index // 50
+    if sorted_by_class.all():
+        return place.split
+    if sorted_by_class.mean() < 0.5:
+        return FILE_ORDER
+    row = int((~sorted_by_class).argmax())
+    raise AcesError(
+        f"{path}, line {row + 2}: image {index[row]} has label {label[row]}; in ImageNet's order by class, which most "
+        f"of the log follows, it has {index[row] // 50}"
+    )
+
+
+def absent(place: Place, index: Array) -> str | None:
+    """What is missing of the subset 0, step, 2 step, ... of the test split that a log began; None if nothing is."""
+    if place.split == "train" or len(index) < 2:
+        return None
+    step = int(np.diff(np.sort(index)).min())
+    subset = np.arange(0, place.card.images, step)
+    missing = np.setdiff1d(subset, index)
+    if not len(missing):
+        return None
+    held = len(subset) - len(missing)
+    return f"{held} of the {len(subset)} images 0, {step}, ..., {subset[-1]}: the first missing is {missing[0]}"

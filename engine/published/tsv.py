@@ -1,0 +1,118 @@
+"""Tab-separated logs: read whole, every cell checked, every complaint with file, line and value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from engine.errors import AcesError
+from engine.runs import Array
+
+# datetime.timedelta as Python prints it, or plain seconds
+TIME = re.compile(r"(\d+ days?, )?\d+:\d\d:\d\d(\.\d+)?|\d+(\.\d+)?")
+
+
+@dataclass(frozen=True, eq=False)
+class Log:
+    """A log of N >= 1 rows: ``cells[name]`` holds the N cells of a column as they were written."""
+
+    path: Path
+    cells: dict[str, tuple[str, ...]]
+
+    def fail(self, row: int, column: str, expected: str) -> NoReturn:
+        """Raise ``AcesError`` about one cell. ``row`` counts from 0 below the header."""
+        value = self.cells[column][row]
+        raise AcesError(f"{self.path}, line {row + 2}: {column} is {value!r}; {expected}")
+
+    def integers(self, column: str, low: int, high: int | None = None) -> Array:
+        """A column as int64 [N] within ``low``..``high``."""
+        allowed = f"expected an integer {f'in {low}..{high}' if high is not None else f'of at least {low}'}"
+        values = np.array([self._parsed(row, column, int, allowed) for row in range(len(self))], np.int64)
+        bad = (values < low) | (values > high if high is not None else False)
+        if bad.any():
+            self.fail(int(bad.argmax()), column, allowed)
+        return values
+
+    def numbers(self, column: str, high: float = np.inf) -> Array:
+        """A column as float64 [N], finite and within 0..``high``."""
+        allowed = f"expected a number {f'in 0..{high:g}' if high < np.inf else 'that is not negative'}"
+        values = np.array([self._parsed(row, column, float, allowed) for row in range(len(self))], np.float64)
+        bad = ~((values >= 0) & (values <= high) & np.isfinite(values))  # also true for NaN
+        if bad.any():
+            self.fail(int(bad.argmax()), column, allowed)
+        return values
+
+    def index(self) -> Array:
+        """The column ``idx``, int64 [N]: dataset positions, none twice."""
+        values = self.integers("idx", 0)
+        _, first = np.unique(values, return_index=True)
+        if len(first) < len(values):
+            again = int(np.setdiff1d(np.arange(len(values)), first)[0])
+            self.fail(again, "idx", f"line {int((values == values[again]).argmax()) + 2} has that image already")
+        return values
+
+    def check_times(self) -> None:
+        """Raise ``AcesError`` unless the column ``time`` holds H:MM:SS or plain seconds throughout."""
+        for row, cell in enumerate(self.cells["time"]):
+            if not TIME.fullmatch(cell):
+                self.fail(row, "time", "expected H:MM:SS or seconds")
+
+    def check_same(self, other: Log, column: str) -> None:
+        """Raise ``AcesError`` unless ``column`` reads as in ``other``: else the logs are not of one run."""
+        mine, theirs = self.cells[column], other.cells[column]
+        if mine == theirs:
+            return
+        if len(mine) != len(theirs):
+            raise AcesError(
+                f"{self.path} holds {len(mine)} rows, {other.path.name} {len(theirs)}: cut off, or not of one run"
+            )
+        row = next(i for i, (a, b) in enumerate(zip(mine, theirs, strict=True)) if a != b)
+        self.fail(row, column, f"{other.path.name} has {theirs[row]!r} there: the logs are not of one run")
+
+    def __len__(self) -> int:
+        return len(next(iter(self.cells.values())))
+
+    def _parsed(self, row: int, column: str, kind: type[int] | type[float], allowed: str) -> int | float:
+        try:
+            return kind(self.cells[column][row])
+        except ValueError:
+            self.fail(row, column, allowed)
+
+
+def read_log(path: Path, columns: Sequence[str]) -> Log:
+    """Read a log with exactly these columns. Raises ``AcesError`` for another header, no rows, or damaged rows."""
+    lines = _lines(path)
+    header = lines[0].split("\t")
+    if header != list(columns):
+        raise AcesError(f"{path}: the columns are {_names(header)}; expected {_names(columns)}")
+    if len(lines) == 1:
+        raise AcesError(f"{path}: a header and no rows: nothing was logged")
+    rows = [line.split("\t") for line in lines[1:]]
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(columns):
+            raise AcesError(f"{path}, line {number}: {len(row)} cells, expected {len(columns)}: {lines[number - 1]!r}")
+    return Log(path, dict(zip(columns, zip(*rows, strict=True), strict=True)))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise AcesError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise AcesError(f"{path}: not a text file ({error.reason} at byte {error.start})") from error
+    if not text:
+        raise AcesError(f"{path}: the file is empty")
+    *lines, rest = text.split("\n")
+    if rest:
+        raise AcesError(f"{path}, line {len(lines) + 1}: the file is cut off in {rest!r}: no end of line")
+    return lines
+
+
+def _names(columns: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in columns)

@@ -1,0 +1,49 @@
+"""Decisions and counts -> the vote tables of the records.
+
+A log tells how many draws stood behind its answer and not where the others went. What is chosen for those here never
+changes what the log recorded; it only has to be a table of votes that answers as the log did.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.runs import ABSTAIN, Array
+
+N0 = 100  # guess draws; no log records them, and every script of the field takes 100
+
+
+def undecided(n: int) -> int:
+    """A count that no level up to 1/2 certifies, for rows that abstained."""
+    return n // 2
+
+
+def answering_class(certified: Array, predicted: Array | None, label: Array, num_classes: int) -> Array:
+    """The guess c_hat, int64 [N]: the certified class, else PREDICT's, else one that is not the label.
+
+    Where a log abstains throughout, the guess is unknown; a wrong one can never be counted as right.
+    """
+    fallback = (label + 1) % num_classes
+    if predicted is not None:
+        fallback = np.where(predicted != ABSTAIN, predicted, fallback)
+    return np.where(certified != ABSTAIN, certified, fallback)
+
+
+def class_votes(c_hat: Array, k: Array, n: int, num_classes: int, clear: Array) -> Array:
+    """Votes int32 [N, m] with ``k`` [N] for ``c_hat`` [N] and n in all.
+
+    The other draws are spread evenly where PREDICT answered (``clear`` [N]), which leaves the winner clear, and
+    go to a single class where it abstained, which does not.
+    """
+    rank = (np.arange(num_classes) - c_hat[:, None] - 1) % num_classes  # 0 for the class after c_hat
+    rest = (n - k)[:, None]
+    share, remainder = np.divmod(rest, num_classes - 1)
+    spread = share + (rank < remainder)
+    votes = np.where(clear[:, None], spread, np.where(rank == 0, rest, 0))
+    np.put_along_axis(votes, c_hat[:, None], k[:, None], axis=1)
+    return votes.astype(np.int32)
+
+
+def unanimous(c_hat: Array, num_classes: int) -> Array:
+    """The guess draws, int32 [N, m]: all of them for ``c_hat``."""
+    return (N0 * (np.arange(num_classes) == c_hat[:, None])).astype(np.int32)

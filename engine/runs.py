@@ -1,0 +1,416 @@
+"""The records: what sampling cost, and nothing that a reader may turn. Their npz form is a contract (docs/formats.md).
+
+N images, m classes, T thresholds. The arrays ending in ``0`` come from the n0 draws that guess, the
+others from the n draws that estimate; the two never share a draw.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import AcesError
+
+FORMAT, VERSION = "aces-run", 1
+ABSTAIN = -1
+
+Array = npt.NDArray[Any]
+
+
+class RunError(AcesError):
+    """A record or run file that breaks the contract; the message names array, row and value."""
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """The network that was sampled. ``sha256`` of its weights is its identity."""
+
+    name: str | None = None
+    sha256: str | None = None
+    training: str | None = None
+    sigma_train: float | None = None
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What a run is. ``sigma`` (pixel units), ``n0``, ``n``, ``seed``, ``precision`` are None for core runs.
+
+    ``radius_digits``: for imported logs, the significant digits to which radii are rounded.
+    ``extra`` keeps entries of ``meta`` that this version does not know.
+    """
+
+    kind: str
+    name: str
+    dataset: str
+    num_classes: int
+    split: str | None = None
+    created: str | None = None
+    engine_version: str | None = None
+    sigma: float | None = None
+    n0: int | None = None
+    n: int | None = None
+    seed: int | None = None
+    precision: str | None = None
+    network: NetworkInfo = NetworkInfo()
+    radius_digits: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``meta`` entry of a run file, as JSON types."""
+        own = {k: v for k, v in asdict(self).items() if k not in ("extra", "network")}
+        sampled = ("sigma", "n0", "n", "seed", "precision")
+        out = {k: v for k, v in own.items() if v is not None or (k in sampled and self.kind != "core")}
+        network = asdict(self.network)
+        if self.kind != "core" or any(v is not None for v in network.values()):
+            out["network"] = network
+        return {"format": FORMAT, "version": VERSION, **out, **self.extra}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Meta:
+        """Read a ``meta`` entry. Raises ``RunError`` that names the missing or wrong entry."""
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise RunError(f"meta.format is not '{FORMAT}': this is no ACES run file")
+        if data.get("version") != VERSION:
+            raise RunError(f"meta.version is {data.get('version')!r}; this engine reads version {VERSION}: update it")
+        known = {f.name for f in fields(cls)} - {"extra"}
+        values = {k: v for k, v in data.items() if k in known}
+        missing = [k for k in ("kind", "name", "dataset", "num_classes") if k not in values]
+        if values.get("kind") != "core":
+            missing += [k for k in ("sigma", "n0", "n") if values.get(k) is None]
+        if missing:
+            raise RunError(f"meta lacks {', '.join(missing)}")
+        network = values.pop("network", None) or {}
+        if not isinstance(network, dict):
+            raise RunError(f"meta.network is {network!r}; expected an object with name, sha256, training, sigma_train")
+        values["network"] = NetworkInfo(**{k: network.get(k) for k in ("name", "sha256", "training", "sigma_train")})
+        extra = {k: v for k, v in data.items() if k not in known and k not in ("format", "version")}
+        meta = cls(**values, extra=extra)
+        meta.check()
+        return meta
+
+    def check(self) -> None:
+        """Raise ``RunError`` unless the entries have the right types and ranges."""
+        for name in ("name", "dataset"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise RunError(f"meta.{name} is {getattr(self, name)!r}; expected a non-empty string")
+        if not _is_int(self.num_classes) or self.num_classes < 2:
+            raise RunError(f"meta.num_classes is {self.num_classes!r}; expected an integer of at least 2")
+        if self.kind == "core":
+            return
+        for name in ("n0", "n"):
+            if not _is_int(getattr(self, name)) or getattr(self, name) < 1:
+                raise RunError(f"meta.{name} is {getattr(self, name)!r}; expected an integer of at least 1")
+        if isinstance(self.sigma, bool) or not isinstance(self.sigma, int | float) or not 0 < self.sigma < math.inf:
+            raise RunError(f"meta.sigma is {self.sigma!r}; expected a positive number, in pixel units of [0, 1]")
+
+    @property
+    def noise(self) -> float:
+        """``sigma`` of a sampled run."""
+        assert self.sigma is not None
+        return self.sigma
+
+    @property
+    def draws0(self) -> int:
+        """``n0`` of a sampled run."""
+        assert self.n0 is not None
+        return self.n0
+
+    @property
+    def draws(self) -> int:
+        """``n`` of a sampled run."""
+        assert self.n is not None
+        return self.n
+
+
+@dataclass(frozen=True, eq=False)
+class SmoothedRun:
+    """Noisy evaluation of N images by one network: class votes, and how often the entropy fell at or below theta.
+
+    ``index``, ``label`` int64 [N]; ``class_counts0``, ``class_counts`` int32 [N, m], rows summing to n0 and n;
+    ``thetas`` float64 [T], rising; ``select_counts0``, ``select_counts`` int32 [N, T], never falling along T;
+    ``entropy_median`` float32 [N] (all NaN where not recorded); optional ``entropy_quantiles`` float32 [N, 5];
+    optional ``predict_class`` int64 [N] and ``predict_select`` int8 [N, T], recorded PREDICT decisions
+    (``ABSTAIN`` = -1) of logs that hold no counts.
+    """
+
+    meta: Meta
+    index: Array
+    label: Array
+    class_counts0: Array
+    class_counts: Array
+    thetas: Array
+    select_counts0: Array
+    select_counts: Array
+    entropy_median: Array
+    entropy_quantiles: Array | None = None
+    predict_class: Array | None = None
+    predict_select: Array | None = None
+
+    KIND: ClassVar[str] = "smoothed"
+
+    def __post_init__(self) -> None:
+        n, m, t = len(self.index), self.meta.num_classes, len(np.atleast_1d(self.thetas))
+        _cast(self, "index", np.int64, (n,))
+        _cast(self, "label", np.int64, (n,))
+        _cast(self, "class_counts0", np.int32, (n, m))
+        _cast(self, "class_counts", np.int32, (n, m))
+        _cast_selection(self, n, t)
+        _cast(self, "entropy_median", np.float32, (n,))
+        _cast(self, "entropy_quantiles", np.float32, (n, 5))
+        _cast(self, "predict_class", np.int64, (n,))
+        _cast(self, "predict_select", np.int8, (n, t))
+        _check_index(self)
+        _check_range(self, "label", 0, m - 1)
+        _check_votes(self, "class_counts0", self.meta.draws0)
+        _check_votes(self, "class_counts", self.meta.draws)
+        _check_selection(self)
+        _check_unit(self, "entropy_median", nan_for_all=True)
+        _check_unit(self, "entropy_quantiles")
+        _check_range(self, "predict_class", ABSTAIN, m - 1)
+        _check_range(self, "predict_select", ABSTAIN, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class SelectionRun:
+    """Noisy evaluation of N images by a selection network; it replaces a smoothed run's own entropies.
+
+    ``index`` int64 [N]; ``thetas`` float64 [T]; ``select_counts0``, ``select_counts`` int32 [N, T] (draws whose
+    score is <= theta); ``score_median`` float32 [N]; optional ``predict_select`` int8 [N, T].
+    """
+
+    meta: Meta
+    index: Array
+    thetas: Array
+    select_counts0: Array
+    select_counts: Array
+    score_median: Array
+    predict_select: Array | None = None
+
+    KIND: ClassVar[str] = "selection"
+
+    def __post_init__(self) -> None:
+        n, t = len(self.index), len(np.atleast_1d(self.thetas))
+        _cast(self, "index", np.int64, (n,))
+        _cast_selection(self, n, t)
+        _cast(self, "score_median", np.float32, (n,))
+        _cast(self, "predict_select", np.int8, (n, t))
+        _check_index(self)
+        _check_selection(self)
+        _check_unit(self, "score_median", nan_for_all=True)
+        _check_range(self, "predict_select", ABSTAIN, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class CoreRun:
+    """What a core network answers without noise: ``index``, ``label``, ``prediction`` int64 [N]; ``logits`` [N, m]."""
+
+    meta: Meta
+    index: Array
+    label: Array
+    prediction: Array
+    logits: Array | None = None
+
+    KIND: ClassVar[str] = "core"
+
+    def __post_init__(self) -> None:
+        n, m = len(self.index), self.meta.num_classes
+        _cast(self, "index", np.int64, (n,))
+        _cast(self, "label", np.int64, (n,))
+        _cast(self, "prediction", np.int64, (n,))
+        _cast(self, "logits", np.float32, (n, m))
+        _check_index(self)
+        _check_range(self, "label", 0, m - 1)
+        _check_range(self, "prediction", 0, m - 1)
+        if self.logits is not None and np.isnan(self.logits).any():
+            raise RunError(f"logits hold NaN in row {int(np.isnan(self.logits).any(1).argmax())}")
+
+
+Run = SmoothedRun | SelectionRun | CoreRun
+KINDS: dict[str, type[Run]] = {kind.KIND: kind for kind in (SmoothedRun, SelectionRun, CoreRun)}
+
+
+def arrays(run: Run) -> dict[str, Array]:
+    """The arrays of a run by name, without those it does not have."""
+    named = {f.name: getattr(run, f.name) for f in fields(run) if f.name != "meta"}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def same(a: Run, b: Run) -> bool:
+    """Whether two runs hold the same meta and arrays."""
+    x, y = arrays(a), arrays(b)
+    return a.meta == b.meta and x.keys() == y.keys() and all(np.array_equal(x[k], y[k], True) for k in x)
+
+
+def to_bytes(run: Run) -> bytes:
+    """A run as the bytes of its npz file (compressed; the same run gives the same bytes)."""
+    buffer = io.BytesIO()
+    meta = np.array(json.dumps(run.meta.to_json(), sort_keys=True))
+    np.savez_compressed(buffer, allow_pickle=False, meta=meta, **arrays(run))
+    return buffer.getvalue()
+
+
+def from_bytes(data: bytes, source: str = "run") -> Run:
+    """Read and validate npz bytes. Raises ``RunError`` that begins with ``source``; never unpickles."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            loaded = {name: file[name] for name in file.files}
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        raise RunError(f"{source}: not a readable npz file ({error})") from error
+    except Exception as error:  # zlib.error and struct.error from damaged members
+        raise RunError(f"{source}: damaged npz file ({error})") from error
+    try:
+        return _from_arrays(loaded)
+    except RunError as error:
+        raise RunError(f"{source}: {error}") from error
+
+
+def _from_arrays(loaded: dict[str, Array]) -> Run:
+    if "meta" not in loaded or loaded["meta"].ndim != 0 or loaded["meta"].dtype.kind != "U":
+        raise RunError("no 0-d unicode array 'meta': this is no ACES run file")
+    try:
+        meta = Meta.from_json(json.loads(str(loaded.pop("meta"))))
+    except json.JSONDecodeError as error:
+        raise RunError(f"meta is not JSON ({error})") from error
+    if meta.kind not in KINDS:
+        raise RunError(f"meta.kind is {meta.kind!r}; expected one of {', '.join(KINDS)}")
+    kind = KINDS[meta.kind]
+    wanted = {f.name: f for f in fields(kind) if f.name != "meta"}
+    required = [name for name in wanted if not _optional(kind, name)]
+    missing = [name for name in required if name not in loaded]
+    if missing:
+        raise RunError(f"a {meta.kind} run needs {', '.join(missing)}")
+    return kind(meta, **{name: value for name, value in loaded.items() if name in wanted})
+
+
+def write_run(run: Run, path: Path) -> None:
+    """Write a run file; an interrupted write leaves the old file as it was."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(to_bytes(run))
+    partial.replace(path)
+
+
+def read_run(path: Path) -> Run:
+    """Read and validate a run file. Raises ``RunError`` that names file, array, row and value."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
+    return from_bytes(data, str(path))
+
+
+def read_meta(path: Path) -> Meta:
+    """Read only the ``meta`` of a run file."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Meta.from_json(json.loads(str(file["meta"])))
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+        raise RunError(f"{path}: {error}") from error
+
+
+# --- validation ------------------------------------------------------------------------------------------------
+
+
+def _optional(kind: type[Run], name: str) -> bool:
+    return name in ("entropy_quantiles", "predict_class", "predict_select", "logits")
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _cast(run: Run, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> None:
+    """Give an array its contract dtype, refusing what would change a value, and freeze it."""
+    value = getattr(run, name)
+    if value is None:
+        return
+    value = np.asarray(value)
+    if value.shape != shape:
+        raise RunError(f"{name} has shape {value.shape}; expected {shape}")
+    integer = np.issubdtype(dtype, np.integer)
+    if value.dtype.kind not in ("iu" if integer else "iuf"):
+        raise RunError(f"{name} has dtype {value.dtype}; expected {np.dtype(dtype)}")
+    if integer and value.size:
+        limits = np.iinfo(cast(Any, dtype))
+        if value.min() < limits.min or value.max() > limits.max:
+            raise RunError(f"{name} holds {value.min()}..{value.max()}, which does not fit {np.dtype(dtype)}")
+    frozen = np.ascontiguousarray(value, dtype).view()  # a view: the caller's own array stays writeable
+    frozen.flags.writeable = False
+    object.__setattr__(run, name, frozen)
+
+
+def _cast_selection(run: SmoothedRun | SelectionRun, n: int, t: int) -> None:
+    _cast(run, "thetas", np.float64, (t,))
+    _cast(run, "select_counts0", np.int32, (n, t))
+    _cast(run, "select_counts", np.int32, (n, t))
+
+
+def _check_index(run: Run) -> None:
+    if len(run.index) == 0:
+        raise RunError("the run holds no images")
+    _check_range(run, "index", 0, None)
+    values, counts = np.unique(run.index, return_counts=True)
+    if (counts > 1).any():
+        twice = int(values[counts > 1][0])
+        raise RunError(f"index {twice} appears twice, in rows {np.flatnonzero(run.index == twice)[:2].tolist()}")
+
+
+def _check_range(run: Run, name: str, low: int, high: int | None) -> None:
+    value = getattr(run, name)
+    if value is None:
+        return
+    bad = (value < low) | (value > high if high is not None else False)
+    if bad.any():
+        where = np.argwhere(bad)[0]
+        allowed = f"{low}..{high}" if high is not None else f"at least {low}"
+        raise RunError(f"{name} is {value[tuple(where)]} in row {where[0]}; allowed: {allowed}")
+
+
+def _check_votes(run: SmoothedRun, name: str, total: int) -> None:
+    _check_range(run, name, 0, total)
+    sums = getattr(run, name).sum(1, dtype=np.int64)
+    if (sums != total).any():
+        row = int((sums != total).argmax())
+        raise RunError(f"{name} sums to {sums[row]} in row {row}; expected {total} draws")
+
+
+def _check_selection(run: SmoothedRun | SelectionRun) -> None:
+    thetas = run.thetas
+    if not len(thetas) or np.isnan(thetas).any() or thetas[0] < 0 or thetas[-1] > 1:
+        raise RunError(f"thetas must be numbers in [0, 1]; got {thetas.min() if len(thetas) else 'none'}..")
+    if (np.diff(thetas) <= 0).any():
+        at = int((np.diff(thetas) <= 0).argmax())
+        raise RunError(f"thetas do not rise: {thetas[at]} is followed by {thetas[at + 1]} at position {at + 1}")
+    for name, total in (("select_counts0", run.meta.draws0), ("select_counts", run.meta.draws)):
+        _check_range(run, name, 0, total)
+        counts = getattr(run, name)
+        falls = counts[:, 1:] < counts[:, :-1]  # not np.diff: a full-size difference would double the memory
+        if falls.any():
+            row, at = np.argwhere(falls)[0]
+            raise RunError(
+                f"{name} falls from {counts[row, at]} to {counts[row, at + 1]} at theta {thetas[at + 1]:g} in row {row}"
+            )
+        if thetas[-1] == 1 and (counts[:, -1] != total).any():
+            row = int((counts[:, -1] != total).argmax())
+            raise RunError(
+                f"{name} is {counts[row, -1]} at theta 1 in row {row}; every draw is selected there: {total}"
+            )
+
+
+def _check_unit(run: Run, name: str, nan_for_all: bool = False) -> None:
+    """Scores lie in [0, 1]; with ``nan_for_all``, all NaN means that they were not recorded."""
+    value = getattr(run, name)
+    if value is None or (nan_for_all and np.isnan(value).all()):
+        return
+    bad = ~((value >= 0) & (value <= 1))  # also true for NaN
+    if bad.any():
+        where = np.argwhere(bad)[0]
+        raise RunError(f"{name} is {value[tuple(where)]} in row {where[0]}; allowed: 0..1")

@@ -1,0 +1,116 @@
+"""Metrics -> the tables people read: one row a threshold or one row an image, as csv, json, latex or markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from engine.aces import Certificates, Outcome
+from engine.bounds import round_down
+from engine.metrics import Metrics, Standalone
+from engine.runs import Array
+
+OUTCOME_COLUMNS = (
+    "index,label,outcome,prediction,radius,radius_certify,radius_select,core_prediction,natural_prediction,entropy_median"
+).split(",")
+
+
+class Format(StrEnum):
+    """How a table is printed."""
+
+    CSV = "csv"
+    JSON = "json"
+    LATEX = "latex"
+    MARKDOWN = "markdown"
+
+
+Rows = list[dict[str, Any]]
+
+
+def metric_rows(metrics: Metrics, radius_names: Sequence[str]) -> Rows:
+    """One row a threshold: theta, nac, acr, then cert_R and select_R for every radius, named as the user wrote it."""
+    return [
+        {
+            "theta": float(metrics.thetas[t]),
+            "nac": float(metrics.nac[t]),
+            "acr": float(metrics.acr[t]),
+            **{f"cert_{r}": float(metrics.certified_accuracy[t, j]) for j, r in enumerate(radius_names)},
+            **{f"select_{r}": float(metrics.certified_selection[t, j]) for j, r in enumerate(radius_names)},
+        }
+        for t in range(len(metrics.thetas))
+    ]
+
+
+def outcome_rows(answer: Certificates, natural_prediction: Array, score_median: Array) -> Rows:
+    """One row an image, for the first threshold of ``answer``; radii rounded down."""
+    prediction = answer.prediction()[:, 0]
+    return [
+        {
+            "index": int(answer.index[i]),
+            "label": int(answer.label[i]),
+            "outcome": Outcome(answer.outcome[i, 0]).label,
+            "prediction": int(prediction[i]),
+            "radius": round_down(answer.radius[i, 0]),
+            "radius_certify": round_down(answer.radius_certify[i, 0]),
+            "radius_select": round_down(answer.radius_select[i, 0]),
+            "core_prediction": int(answer.core[i]),
+            "natural_prediction": int(natural_prediction[i]),
+            "entropy_median": float(score_median[i]),
+        }
+        for i in range(len(answer.index))
+    ]
+
+
+def standalone_row(alone: Standalone, radius_names: Sequence[str]) -> dict[str, Any]:
+    """A smoothed network without ACES, in the columns of ``metric_rows`` that apply."""
+    cert = {f"cert_{r}": float(alone.certified_accuracy[j]) for j, r in enumerate(radius_names)}
+    return {"nac": alone.nac, "acr": alone.acr, **cert}
+
+
+def render(rows: Rows, form: Format) -> str:
+    """The table as text, ending in a newline. All rows have the same columns."""
+    if form is Format.CSV:
+        return _csv(rows)
+    if form is Format.JSON:
+        return json.dumps(rows, indent=1, default=float) + "\n"
+    return _latex(rows) if form is Format.LATEX else _markdown(rows)
+
+
+def _csv(rows: Rows) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _full(value) for name, value in row.items()} for row in rows)
+    return out.getvalue()
+
+
+def _markdown(rows: Rows) -> str:
+    lines = [list(rows[0]), ["---:"] * len(rows[0]), *([_short(k, v) for k, v in row.items()] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _latex(rows: Rows) -> str:
+    head = " & ".join(name.replace("_", r"\_") for name in rows[0])
+    body = "".join(" & ".join(_short(k, v) for k, v in row.items()) + " \\\\\n" for row in rows)
+    columns = "r" * len(rows[0])
+    return f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{head} \\\\\n\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n"
+
+
+def _full(value: Any) -> str:
+    """For programs: nine significant digits."""
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
+
+
+def _short(name: str, value: Any) -> str:
+    """For people, with the paper's digits: thresholds 2, radii 3, percentages 1."""
+    if isinstance(value, str | int):
+        return str(value)
+    if name == "theta":
+        return f"{value:.3f}".removesuffix("0")
+    if name.startswith(("acr", "radius", "entropy")):
+        return str(int(float(value) * 1000) / 1000) if name.startswith("radius") else f"{value:.3f}"
+    return f"{value:.1f}"

@@ -1,0 +1,207 @@
+"""ACES Algorithms 1 and 4, one image and one threshold at a time, from the paper's text and scipy.stats alone.
+
+Slow on purpose: plain loops, scipy's own intervals and tests, nothing of the engine. Where the project departs from
+the paper (docs/statistics.md), the line says so. ``select`` is the selection's vote at one threshold, ``classes`` the
+class votes; a pair is (votes for core, votes for the certification network).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from math import inf
+
+from scipy.stats import beta, binomtest, norm
+
+CORE, CERTIFY = 0, 1
+ABSTAIN = -1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What CERTIFY returns: the branch it took, the class (-1 for none) and the radius."""
+
+    outcome: str
+    label: int
+    radius: float
+
+
+@cache
+def lower_conf_bound(k: int, n: int, alpha: float) -> float:
+    """LOWERCONFBND(k, n, 1 - alpha): Clopper-Pearson, one-sided."""
+    return float(beta.ppf(alpha, k, n - k + 1)) if k > 0 else 0.0
+
+
+@cache
+def binom_p_value(k: int, n: int) -> float:
+    """BINOMPVALUE(k, n, 0.5), two-sided, where the paper's Appendix A says one-sided."""
+    return float(binomtest(k, n, 0.5).pvalue) if n > 0 else 1.0
+
+
+def spend(correction: str, alpha: float, s_hat: int) -> tuple[float, float]:
+    """(a_S, a_C): the levels of the selection's and of the certification network's bound."""
+    if correction == "bonferroni":  # the paper
+        return alpha / 2, alpha / 2
+    if correction == "intersection-union":
+        return (alpha, alpha) if s_hat == CERTIFY else (alpha / 2, alpha / 2)
+    if correction == "simultaneous":
+        return alpha / (2 * 101), alpha / 2
+    raise ValueError(correction)
+
+
+def top(counts: list[int]) -> int:
+    """The index of the largest count, the first on ties."""
+    best = 0
+    for c in range(len(counts)):
+        if counts[c] > counts[best]:
+            best = c
+    return best
+
+
+def guess(counts0_s: tuple[int, int]) -> int:
+    """Algorithm 1: s_hat <- 0 if counts0_S[0] > counts0_S[1] else 1."""
+    return CORE if counts0_s[0] > counts0_s[1] else CERTIFY
+
+
+def certify(
+    s_hat: int,
+    votes_for_s_hat: int,
+    n_s: int,
+    sigma_s: float,
+    counts0_c: list[int],
+    counts_c: list[int],
+    sigma_c: float,
+    f_core: int,
+    levels: tuple[float, float],
+) -> Answer:
+    """Algorithm 1 after its draws."""
+    c_hat = top(counts0_c)
+    p_s = lower_conf_bound(votes_for_s_hat, n_s, levels[0])
+    p_a = lower_conf_bound(counts_c[c_hat], sum(counts_c), levels[1])
+    if s_hat == CERTIFY and min(p_a, p_s) > 0.5:
+        return Answer("certified", c_hat, min(sigma_s * norm.ppf(p_s), sigma_c * norm.ppf(p_a)))
+    if s_hat == CORE and p_s >= 0.5:
+        return Answer("core", f_core, 0.0)
+    if c_hat == f_core and p_a >= 0.5:
+        return Answer("consensus", c_hat, 0.0)
+    return Answer("abstain", ABSTAIN, 0.0)
+
+
+def predict(votes_core: int, votes_certify: int, n_s: int, counts_c: list[int], f_core: int, alpha: float) -> int:
+    """Algorithm 4 after its draws, with "n0 > n1 and p <= alpha/2" where the paper prints "or".
+
+    At a stored threshold the two votes sum to n_s; between two thresholds they may sum to less.
+    """
+    c_a = top(counts_c)
+    n_a, n_b = sorted(counts_c, reverse=True)[:2]
+    p_class = binom_p_value(n_a, n_a + n_b)
+    for_certify = votes_certify > n_s - votes_certify and binom_p_value(votes_certify, n_s) <= alpha / 2
+    for_core = votes_core > n_s - votes_core and binom_p_value(votes_core, n_s) <= alpha / 2
+    if for_certify and p_class <= alpha / 2:
+        return c_a
+    if for_core:
+        return f_core
+    if c_a == f_core and p_class <= alpha / 2:
+        return c_a
+    return ABSTAIN
+
+
+# --- one threshold of a stored row -----------------------------------------------------------------------------
+
+
+def neighbours(thetas: list[float], theta: float) -> tuple[int | None, int | None]:
+    """Positions of the stored thresholds next at or below theta, and next at or above it."""
+    lower, upper = None, None
+    for at, stored in enumerate(thetas):
+        if stored <= theta + 1e-9:
+            lower = at
+        if upper is None and stored >= theta - 1e-9:
+            upper = at
+    return lower, upper
+
+
+@cache
+def in_grid_of_101(theta: float) -> bool:
+    return any(abs(theta - i / 100) < 1e-8 for i in range(101))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image's counts and the two noise levels; ``select0``, ``select``: draws with score <= each of ``thetas``."""
+
+    thetas: list[float]
+    select0: list[int]
+    select: list[int]
+    n0_s: int
+    n_s: int
+    sigma_s: float
+    classes0: list[int]
+    classes: list[int]
+    sigma_c: float
+    f_core: int
+
+
+def certify_at(row: Row, theta: float, alpha: float, correction: str) -> Answer:
+    """Algorithm 1 at any theta. Off the stored thresholds: certify counts of the lower one, core counts of the upper.
+
+    Where the neighbours guess differently the selection is undecided and only the consensus branch is left.
+    """
+    usable = [at for at, t in enumerate(row.thetas) if correction != "simultaneous" or in_grid_of_101(t)]
+    lower, upper = neighbours([row.thetas[at] for at in usable], theta)
+    # Below the first threshold nothing is known to be selected, above the last nothing to be rejected.
+    low0, low = (row.select0[usable[lower]], row.select[usable[lower]]) if lower is not None else (0, 0)
+    high0, high = (row.select0[usable[upper]], row.select[usable[upper]]) if upper is not None else (row.n0_s, row.n_s)
+    s_low, s_high = guess((row.n0_s - low0, low0)), guess((row.n0_s - high0, high0))
+    votes = (low if s_low == CERTIFY else row.n_s - high) if s_low == s_high else 0
+    s_hat = s_high
+    return certify(
+        s_hat, votes, row.n_s, row.sigma_s, row.classes0, row.classes, row.sigma_c, row.f_core,
+        spend(correction, alpha, s_hat),
+    )  # fmt: skip
+
+
+def predict_at(row: Row, theta: float, alpha: float) -> int:
+    """Algorithm 4 at any theta, by the same rule."""
+    lower, upper = neighbours(row.thetas, theta)
+    low = row.select[lower] if lower is not None else 0
+    high = row.select[upper] if upper is not None else row.n_s
+    return predict(row.n_s - high, low, row.n_s, row.classes, row.f_core, alpha)
+
+
+# --- metrics ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Section 4.4 of the design at one threshold: percent, and the mean radius."""
+
+    nac: float
+    acr: float
+    certified_accuracy: list[float]
+    certified_selection: list[float]
+
+
+def metrics_at(
+    rows: list[Row], labels: list[int], theta: float, alpha: float, correction: str, radii: list[float]
+) -> Scores:
+    """The metrics by their definitions, image after image."""
+    answers = [certify_at(row, theta, alpha, correction) for row in rows]
+    n = len(rows)
+    nac = sum(predict_at(row, theta, alpha) == y for row, y in zip(rows, labels, strict=True))
+    acr = sum(a.radius for a, y in zip(answers, labels, strict=True) if a.outcome == "certified" and a.label == y)
+    accuracy, selection = [], []
+    for r in radii:
+        hits, selected = 0, 0
+        for row, a, y in zip(rows, answers, labels, strict=True):
+            hits += a.label == y and (r == 0 or (a.outcome == "certified" and a.radius >= r))
+            radius = selection_radius(row, theta, alpha, correction)
+            selected += radius > 0 and radius >= r
+        accuracy.append(100 * hits / n)
+        selection.append(100 * selected / n)
+    return Scores(100 * nac / n, acr / n, accuracy, selection)
+
+
+def selection_radius(row: Row, theta: float, alpha: float, correction: str) -> float:
+    """sigma_S Phi^-1(p_S) where s_hat = 1 and p_S > 1/2, else 0: CERTIFY beside a network that never fails."""
+    sure = Row(**{**vars(row), "classes0": [1, 0], "classes": [10**9, 0], "sigma_c": inf, "f_core": 1})
+    return certify_at(sure, theta, alpha, correction).radius

@@ -1,0 +1,101 @@
+"""A synthetic demo folder: the names and shapes of the shipped runs, with made-up but plausible counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from engine.datasets import card
+from engine.runs import CoreRun, Meta, NetworkInfo, SmoothedRun, write_run
+
+DATASET = "fashion_mnist"
+CLASSES = len(card(DATASET).classes)
+SIGMAS = (0.25, 0.5, 1.0)
+THETAS = np.arange(1001) / 1000
+N0, N = 100, 10_000
+
+
+def core_name() -> str:
+    return f"{DATASET}-core"
+
+
+def certify_name(sigma: float) -> str:
+    return f"{DATASET}-gaussian-{sigma}"
+
+
+def labels(images: int) -> np.ndarray:
+    return np.random.default_rng(7).integers(0, CLASSES, images)
+
+
+def smoothed(sigma: float, images: int = 500, sigma_train: float | None = None) -> SmoothedRun:
+    """Harder images stay harder under more noise; more noise lowers the votes and raises the entropies."""
+    rng = np.random.default_rng(11)  # the same images for every sigma
+    ease = rng.beta(1.6, 0.9, images)
+    votes = np.clip(ease * (1.08 - 0.25 * sigma) + 0.02 * rng.standard_normal(images), 0.02, 0.9999)
+    label = labels(images)
+    spread = rng.dirichlet(np.full(CLASSES, 0.5), images)
+    spread[np.arange(images), label] = 0
+    p = (1 - votes)[:, None] * spread / spread.sum(1, keepdims=True)
+    p[np.arange(images), label] = votes
+    entropy = np.clip(0.75 * (1 - votes**2) + 0.05 * rng.standard_normal(images), 0.01, 0.95)
+    scores = _score_probabilities(entropy)
+    return SmoothedRun(
+        meta=Meta(
+            "smoothed",
+            certify_name(sigma),
+            DATASET,
+            CLASSES,
+            split="test",
+            sigma=sigma,
+            n0=N0,
+            n=N,
+            seed=0,
+            precision="float32",
+            network=NetworkInfo(certify_name(sigma), "0" * 64, "gaussian", sigma_train or sigma),
+        ),
+        index=20 * np.arange(images),
+        label=label,
+        class_counts0=np.stack([rng.multinomial(N0, row) for row in p]),
+        class_counts=np.stack([rng.multinomial(N, row) for row in p]),
+        thetas=THETAS,
+        select_counts0=np.stack([rng.multinomial(N0, row).cumsum() for row in scores]),
+        select_counts=np.stack([rng.multinomial(N, row).cumsum() for row in scores]),
+        entropy_median=entropy,
+    )
+
+
+def _score_probabilities(entropy: np.ndarray) -> np.ndarray:
+    """[N, T] of a discretised normal around each image's entropy; nothing falls on theta = 0."""
+    density = np.exp(-0.5 * ((THETAS - entropy[:, None]) / 0.06) ** 2)
+    density[:, 0] = 0
+    return density / density.sum(1, keepdims=True)
+
+
+def core(images: int = 500) -> CoreRun:
+    """Right on nine images of ten."""
+    rng = np.random.default_rng(5)
+    label = labels(images)
+    prediction = np.where(rng.random(images) < 0.93, label, (label + 1) % CLASSES)
+    meta = Meta("core", core_name(), DATASET, CLASSES, split="test", network=NetworkInfo(core_name(), "1" * 64, "standard"))
+    return CoreRun(meta, 20 * np.arange(images), label, prediction)
+
+
+def write_demo(folder: Path, images: int = 500) -> Path:
+    """Write three smoothed runs, a core run and the images; returns ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for sigma in SIGMAS:
+        write_run(smoothed(sigma, images), folder / f"{certify_name(sigma)}.npz")
+    write_run(core(images), folder / f"{core_name()}.npz")
+    np.savez_compressed(
+        folder / f"{DATASET}_images.npz", index=20 * np.arange(images), label=labels(images), images=_pictures(images)
+    )
+    return folder
+
+
+def _pictures(images: int) -> np.ndarray:
+    """Grey 28x28 pictures whose tilt says the class."""
+    y, x = np.mgrid[-1:1:28j, -1:1:28j]
+    angle = np.pi * labels(images)[:, None, None] / CLASSES
+    waves = np.cos(6 * (x * np.cos(angle) + y * np.sin(angle))) * np.exp(-2 * (x * x + y * y))
+    return (127.5 * (1 + waves)).astype(np.uint8)[:, None]

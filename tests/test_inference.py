@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from engine.errors import AcesError
+from engine.inference import check_network, freeze
+from engine.models import build
+from engine.models.registry import Network, Normalize
+
+
+def network(seed: int = 0) -> Network:
+    """A resnet8 whose batch norms have seen data, so that folding them matters."""
+    torch.manual_seed(seed)
+    net = build("resnet8", "fashion_mnist")
+    net.train()
+    for _ in range(20):
+        net(torch.rand(64, 1, 28, 28))
+    return net.eval()
+
+
+def test_frozen_float32_agrees_with_the_plain_network():
+    net, x = network(), torch.rand(250, 1, 28, 28)
+    with torch.inference_mode():
+        assert torch.allclose(freeze(net)(x), net(x), atol=1e-4)
+
+
+def test_frozen_bfloat16_answers_in_float32_and_close_to_the_plain_network():
+    net, x = network(), torch.rand(250, 1, 28, 28)
+    logits = freeze(net, "bfloat16")(x)
+    assert logits.dtype == torch.float32
+    with torch.inference_mode():
+        plain = net(x)
+    assert (logits - plain).abs().max() < 0.05 * plain.abs().max()
+
+
+def test_freezing_folds_every_batch_norm_and_leaves_the_original():
+    net = network()
+    frozen = freeze(net)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in frozen.body.modules())
+    assert any(isinstance(m, nn.BatchNorm2d) for m in net.modules())
+    assert all(not p.requires_grad for p in frozen.body.parameters())
+
+
+def test_a_body_that_cannot_be_traced_is_run_as_it_is():
+    class Branching(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.flatten(1)[:, :3] * (2.0 if x.sum() > 0 else 1.0)
+
+    x = torch.rand(4, 1, 8, 8)
+    assert torch.equal(freeze(Network(Normalize((0.0,), (1.0,)), Branching()))(x), 2 * x.flatten(1)[:, :3])
+
+
+@pytest.mark.parametrize(("precision", "device"), [("float16", "cpu"), ("float32", "cuda:77"), ("float32", "tpu")])
+def test_unknown_precision_and_missing_device_are_refused(precision, device):
+    with pytest.raises(AcesError, match=precision if precision == "float16" else device):
+        freeze(network(), precision, device)
+
+
+def head(function) -> Network:
+    class Head(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return function(x)
+
+    return Network(Normalize((0.0,), (1.0,)), Head())
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: x.flatten(1)[:, :4], "4 outputs; the dataset has 3"),
+        (lambda x: x.flatten(1)[:, :3] * float("nan"), "NaN"),
+        (lambda x: torch.dropout(x.flatten(1)[:, :3] + 1, 0.5, train=True), "dropout"),
+        (lambda x: x[:, 3], "cannot read images"),
+    ],
+)
+def test_networks_that_cannot_be_counted_are_refused_before_sampling(function, message):
+    with pytest.raises(AcesError, match=message):
+        check_network(freeze(head(function)), torch.rand(1, 8, 8), 3)
