@@ -6,28 +6,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from engine.aces import Correction
+from engine.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, Correction
 from engine.runs import Meta
 
 DEFAULT_THETA = 0.5
 DEFAULT_RADIUS = 0.25
 RADIUS_STEP = 0.01
-ALPHAS = tuple(float(f"{digit}e-{power}") for power in range(5, 1, -1) for digit in (1, 2, 5)) + (0.1,)
+ALPHAS = (*(float(f"{digit}e-{power}") for power in range(5, 1, -1) for digit in (1, 2, 5)), 0.1)
 LARGEST_Z = 4.5  # no ceiling of n <= 100,000 draws at alpha <= 0.1 lies above this many sigma
 
 PROMISES = {
-    Correction.INTERSECTION_UNION: "For one image and a θ fixed beforehand, an answer is wrong with probability at most "
-    "α. Each bound of a certificate may spend all of α, because only the weaker network can break it.",
+    Correction.INTERSECTION_UNION: "For one image and a θ fixed beforehand, an answer is wrong with probability at "
+    "most α. Each bound of a certificate may spend all of α, because only the weaker network can break it.",
     Correction.BONFERRONI: "For one image and a θ fixed beforehand, an answer is wrong with probability at most α, "
     "half of which goes to each bound: the paper's choice.",
-    Correction.SIMULTANEOUS: "For one image, all of θ = 0.00, 0.01, …, 1.00 hold at once with probability at least "
-    "1 − α, so θ may be chosen after looking at the results.",
+    Correction.SIMULTANEOUS: "For one image, the answers at θ = 0.00, 0.01, …, 1.00 hold all at once with probability "
+    "at least 1 − α, so θ may be chosen after looking at them.",
 }
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """The certification runs of one dataset and training, by rising sigma; ``labels`` name them on sliders and marks."""
+    """The certification runs of one dataset and training, by rising sigma."""
 
     dataset: str
     training: str
@@ -35,7 +35,7 @@ class Experiment:
 
     @property
     def labels(self) -> dict[str, Meta]:
-        """Runs by label: sigma, with the training noise where it differs, with the name where that is not enough."""
+        """Runs as sliders and marks name them: by sigma, with training noise or name where that is not enough."""
         short = [_label(run) for run in self.runs]
         return {
             text if short.count(text) == 1 else f"{text} ({run.name})": run
@@ -65,9 +65,19 @@ class Settings:
     certify: Meta
     core: Meta
     theta: float = DEFAULT_THETA
-    alpha: float = 0.001
+    alpha: float = DEFAULT_ALPHA
     radius: float = DEFAULT_RADIUS
-    correction: Correction = Correction.INTERSECTION_UNION
+    correction: Correction = DEFAULT_CORRECTION
+
+    @property
+    def position(self) -> int:
+        """Where the certification run stands among the experiment's."""
+        return self.experiment.runs.index(self.certify)
+
+    @property
+    def label(self) -> str:
+        """The certification run's label in the experiment."""
+        return list(self.experiment.labels)[self.position]
 
 
 def experiments(metas: Iterable[Meta]) -> list[Experiment]:

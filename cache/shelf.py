@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cache.store import Store
 from engine.errors import AcesError
-from engine.runs import Meta, Run, read_meta, read_run
+from engine.runs import Meta, Run, RunError, read_meta, read_run
 
 DEMO = Path(__file__).resolve().parent / "demo"
 SHOWN = 8  # names in a message
@@ -101,7 +101,7 @@ def _demo_runs(folder: Path) -> tuple[dict[str, _Listed], dict[str, str]]:
     for path in sorted(folder.glob("*.npz")):
         try:
             meta = _meta(*_version(path))
-        except (AcesError, OSError) as error:
+        except (AcesError, OSError) as error:  # OSError: a link that leads nowhere
             broken[str(path)] = str(error)
             continue
         if meta is not None:
@@ -120,11 +120,11 @@ def _meta(path: Path, size: int, mtime_ns: int) -> Meta | None:
     """The meta of a run file; None for other arrays, which the demo keeps as well."""
     try:
         with zipfile.ZipFile(path) as archive:
-            if "meta.npy" not in archive.namelist():
-                return None
-    except (OSError, zipfile.BadZipFile):
-        pass  # read_meta says what is wrong
-    return read_meta(path)
+            return read_meta(path) if "meta.npy" in archive.namelist() else None
+    except AcesError:
+        raise
+    except Exception as error:  # on damaged bytes, zipfile and zlib raise errors of many kinds
+        raise RunError(f"{path}: not a readable npz file ({error})") from error
 
 
 @lru_cache(maxsize=1024)

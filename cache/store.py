@@ -165,7 +165,7 @@ class Store:
         found: list[Meta] = []
         broken: dict[str, str] = {}
         with self._runs.reading() as cache:
-            for name in sorted(_names(cache)):
+            for name in _names(cache):
                 try:
                     card = self._card(cache, name)
                 except DamagedError as error:
@@ -237,6 +237,7 @@ def _card_key(name: str) -> str:
 
 
 def _names(cache: diskcache.Cache) -> list[str]:
+    """The stored runs' names, in order, as ``iterkeys`` gives them."""
     return [key.removeprefix("meta/") for key in cache.iterkeys() if key.startswith("meta/")]
 
 
@@ -308,7 +309,7 @@ class _Database:
         try:
             yield self._open()
         except (OSError, sqlite3.Error, diskcache.Timeout) as error:
-            self.close()  # which gives back the lock, where a COMMIT failed
+            self.close()  # a COMMIT that fails may leave its transaction open, and the store locked
             raise AcesError(_advice(self.directory, error)) from error
 
     @contextmanager

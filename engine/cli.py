@@ -22,7 +22,7 @@ from engine.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, Certificates, Correct
 from engine.compose import Composition, compose
 from engine.errors import AcesError
 from engine.metrics import Convention, evaluate, standalone
-from engine.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun, read_run, write_run
+from engine.runs import CoreRun, Meta, SelectionRun, SmoothedRun, write_run
 from engine.tables import Format, Rows, metric_rows, outcome_rows, render, standalone_row
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -68,6 +68,8 @@ def list_runs(
 @app.command("import")
 def import_runs(
     paths: Annotated[list[Path], typer.Argument(help="Run files (.npz), logs, or folders of either.")],
+    dataset: Annotated[str | None, typer.Option(help="Of logs whose folders do not say it.")] = None,
+    sigma: Annotated[float | None, typer.Option(help="Of logs whose folders do not say it.")] = None,
     replace_existing: Annotated[bool, typer.Option("--replace", help="Replace runs of the same name.")] = False,
     cache: CacheOption = None,
 ) -> None:
@@ -77,11 +79,15 @@ def import_runs(
 
     Example: python -m engine import my-run.npz data/cifar10
     """
-    found = [run for path in paths for run in _read(path)]
+    from engine.published import import_logs
+
+    found = import_logs(*paths, dataset=dataset, sigma=sigma)
     with Store(cache) as store:
         for run in found:
             store.put(run, replace=replace_existing)
             print(f"{run.meta.kind:9}  {run.meta.name}  ({len(run.index)} images)")
+            for note in _notes(run.meta):
+                print(f"           {note}")
 
 
 @app.command("export")
@@ -266,16 +272,11 @@ def _compose(shelf: Shelf, certify_run: str, core: str, select: str | None) -> C
     return compose(certification, core_run, selection)
 
 
-def _read(path: Path) -> list[Run]:
-    """All runs at a path: a run file, a log, or a folder of either."""
-    if path.is_file() and path.suffix == ".npz":
-        return [read_run(path)]
-    if not path.exists():
-        raise AcesError(f"{path} does not exist")
-    from engine.published import read_logs
-
-    files = sorted(path.rglob("*.npz")) if path.is_dir() else []
-    return [read_run(file) for file in files] + read_logs(path)
+def _notes(meta: Meta) -> list[str]:
+    """What an import had to infer or repair."""
+    notes = [str(note) for note in meta.extra.get("notes", ())]
+    inferred = meta.extra.get("inferred")
+    return [*notes, f"inferred from the radii: {json.dumps(inferred)}"] if inferred else notes
 
 
 def _print_rows(rows: Rows, form: Format) -> None:

@@ -58,11 +58,11 @@ def compose(certify: SmoothedRun, core: CoreRun, select: SelectionRun | None = N
     labels for one index (two projects number the ImageNet validation set differently).
     """
     selection: SmoothedRun | SelectionRun = select if select is not None else certify
-    for other in (core, selection):
-        if not _one_split(certify.meta, other.meta):
+    for a, b in ((certify, core), (certify, selection), (core, selection)):
+        if not _one_split(a.meta, b.meta):
             raise AcesError(
-                f"'{certify.meta.name}' is of {certify.meta.dataset}/{certify.meta.split}, '{other.meta.name}' of "
-                f"{other.meta.dataset}/{other.meta.split}: only runs of one dataset and split compose"
+                f"'{a.meta.name}' is of {a.meta.dataset}/{a.meta.split}, '{b.meta.name}' of "
+                f"{b.meta.dataset}/{b.meta.split}: only runs of one dataset and split compose"
             )
     if core.meta.num_classes != certify.meta.num_classes:
         raise AcesError(

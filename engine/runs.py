@@ -10,10 +10,11 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import IO, Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,14 @@ class NetworkInfo:
     sha256: str | None = None
     training: str | None = None
     sigma_train: float | None = None
+
+
+_PROVENANCE: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("split", "created", "engine_version", "precision"), str),
+    **dict.fromkeys(("network.name", "network.sha256", "network.training"), str),
+    "network.sigma_train": (int, float),
+    "seed": int,
+}
 
 
 @dataclass(frozen=True)
@@ -99,11 +108,16 @@ class Meta:
 
     def check(self) -> None:
         """Raise ``RunError`` unless the entries have the right types and ranges."""
+        if self.kind not in list(KINDS):  # a list: JSON may hold what cannot be hashed
+            raise RunError(f"meta.kind is {self.kind!r}; expected one of {', '.join(KINDS)}")
         for name in ("name", "dataset"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
                 raise RunError(f"meta.{name} is {getattr(self, name)!r}; expected a non-empty string")
         if not _is_int(self.num_classes) or self.num_classes < 2:
             raise RunError(f"meta.num_classes is {self.num_classes!r}; expected an integer of at least 2")
+        if self.radius_digits is not None and (not _is_int(self.radius_digits) or self.radius_digits < 1):
+            raise RunError(f"meta.radius_digits is {self.radius_digits!r}; expected an integer of at least 1")
+        self._check_provenance()
         if self.kind == "core":
             return
         for name in ("n0", "n"):
@@ -111,6 +125,14 @@ class Meta:
                 raise RunError(f"meta.{name} is {getattr(self, name)!r}; expected an integer of at least 1")
         if isinstance(self.sigma, bool) or not isinstance(self.sigma, int | float) or not 0 < self.sigma < math.inf:
             raise RunError(f"meta.sigma is {self.sigma!r}; expected a positive number, in pixel units of [0, 1]")
+
+    def _check_provenance(self) -> None:
+        """What is only reported may be missing, but must be of the kind that a reader expects."""
+        network = {f"network.{name}": value for name, value in vars(self.network).items()}
+        for name, value in (vars(self) | network).items():
+            wanted = _PROVENANCE.get(name)
+            if wanted is not None and value is not None and (isinstance(value, bool) or not isinstance(value, wanted)):
+                raise RunError(f"meta.{name} is {value!r}; expected a {'text' if wanted is str else 'number'}")
 
     @property
     def noise(self) -> float:
@@ -158,7 +180,8 @@ class SmoothedRun:
     KIND: ClassVar[str] = "smoothed"
 
     def __post_init__(self) -> None:
-        n, m, t = len(self.index), self.meta.num_classes, len(np.atleast_1d(self.thetas))
+        _check_meta(self)
+        n, m, t = np.size(self.index), self.meta.num_classes, np.size(self.thetas)
         _cast(self, "index", np.int64, (n,))
         _cast(self, "label", np.int64, (n,))
         _cast(self, "class_counts0", np.int32, (n, m))
@@ -198,7 +221,8 @@ class SelectionRun:
     KIND: ClassVar[str] = "selection"
 
     def __post_init__(self) -> None:
-        n, t = len(self.index), len(np.atleast_1d(self.thetas))
+        _check_meta(self)
+        n, t = np.size(self.index), np.size(self.thetas)
         _cast(self, "index", np.int64, (n,))
         _cast_selection(self, n, t)
         _cast(self, "score_median", np.float32, (n,))
@@ -222,7 +246,8 @@ class CoreRun:
     KIND: ClassVar[str] = "core"
 
     def __post_init__(self) -> None:
-        n, m = len(self.index), self.meta.num_classes
+        _check_meta(self)
+        n, m = np.size(self.index), self.meta.num_classes
         _cast(self, "index", np.int64, (n,))
         _cast(self, "label", np.int64, (n,))
         _cast(self, "prediction", np.int64, (n,))
@@ -230,8 +255,7 @@ class CoreRun:
         _check_index(self)
         _check_range(self, "label", 0, m - 1)
         _check_range(self, "prediction", 0, m - 1)
-        if self.logits is not None and np.isnan(self.logits).any():
-            raise RunError(f"logits hold NaN in row {int(np.isnan(self.logits).any(1).argmax())}")
+        _check_each(self, "logits", lambda logits: ~np.isnan(logits), "numbers")
 
 
 Run = SmoothedRun | SelectionRun | CoreRun
@@ -260,35 +284,49 @@ def to_bytes(run: Run) -> bytes:
 
 def from_bytes(data: bytes, source: str = "run") -> Run:
     """Read and validate npz bytes. Raises ``RunError`` that begins with ``source``; never unpickles."""
+    with _naming(source):
+        return _from_arrays(_load(io.BytesIO(data)))
+
+
+@contextmanager
+def _naming(source: str) -> Iterator[None]:
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            loaded = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise RunError(f"{source}: not a readable npz file ({error})") from error
-    except Exception as error:  # zlib.error and struct.error from damaged members
-        raise RunError(f"{source}: damaged npz file ({error})") from error
-    try:
-        return _from_arrays(loaded)
+        yield
     except RunError as error:
         raise RunError(f"{source}: {error}") from error
+    except OSError as error:
+        raise RunError(f"{source}: cannot be read ({error.strerror})") from error
+
+
+def _load(file: IO[bytes], only: str | None = None) -> dict[str, Array]:
+    """The arrays of an npz file, or ``only`` one of them."""
+    try:
+        with zipfile.ZipFile(file):  # a lone npy file would pass np.load
+            file.seek(0)
+        with np.load(file, allow_pickle=False) as npz:
+            loaded = {name: npz[name] for name in npz.files if only in (None, name)}
+    except Exception as error:  # damaged bytes raise BadZipFile, zlib.error, struct.error, ValueError, MemoryError, ...
+        raise RunError(f"not a readable npz file ({error})") from error
+    return {name: value for name, value in loaded.items() if isinstance(value, np.ndarray)}
 
 
 def _from_arrays(loaded: dict[str, Array]) -> Run:
-    if "meta" not in loaded or loaded["meta"].ndim != 0 or loaded["meta"].dtype.kind != "U":
-        raise RunError("no 0-d unicode array 'meta': this is no ACES run file")
-    try:
-        meta = Meta.from_json(json.loads(str(loaded.pop("meta"))))
-    except json.JSONDecodeError as error:
-        raise RunError(f"meta is not JSON ({error})") from error
-    if meta.kind not in KINDS:
-        raise RunError(f"meta.kind is {meta.kind!r}; expected one of {', '.join(KINDS)}")
+    meta = _meta_of(loaded)
     kind = KINDS[meta.kind]
-    wanted = {f.name: f for f in fields(kind) if f.name != "meta"}
-    required = [name for name in wanted if not _optional(kind, name)]
-    missing = [name for name in required if name not in loaded]
+    wanted = [f.name for f in fields(kind) if f.name != "meta"]
+    missing = [name for name in wanted if name not in loaded and name not in _OPTIONAL]
     if missing:
         raise RunError(f"a {meta.kind} run needs {', '.join(missing)}")
     return kind(meta, **{name: value for name, value in loaded.items() if name in wanted})
+
+
+def _meta_of(loaded: Mapping[str, Array]) -> Meta:
+    if "meta" not in loaded or loaded["meta"].ndim != 0 or loaded["meta"].dtype.kind != "U":
+        raise RunError("no 0-d unicode array 'meta': this is no ACES run file")
+    try:
+        return Meta.from_json(json.loads(str(loaded["meta"])))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise RunError(f"meta is not JSON ({error})") from error
 
 
 def write_run(run: Run, path: Path) -> None:
@@ -300,31 +338,30 @@ def write_run(run: Run, path: Path) -> None:
 
 def read_run(path: Path) -> Run:
     """Read and validate a run file. Raises ``RunError`` that names file, array, row and value."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror})") from error
-    return from_bytes(data, str(path))
+    with _naming(str(path)):
+        return _from_arrays(_load(io.BytesIO(path.read_bytes())))
 
 
 def read_meta(path: Path) -> Meta:
-    """Read only the ``meta`` of a run file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return Meta.from_json(json.loads(str(file["meta"])))
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
-        raise RunError(f"{path}: {error}") from error
+    """Read only the ``meta`` of a run file. Raises ``RunError`` that names the file."""
+    with _naming(str(path)), path.open("rb") as file:
+        return _meta_of(_load(file, only="meta"))
 
 
 # --- validation ------------------------------------------------------------------------------------------------
 
 
-def _optional(kind: type[Run], name: str) -> bool:
-    return name in ("entropy_quantiles", "predict_class", "predict_select", "logits")
+_OPTIONAL = ("entropy_quantiles", "predict_class", "predict_select", "logits")
 
 
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_meta(run: Run) -> None:
+    run.meta.check()
+    if run.meta.kind != run.KIND:
+        raise RunError(f"meta.kind is {run.meta.kind!r}; these are the arrays of a {run.KIND} run")
 
 
 def _cast(run: Run, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> None:
@@ -364,13 +401,25 @@ def _check_index(run: Run) -> None:
 
 
 def _check_range(run: Run, name: str, low: int, high: int | None) -> None:
+    allowed = f"{low}..{high}" if high is not None else f"at least {low}"
+    _check_each(run, name, lambda value: (value >= low) & (value <= high if high is not None else True), allowed)
+
+
+def _check_unit(run: Run, name: str, nan_for_all: bool = False) -> None:
+    """Scores lie in [0, 1]; with ``nan_for_all``, all NaN means that they were not recorded."""
+    value = getattr(run, name)
+    if not (nan_for_all and np.isnan(value).all()):
+        _check_each(run, name, lambda value: (value >= 0) & (value <= 1), "0..1")  # false for NaN
+
+
+def _check_each(run: Run, name: str, good: Callable[[Array], Array], allowed: str) -> None:
+    """Every value of an array must be ``good``; the first that is not is named."""
     value = getattr(run, name)
     if value is None:
         return
-    bad = (value < low) | (value > high if high is not None else False)
+    bad = ~good(value)
     if bad.any():
         where = np.argwhere(bad)[0]
-        allowed = f"{low}..{high}" if high is not None else f"at least {low}"
         raise RunError(f"{name} is {value[tuple(where)]} in row {where[0]}; allowed: {allowed}")
 
 
@@ -384,8 +433,9 @@ def _check_votes(run: SmoothedRun, name: str, total: int) -> None:
 
 def _check_selection(run: SmoothedRun | SelectionRun) -> None:
     thetas = run.thetas
-    if not len(thetas) or np.isnan(thetas).any() or thetas[0] < 0 or thetas[-1] > 1:
-        raise RunError(f"thetas must be numbers in [0, 1]; got {thetas.min() if len(thetas) else 'none'}..")
+    if not len(thetas):
+        raise RunError("thetas holds no thresholds")
+    _check_unit(run, "thetas")
     if (np.diff(thetas) <= 0).any():
         at = int((np.diff(thetas) <= 0).argmax())
         raise RunError(f"thetas do not rise: {thetas[at]} is followed by {thetas[at + 1]} at position {at + 1}")
@@ -403,14 +453,3 @@ def _check_selection(run: SmoothedRun | SelectionRun) -> None:
             raise RunError(
                 f"{name} is {counts[row, -1]} at theta 1 in row {row}; every draw is selected there: {total}"
             )
-
-
-def _check_unit(run: Run, name: str, nan_for_all: bool = False) -> None:
-    """Scores lie in [0, 1]; with ``nan_for_all``, all NaN means that they were not recorded."""
-    value = getattr(run, name)
-    if value is None or (nan_for_all and np.isnan(value).all()):
-        return
-    bad = ~((value >= 0) & (value <= 1))  # also true for NaN
-    if bad.any():
-        where = np.argwhere(bad)[0]
-        raise RunError(f"{name} is {value[tuple(where)]} in row {where[0]}; allowed: 0..1")

@@ -165,7 +165,7 @@ def test_theta_1_is_the_smoothed_model_alone_at_the_level_its_correction_spends(
 
 
 @pytest.mark.parametrize("theta", [0.0, 0.3, 1.0])
-def test_theta_1_predicts_as_the_smoothed_model_and_no_votes_as_the_core(theta):
+def test_unanimous_selection_gives_the_smoothed_model_and_none_the_core(theta):
     run = smoothed(8)
     core = core_of(run)
     nothing, everything = (np.full(run.select_counts.shape, v) for v in (0, 200))

@@ -160,6 +160,12 @@ def test_swapped_blocks_are_both_missing(store):
     assert store.get_block(other) is None
 
 
+def test_nothing_is_ever_evicted(store):
+    store.put_block(KEY, draws())
+    settings = dict(sql(store, "blocks", "SELECT key, value FROM Settings"))
+    assert (settings["eviction_policy"], settings["cull_limit"], settings["size_limit"]) == ("none", 0, 2**62)
+
+
 def test_threads_share_a_store(store):
     def work(block: int) -> bool:
         key = replace(KEY, block=block)
@@ -213,6 +219,26 @@ def test_removed_runs_are_gone(store):
     store.put(core_run("d"))
     store.remove("c")
     assert [meta.name for meta in store.metas()] == ["d"]
+    assert len(sql(store, "runs", "SELECT key FROM Cache")) == 2
+
+
+def test_a_run_is_written_whole_or_not_at_all(store, monkeypatch):
+    store.put(core_run("c"))
+    write, written = store_module._write, []
+
+    def write_once(cache, key, payload):
+        if written:
+            raise OSError(errno.EIO, "the power went off")
+        written.append(key)
+        write(cache, key, payload)
+
+    monkeypatch.setattr(store_module, "_write", write_once)
+    for run, replacing in ((core_run("c", wrong=5), True), (core_run("d"), False)):
+        written.clear()
+        with pytest.raises(AcesError, match="the power went off"):
+            store.put(run, replace=replacing)
+    assert store.metas() == [core_run("c").meta]
+    assert same(store.get("c"), core_run("c"))
     assert len(sql(store, "runs", "SELECT key FROM Cache")) == 2
 
 
@@ -409,6 +435,24 @@ def test_a_folder_that_finds_no_room_says_so(store, monkeypatch):
     monkeypatch.setattr(Path, "mkdir", no_room)
     with pytest.raises(AcesError, match="is full: free some space"):
         store.put(core_run())
+
+
+def test_a_failed_commit_gives_the_lock_back(store):
+    """An unmet deferred foreign key makes COMMIT fail and leaves the transaction open."""
+    store.put_block(KEY, draws())
+    store.close()
+    for statement in (
+        "INSERT INTO Settings VALUES ('sqlite_foreign_keys', 1)",
+        "CREATE TABLE Parent (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE Child (id REFERENCES Parent DEFERRABLE INITIALLY DEFERRED)",
+        "CREATE TRIGGER Fail AFTER INSERT ON Cache BEGIN INSERT INTO Child VALUES (1); END",
+    ):
+        sql(store, "blocks", statement)
+    with pytest.raises(AcesError, match="FOREIGN KEY"):
+        store.put_block(replace(KEY, block=4), draws())
+    sql(store, "blocks", "DROP TRIGGER Fail")
+    store.put_block(replace(KEY, block=4), draws())
+    assert equal(store.get_block(replace(KEY, block=4)), draws())
 
 
 def test_a_lock_that_is_never_released_is_an_error(store, monkeypatch):

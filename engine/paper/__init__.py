@@ -64,8 +64,8 @@ class AcesSeries:
 class SmoothedSeries:
     """Smoothed networks without ACES over S noise levels and R radii (tables 15 to 17).
 
-    ``sigma_train``, ``sigma``, ``nac`` (percent), ``acr`` [S]; ``certified_accuracy`` percent [S, R]. Either one network
-    is evaluated at several ``sigma``, or each at the ``sigma`` it was trained with.
+    ``sigma_train``, ``sigma``, ``nac`` (percent), ``acr`` [S]; ``certified_accuracy`` percent [S, R]. Either one
+    network is evaluated at several ``sigma``, or each at the ``sigma`` it was trained with.
     """
 
     table: str

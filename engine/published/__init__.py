@@ -26,7 +26,7 @@ def import_logs(*paths: Path, dataset: str | None = None, sigma: float | None = 
     and sigma come from the folders, unless ``dataset`` and ``sigma`` name them.
     Raises ``AcesError`` that names file, line and value for anything damaged, missing or contradictory.
     """
-    files = list(dict.fromkeys(file for path in paths for file in _files(Path(path))))
+    files = list(dict.fromkeys(file for path in paths for file in _files(path)))
     of_aces = {e.main: e for e in evaluations(files)}
     others = [file for file in files if not FILE.fullmatch(file.name)]
     sources = sorted([*of_aces, *others])
@@ -46,14 +46,14 @@ def import_logs(*paths: Path, dataset: str | None = None, sigma: float | None = 
 def _files(path: Path) -> Iterator[Path]:
     """The file itself, or the logs and run files in a folder. Raises ``AcesError`` where there are none."""
     if path.is_file():
-        yield path
+        yield path.parent.resolve() / path.name  # a linked file keeps the name it has here
         return
     if not path.is_dir():
         raise AcesError(f"{path}: no such file or folder")
-    found = [file for file in sorted(path.rglob("*")) if file.is_file() and _is_log(file)]
+    found = [file for file in sorted(path.resolve().rglob("*")) if file.is_file() and _is_log(file)]
     if not found:
         raise AcesError(
-            f"{path}: no logs in this folder; expected files such as X_certification, or logs that begin 'idx'"
+            f"{path}: no logs in this folder; expected X_certification and the like, or logs that begin 'idx'"
         )
     yield from found
 
@@ -61,8 +61,11 @@ def _files(path: Path) -> Iterator[Path]:
 def _is_log(file: Path) -> bool:
     if file.suffix == ".npz" or FILE.fullmatch(file.name):
         return True
-    with file.open("rb") as opened:
-        return opened.read(4) == b"idx\t"
+    try:
+        with file.open("rb") as opened:
+            return opened.read(4) == b"idx\t"
+    except OSError as error:
+        raise AcesError(f"{file}: cannot be read ({error.strerror})") from error
 
 
 def _check_labels(sources: Sequence[Path], runs: Sequence[Run]) -> None:

@@ -1,7 +1,7 @@
 """What eth-sri/ACES publishes under ``data/`` -> records.
 
-One evaluation is one folder: ``X_certification`` and ``X_entropies`` beside 101 files ``X_selection_T``, T = 0.00, 0.01,
-..., 1.00. A selection network's has ``X_outputs`` for ``X_entropies``; its ``X_certification`` is a copy of the
+One evaluation is one folder: ``X_certification`` and ``X_entropies`` beside 101 files ``X_selection_T``, T = 0.00,
+0.01, ..., 1.00. A selection network's has ``X_outputs`` for ``X_entropies``; its ``X_certification`` is a copy of the
 certification network's log and is left to that one's folder. Core networks have ``X_core_prediction`` alone.
 Horvath et al. drew n0 = 100 and n = 100,000 and bounded each probability at alpha / 2 = 0.0005.
 """
@@ -11,27 +11,36 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine import __version__
+from engine.aces import CERTIFY, CORE
 from engine.errors import AcesError
-from engine.published.grid import OFF_GRID, SIGNIFICANT_DIGITS, RadiusGrid
+from engine.published.grid import SIGNIFICANT_DIGITS, RadiusGrid
 from engine.published.places import Place, absent, place_of, split_of
 from engine.published.tsv import Log, read_log
-from engine.published.votes import N0, answering_class, class_votes, unanimous, undecided
+from engine.published.votes import N0, answering_class, class_votes, unanimous, votes_behind
 from engine.runs import ABSTAIN, Array, CoreRun, Meta, NetworkInfo, SelectionRun, SmoothedRun
 
 N, BOUND_ALPHA = 100_000, 0.0005
 THETAS = np.arange(101) / 100
 
-CERTIFICATION = ("idx", "label", "predict", "radius", "correct", "unperturbed predict", "unperturbed correct", "time")
-SELECTION = ("idx", "predict", "radius", "unperturbed predict", "time")
-SCORES = ("idx", "mean", "std", "min", "25 percentile", "50 percentile", "75 percentile", "max")
-CORE = ("idx", "label", "predict", "correct", "time")
+CERTIFICATION_COLUMNS = (
+    "idx",
+    "label",
+    "predict",
+    "radius",
+    "correct",
+    "unperturbed predict",
+    "unperturbed correct",
+    "time",
+)
+SELECTION_COLUMNS = ("idx", "predict", "radius", "unperturbed predict", "time")
+SCORE_COLUMNS = ("idx", "mean", "std", "min", "25 percentile", "50 percentile", "75 percentile", "max")
+CORE_COLUMNS = ("idx", "label", "predict", "correct", "time")
 
 FILE = re.compile(r"(?P<stem>.+)_(?P<part>certification|entropies|outputs|core_prediction|selection_\d\.\d\d)")
 SELECTIONS = tuple(f"selection_{theta:.2f}" for theta in THETAS)
@@ -69,11 +78,11 @@ class Evaluation:
 
 def evaluations(paths: Iterable[Path]) -> list[Evaluation]:
     """The evaluations that files are part of, with their other files, each once; files of other names are left out."""
-    matches = [(path.parent, match) for path in paths if (match := FILE.fullmatch(path.name))]
-    found = dict.fromkeys(
-        (folder, m["stem"], CORE_PARTS if m["part"] in CORE_PARTS else PARTS) for folder, m in matches
-    )
-    return [_gather(folder, stem, parts) for folder, stem, parts in found]
+    found: dict[tuple[Path, str, tuple[str, ...]], None] = {}
+    for path in paths:
+        if match := FILE.fullmatch(path.name):
+            found[path.parent, match["stem"], CORE_PARTS if match["part"] in CORE_PARTS else PARTS] = None
+    return [_gather(*key) for key in found]
 
 
 def _gather(folder: Path, stem: str, parts: tuple[str, ...]) -> Evaluation:
@@ -97,7 +106,7 @@ def read_evaluation(
 
 
 def _smoothed(e: Evaluation, place: Place, name: str) -> SmoothedRun:
-    log = _read(e.files["certification"], CERTIFICATION)
+    log = _read(e.files["certification"], CERTIFICATION_COLUMNS)
     index, label, split = _images(log, place)
     m = place.card.num_classes
     certified = log.integers("predict", ABSTAIN, m - 1)
@@ -109,7 +118,7 @@ def _smoothed(e: Evaluation, place: Place, name: str) -> SmoothedRun:
     c_hat = answering_class(certified, predicted, label, m)
     quantiles = _quantiles(e.files["entropies"], log)
     return SmoothedRun(
-        meta=_meta("smoothed", name, place, log.path, split=split, **_sampled(place, grid, e.stem)),
+        meta=_meta("smoothed", name, place, log, split=split, **_sampled(place, grid, e.stem)),
         index=index,
         label=label,
         class_counts0=unanimous(c_hat, m),
@@ -122,12 +131,12 @@ def _smoothed(e: Evaluation, place: Place, name: str) -> SmoothedRun:
 
 
 def _selection_network(e: Evaluation, place: Place, name: str) -> SelectionRun:
-    first = _read(e.files[SELECTIONS[0]], SELECTION)
+    first = _read(e.files[SELECTIONS[0]], SELECTION_COLUMNS)
     grid = RadiusGrid.of(place.noise(first.path), N, BOUND_ALPHA)
-    index = first.index()
+    index = first.index(place.last_index)
     _check_subset(first, place, index)
     return SelectionRun(
-        meta=_meta("selection", name, place, e.main, split=place.split, **_sampled(place, grid, e.stem)),
+        meta=_meta("selection", name, place, first, split=place.split, **_sampled(place, grid, e.stem)),
         index=index,
         **_selections(e, first, grid),
         score_median=_quantiles(e.files["outputs"], first)[:, 2],
@@ -135,12 +144,12 @@ def _selection_network(e: Evaluation, place: Place, name: str) -> SelectionRun:
 
 
 def _core(e: Evaluation, place: Place, name: str) -> CoreRun:
-    log = _read(e.main, CORE)
+    log = _read(e.main, CORE_COLUMNS)
     index, label, split = _images(log, place)
     prediction = log.integers("predict", 0, place.card.num_classes - 1)
     _check_correct(log, "correct", prediction == label)
     return CoreRun(
-        meta=_meta("core", name, place, log.path, split=split, network=NetworkInfo(name=e.stem)),
+        meta=_meta("core", name, place, log, split=split, network=NetworkInfo(name=e.stem)),
         index=index,
         label=label,
         prediction=prediction,
@@ -154,7 +163,7 @@ def _read(path: Path, columns: tuple[str, ...]) -> Log:
 
 
 def _images(log: Log, place: Place) -> tuple[Array, Array, str]:
-    index, label = log.index(), log.integers("label", 0, place.card.num_classes - 1)
+    index, label = log.index(place.last_index), log.integers("label", 0, place.card.num_classes - 1)
     _check_subset(log, place, index)
     return index, label, split_of(place, log.path, index, label)
 
@@ -172,32 +181,16 @@ def _check_correct(log: Log, column: str, correct: Array) -> None:
         log.fail(row, column, f"predicted class and label of that line say {int(correct[row])}")
 
 
-def votes_behind(log: Log, decisions: Array, grid: RadiusGrid) -> Array:
-    """The votes int64 [N] for each ``decisions`` [N] of a log, from its column ``radius``.
-
-    Abstentions have radius 0, and get a count that abstains. Raises ``AcesError`` for radii off the grid.
-    """
-    radius = log.numbers("radius")
-    counts = grid.counts_of(radius)
-    abstained = decisions == ABSTAIN
-    wrong = np.where(abstained, radius != 0, counts == OFF_GRID)
-    if wrong.any():
-        row = int(wrong.argmax())
-        on_grid = f"on the grid of n = {grid.n} draws at sigma {grid.sigma:g} and level {grid.alpha:g} for each bound"
-        log.fail(row, "radius", "an abstention has radius 0" if abstained[row] else f"expected a radius {on_grid}")
-    return np.where(abstained, undecided(grid.n), counts)
-
-
 def _selections(e: Evaluation, reference: Log, grid: RadiusGrid) -> dict[str, Array]:
     """``thetas``, ``select_counts0``, ``select_counts`` and ``predict_select`` from the 101 selection logs."""
-    logs = [_read(e.files[part], SELECTION) for part in SELECTIONS]
+    logs = [_read(e.files[part], SELECTION_COLUMNS) for part in SELECTIONS]
     decided, counts = [], []
     for log in logs:
         log.check_same(reference, "idx")
         log.check_same(reference, "time")
         decided.append(log.integers("predict", ABSTAIN, 1))
         votes = votes_behind(log, decided[-1], grid)
-        counts.append(np.where(decided[-1] == 0, grid.n - votes, votes))
+        counts.append(np.where(decided[-1] == CORE, grid.n - votes, votes))
     recorded = [log.integers("unperturbed predict", ABSTAIN, 1) for log in logs]
     _check_rising(logs, "radius", counts)
     _check_rising(logs, "unperturbed predict", [_votes0(answer) for answer in recorded])
@@ -212,7 +205,7 @@ def _selections(e: Evaluation, reference: Log, grid: RadiusGrid) -> dict[str, Ar
 
 def _votes0(decisions: Array) -> Array:
     """Guess draws for the certification network: all for 1, none for 0, half where the guess was not recorded."""
-    return np.where(decisions == ABSTAIN, N0 // 2, N0 * decisions)
+    return np.where(decisions == ABSTAIN, N0 // 2, np.where(decisions == CERTIFY, N0, 0))
 
 
 def _check_rising(logs: list[Log], column: str, counts: list[Array]) -> None:
@@ -236,9 +229,9 @@ def _check_all_selected(log: Log, counts: Array, n: int) -> None:
 
 def _quantiles(path: Path, reference: Log) -> Array:
     """Minimum, quartiles and maximum of the scores, float64 [N, 5]; the authors took them over the last batch alone."""
-    log = read_log(path, SCORES)
+    log = read_log(path, SCORE_COLUMNS)
     log.check_same(reference, "idx")
-    return np.stack([log.numbers(column, high=1) for column in SCORES[1:]], 1)[:, 2:]
+    return np.stack([log.numbers(column, high=1) for column in SCORE_COLUMNS[1:]], 1)[:, 2:]
 
 
 def _sampled(place: Place, grid: RadiusGrid, network: str) -> dict[str, Any]:
@@ -251,19 +244,14 @@ def _sampled(place: Place, grid: RadiusGrid, network: str) -> dict[str, Any]:
     }
 
 
-def _meta(kind: str, name: str, place: Place, path: Path, **more: Any) -> Meta:
+def _meta(kind: str, name: str, place: Place, log: Log, **more: Any) -> Meta:
     return Meta(
         kind=kind,
         name=name,
         dataset=place.dataset,
         num_classes=place.card.num_classes,
-        created=written(path),
+        created=log.written(),
         engine_version=__version__,
         extra={"source": "ACES log"},
         **more,
     )
-
-
-def written(path: Path) -> str:
-    """When a log was last written, ISO 8601 in UTC: importing it again gives the same record."""
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")

@@ -14,11 +14,10 @@ import numpy as np
 
 from engine import __version__
 from engine.errors import AcesError
-from engine.published.aces_logs import votes_behind, written
 from engine.published.grid import SIGNIFICANT_DIGITS, Draws, RadiusGrid, infer_draws
-from engine.published.places import FILE_ORDER, absent, place_of, split_of
+from engine.published.places import FILE_ORDER, Place, absent, place_of, split_of
 from engine.published.tsv import Log, read_log
-from engine.published.votes import N0, answering_class, class_votes, unanimous
+from engine.published.votes import N0, answering_class, class_votes, unanimous, votes_behind
 from engine.runs import ABSTAIN, Array, Meta, NetworkInfo, SmoothedRun
 
 COLUMNS = ("idx", "label", "predict", "radius", "correct", "time")
@@ -37,35 +36,20 @@ def read_cohen_log(path: Path, name: str, dataset: str | None = None, sigma: flo
     log.check_times()
     place = place_of(path, dataset, sigma)
     m = place.card.num_classes
-    index, label = log.index(), log.integers("label", 0, m - 1)
+    index, label = log.index(place.last_index), log.integers("label", 0, m - 1)
     predicted = log.integers("predict", ABSTAIN, m - 1)
     split = split_of(place, path, index, label)
-    running = _running_count(log, predicted == label)
     decimals = DECIMALS if all(FIXED.fullmatch(cell) for cell in log.cells["radius"]) else None
     draws = _draws(log, predicted, place.noise(path), decimals)
     k = votes_behind(log, predicted, RadiusGrid.of(place.noise(path), draws.n, draws.alpha, decimals))
     c_hat = answering_class(predicted, None, label, m)
-    notes = [
-        f"holds {lacking}" if (lacking := absent(place, index)) else None,
-        "the column 'correct' is a running count" if running else None,
-        "images in the order of ImageNet's files, not by class" if split == FILE_ORDER else None,
-    ]
+    notes = {
+        f"holds {absent(place, index)}": absent(place, index) is not None,
+        "the column 'correct' is a running count": _running_count(log, predicted == label),
+        "images in the order of ImageNet's files, not by class": split == FILE_ORDER,
+    }
     return SmoothedRun(
-        meta=Meta(
-            kind="smoothed",
-            name=name,
-            dataset=place.dataset,
-            num_classes=m,
-            split=split,
-            created=written(path),
-            engine_version=__version__,
-            sigma=place.noise(path),
-            n0=N0,
-            n=draws.n,
-            network=NetworkInfo(training=place.training, sigma_train=place.sigma_train),
-            radius_digits=SIGNIFICANT_DIGITS if decimals is None else None,
-            extra=_extra(draws, [note for note in notes if note]),
-        ),
+        meta=_meta(log, place, name, split, draws, decimals, [note for note, holds in notes.items() if holds]),
         index=index,
         label=label,
         class_counts0=unanimous(c_hat, m),
@@ -77,6 +61,25 @@ def read_cohen_log(path: Path, name: str, dataset: str | None = None, sigma: flo
     )
 
 
+def _meta(log: Log, place: Place, name: str, split: str, draws: Draws, decimals: int | None, notes: list[str]) -> Meta:
+    told: dict[str, Any] = {"source": "Cohen log", "inferred": draws.to_json()}
+    return Meta(
+        kind="smoothed",
+        name=name,
+        dataset=place.dataset,
+        num_classes=place.card.num_classes,
+        split=split,
+        created=log.written(),
+        engine_version=__version__,
+        sigma=place.noise(log.path),
+        n0=N0,
+        n=draws.n,
+        network=NetworkInfo(training=place.training, sigma_train=place.sigma_train),
+        radius_digits=SIGNIFICANT_DIGITS if decimals is None else None,
+        extra={**told, "notes": notes} if notes else told,
+    )
+
+
 def _running_count(log: Log, correct: Array) -> bool:
     """Whether ``correct`` counts the right answers so far (diffusion-denoised smoothing) instead of telling each's.
 
@@ -84,12 +87,11 @@ def _running_count(log: Log, correct: Array) -> bool:
     """
     column = log.integers("correct", 0)
     wrong = column != correct
-    if not wrong.any():
-        return False
-    if (column == np.cumsum(correct)).all():
-        return True
-    row = int(wrong.argmax())
-    log.fail(row, "correct", f"predict and label of that line say {int(correct[row])}")
+    running = bool(wrong.any()) and np.array_equal(column, np.cumsum(correct))
+    if wrong.any() and not running:
+        row = int(wrong.argmax())
+        log.fail(row, "correct", f"predict and label of that line say {int(correct[row])}")
+    return running
 
 
 def _draws(log: Log, predicted: Array, sigma: float, decimals: int | None) -> Draws:
@@ -97,8 +99,3 @@ def _draws(log: Log, predicted: Array, sigma: float, decimals: int | None) -> Dr
         return infer_draws(log.numbers("radius")[predicted != ABSTAIN], sigma, decimals)
     except AcesError as error:
         raise AcesError(f"{log.path}: {error}") from error
-
-
-def _extra(draws: Draws, notes: list[str]) -> dict[str, Any]:
-    extra: dict[str, Any] = {"source": "Cohen log", "inferred": draws.to_json()}
-    return {**extra, "notes": notes} if notes else extra

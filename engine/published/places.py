@@ -52,6 +52,11 @@ class Place:
     def card(self) -> LoggedDataset:
         return DATASETS[self.dataset]
 
+    @property
+    def last_index(self) -> int | None:
+        """The largest position in the split, where that is known."""
+        return self.card.images - 1 if self.split == "test" else None
+
     def noise(self, path: Path) -> float:
         """``sigma``. Raises ``AcesError`` where neither path nor caller named a positive one."""
         if self.sigma is None or not 0 < self.sigma < np.inf:
@@ -62,11 +67,10 @@ class Place:
 
 
 def place_of(path: Path, dataset: str | None = None, sigma: float | None = None) -> Place:
-    """Read a log's path; ``dataset`` and ``sigma``, where given, win over it. The folder nearest to the file counts.
+    """Read a log's absolute path; ``dataset`` and ``sigma``, where given, win. The folder nearest to the file counts.
 
     Raises ``AcesError`` where the dataset is not told, or not known.
     """
-    path = path.resolve()
     folders = path.parts[:-1]
     at = _last_dataset(folders)
     inside = folders[at + 1 :] if at is not None else ()
@@ -103,22 +107,24 @@ def stem(path: Path) -> str:
 
 
 def distinct_names(paths: Sequence[Path]) -> dict[Path, str]:
-    """A name for each path: its stem, and before it as many folders as equal stems need to be told apart."""
+    """A name for each path, absolute and distinct: its stem, and before it the folders that tell equal stems apart."""
     alike: dict[str, list[Path]] = defaultdict(list)
     for path in paths:
         alike[stem(path)].append(path)
     names: dict[Path, str] = {}
     for group in alike.values():
+        one_folder = len({path.parent for path in group}) < len(group)  # then only their suffixes differ
+        last = {path: path.name if one_folder else stem(path) for path in group}
         depth = 0
-        while len({_qualified(path, depth) for path in group}) < len(group):
+        while len({_qualified(path, depth, last[path]) for path in group}) < len(group):
             depth += 1
-        names.update({path: _qualified(path, depth) for path in group})
+        names.update({path: _qualified(path, depth, last[path]) for path in group})
     return names
 
 
-def _qualified(path: Path, depth: int) -> str:
-    folders = path.resolve().parts[1:-1]
-    return "-".join([*folders[len(folders) - depth :], stem(path)])
+def _qualified(path: Path, depth: int, last: str) -> str:
+    folders = path.parts[1:-1]
+    return "-".join([*folders[len(folders) - depth :], last])
 
 
 def split_of(place: Place, path: Path, index: Array, label: Array) -> str:

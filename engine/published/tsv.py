@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -31,12 +32,13 @@ class Log:
 
     def integers(self, column: str, low: int, high: int | None = None) -> Array:
         """A column as int64 [N] within ``low``..``high``."""
+        top = np.iinfo(np.int64).max if high is None else high
         allowed = f"expected an integer {f'in {low}..{high}' if high is not None else f'of at least {low}'}"
-        values = np.array([self._parsed(row, column, int, allowed) for row in range(len(self))], np.int64)
-        bad = (values < low) | (values > high if high is not None else False)
-        if bad.any():
-            self.fail(int(bad.argmax()), column, allowed)
-        return values
+        values = [self._parsed(row, column, int, allowed) for row in range(len(self))]
+        for row, value in enumerate(values):
+            if not low <= value <= top:
+                self.fail(row, column, allowed)
+        return np.array(values, np.int64)
 
     def numbers(self, column: str, high: float = np.inf) -> Array:
         """A column as float64 [N], finite and within 0..``high``."""
@@ -47,9 +49,9 @@ class Log:
             self.fail(int(bad.argmax()), column, allowed)
         return values
 
-    def index(self) -> Array:
-        """The column ``idx``, int64 [N]: dataset positions, none twice."""
-        values = self.integers("idx", 0)
+    def index(self, high: int | None = None) -> Array:
+        """The column ``idx``, int64 [N]: positions in the split, up to ``high``, none twice."""
+        values = self.integers("idx", 0, high)
         _, first = np.unique(values, return_index=True)
         if len(first) < len(values):
             again = int(np.setdiff1d(np.arange(len(values)), first)[0])
@@ -73,6 +75,10 @@ class Log:
             )
         row = next(i for i, (a, b) in enumerate(zip(mine, theirs, strict=True)) if a != b)
         self.fail(row, column, f"{other.path.name} has {theirs[row]!r} there: the logs are not of one run")
+
+    def written(self) -> str:
+        """When the file was last written, ISO 8601 in UTC: importing it again gives the same record."""
+        return datetime.fromtimestamp(self.path.stat().st_mtime, UTC).isoformat(timespec="seconds")
 
     def __len__(self) -> int:
         return len(next(iter(self.cells.values())))

@@ -8,14 +8,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.published.grid import OFF_GRID, RadiusGrid
+from engine.published.tsv import Log
 from engine.runs import ABSTAIN, Array
 
 N0 = 100  # guess draws; no log records them, and every script of the field takes 100
 
 
-def undecided(n: int) -> int:
-    """A count that no level up to 1/2 certifies, for rows that abstained."""
-    return n // 2
+def votes_behind(log: Log, decisions: Array, grid: RadiusGrid) -> Array:
+    """The votes int64 [N] for each ``decisions`` [N] of a log, from its column ``radius``.
+
+    Abstentions, printed with radius 0, get half of the draws, which no level up to 1/2 certifies. Raises ``AcesError``
+    for an abstention with a radius and for radii off the grid.
+    """
+    radius = log.numbers("radius")
+    counts = grid.counts_of(radius)
+    abstained = decisions == ABSTAIN
+    wrong = np.where(abstained, radius != 0, counts == OFF_GRID)
+    if wrong.any():
+        row = int(wrong.argmax())
+        grid_is = f"n = {grid.n} draws at sigma {grid.sigma:g} and level {grid.alpha:g} give no such radius"
+        log.fail(row, "radius", "an abstention has 0" if abstained[row] else f"{grid_is}; is sigma right?")
+    return np.where(abstained, grid.n // 2, counts)
 
 
 def answering_class(certified: Array, predicted: Array | None, label: Array, num_classes: int) -> Array:

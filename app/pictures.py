@@ -1,0 +1,58 @@
+"""The images of a dataset as the pages show them: PNG bytes and data URLs of what the networks saw without noise."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from engine.errors import AcesError
+from engine.runs import Array
+
+LARGE = 224  # pixels of the longer side of a picture shown alone
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """``images`` uint8 [N, C, H, W], by position in the split."""
+
+    images: dict[int, Array]
+
+    def thumbnails(self) -> dict[int, str]:
+        """Data URLs for the cells of a table."""
+        return {i: "data:image/png;base64," + base64.b64encode(_png(x)).decode() for i, x in self.images.items()}
+
+    def large(self, index: int) -> bytes | None:
+        """PNG bytes, pixels enlarged without smoothing; None where the image does not ship."""
+        image = self.images.get(index)
+        if image is None:
+            return None
+        return _png(image, max(1, LARGE // max(image.shape[1:])))
+
+
+def read_pictures(path: Path) -> Pictures:
+    """Read ``index`` [N] and ``images`` uint8 [N, C, H, W]; nothing for a file that is not there.
+
+    Raises ``AcesError`` for a damaged file.
+    """
+    if not path.exists():
+        return Pictures({})
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Pictures(dict(zip(file["index"].tolist(), file["images"], strict=True)))
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+        raise AcesError(f"{path}: no readable image file ({error}); the table does without pictures") from error
+
+
+def _png(image: Array, scale: int = 1) -> bytes:
+    """An image uint8 [C, H, W], grey or RGB, as PNG."""
+    pixels = image[0] if image.shape[0] == 1 else image.transpose(1, 2, 0)
+    picture = Image.fromarray(pixels)
+    buffer = io.BytesIO()
+    picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,246 @@
+"""The Trade-off page as a reader meets it: in Chromium, by keyboard and mouse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+
+from app.figures import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
+
+pytestmark = pytest.mark.browser
+
+FRONT, RADIUS, THETA, ENTROPY = FIGURES = ("figure_front", "figure_radius", "figure_theta", "figure_entropy")
+
+# A figure as text: its traces, shapes, notes and title, with typed arrays spelt out.
+DRAWN = """key => {
+  const plot = document.querySelector(`.st-key-${key} .js-plotly-plot`);
+  if (!plot || !plot.layout) return null;
+  const {shapes, annotations, title} = plot.layout;
+  return JSON.stringify([plot.data, shapes, annotations, title],
+    (k, v) => ArrayBuffer.isView(v) ? Array.from(v) : k === "selectedpoints" ? undefined : v);
+}"""
+
+# Where on the screen a mark of a front lies, and its theta.
+WHERE = """([key, label, at]) => {
+  const plot = document.querySelector(`.st-key-${key} .js-plotly-plot`);
+  const trace = plot.data.find(t => t.customdata && t.customdata[0][1] === label);
+  const {xaxis, yaxis} = plot._fullLayout, {left, top} = plot.getBoundingClientRect();
+  const full = plot._fullData[plot.data.indexOf(trace)];
+  const x = left + xaxis._offset + xaxis.c2p(full.x[at]), y = top + yaxis._offset + yaxis.c2p(full.y[at]);
+  return [trace.customdata[at][0], x, y];
+}"""
+
+
+@pytest.fixture
+def open_page(server: str, context: BrowserContext) -> Iterator[Callable[..., Page]]:
+    """Opens the dashboard in a tab of its own and waits for its four figures."""
+    pages = []
+
+    def opened(query: str = "", width: int = 1280, height: int = 800, color_scheme: str = "light") -> Page:
+        page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=color_scheme)
+        page.goto(f"{server}/{query}")
+        settle(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run and every figure is drawn."""
+    for key in FIGURES:
+        page.wait_for_selector(f".st-key-{key} .js-plotly-plot .main-svg", timeout=60_000)
+    page.wait_for_selector("[data-testid=stMetric] >> nth=4")
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_selector("[data-stale=true]", state="detached")
+
+
+def drawn(page: Page) -> dict[str, str]:
+    return {key: page.evaluate(DRAWN, key) for key in FIGURES}
+
+
+def await_change(page: Page, key: str, before: str) -> None:
+    page.wait_for_function(
+        f"([key, before]) => {{ const now = ({DRAWN})(key); return now && now !== before }}", arg=[key, before]
+    )
+
+
+def press(page: Page, slider: str, key: str = "ArrowRight") -> None:
+    page.locator(f".st-key-{slider} input[type=range]").press(key)
+
+
+def choose(page: Page, box: str, option: str) -> None:
+    page.locator(f".st-key-{box} input").click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def query(page: Page) -> dict[str, str]:
+    return {key: values[0] for key, values in parse_qs(urlparse(page.url).query).items()}
+
+
+def tile(page: Page, label: str) -> str:
+    return page.locator("[data-testid=stMetric]").filter(has_text=label).inner_text()
+
+
+def click_mark(page: Page, label: str, at: int) -> float:
+    """Click the mark at this position of a front; returns its theta."""
+    theta, x, y = page.evaluate(WHERE, [FRONT, label, at])
+    page.mouse.move(x, y)
+    page.mouse.click(x, y)
+    return theta
+
+
+def test_opens_with_four_figures_and_five_tiles_above_the_fold(open_page):
+    page = open_page()
+    assert page.locator("[data-testid=stMetric]").count() == 5
+    for key in FIGURES:
+        box = page.locator(f".st-key-{key} .js-plotly-plot").bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= 800
+
+
+@pytest.mark.parametrize(
+    ("slider", "redrawn"),
+    [
+        ("theta", FIGURES),
+        ("sigma", FIGURES),
+        ("alpha", (FRONT, RADIUS, THETA)),
+        ("radius", (RADIUS, THETA, ENTROPY)),
+    ],
+)
+def test_a_slider_redraws_the_figures_that_depend_on_it(open_page, slider, redrawn):
+    page = open_page("?theta=0.3")
+    before = drawn(page)
+    press(page, slider)
+    for key in redrawn:
+        await_change(page, key, before[key])
+    assert slider in query(page)
+
+
+def test_the_radius_leaves_the_front_as_it_is(open_page):
+    page = open_page()
+    before = drawn(page)
+    press(page, "radius")
+    await_change(page, ENTROPY, before[ENTROPY])
+    settle(page)
+    assert drawn(page)[FRONT] == before[FRONT]
+
+
+@pytest.mark.parametrize(("box", "option"), [("core", "fashion_mnist-other-core"), ("correction", "simultaneous")])
+def test_a_choice_redraws_the_figures_that_depend_on_it(open_page, box, option):
+    page = open_page("?theta=0.3")
+    before = drawn(page)
+    choose(page, box, option)
+    for key in (FRONT, THETA):
+        await_change(page, key, before[key])
+    assert query(page)[box] == option
+
+
+def test_slider_and_number_box_show_one_theta(open_page):
+    page = open_page()
+    box, slider = page.locator(".st-key-theta_box input"), page.locator(".st-key-theta input[type=range]")
+    before = drawn(page)
+    box.fill("0.123")
+    box.press("Enter")
+    for key in FIGURES:
+        await_change(page, key, before[key])
+    settle(page)
+    assert float(slider.input_value()) == pytest.approx(0.123)
+    press(page, "theta")
+    settle(page)
+    assert box.input_value() == "0.124"
+    assert query(page)["theta"] == "0.124"
+
+
+def test_a_click_on_the_front_sets_theta_again_and_again(open_page):
+    page = open_page("?theta=0.9")
+    for at in (10, 20, 10):
+        before = drawn(page)
+        theta = click_mark(page, "0.25", at)
+        for key in FIGURES:
+            await_change(page, key, before[key])
+        settle(page)
+        assert float(query(page)["theta"]) == pytest.approx(theta, abs=0.021)  # the marks lie close together
+
+
+def test_a_click_on_another_front_sets_sigma_too(open_page):
+    page = open_page("?theta=0.9")
+    before = drawn(page)
+    theta = click_mark(page, "1", 12)
+    await_change(page, RADIUS, before[RADIUS])
+    settle(page)
+    assert query(page)["sigma"] == "1"
+    assert float(query(page)["theta"]) == pytest.approx(theta, abs=0.021)
+
+
+def test_a_row_opens_its_image_and_leaves_the_figures_alone(open_page):
+    page = open_page("?theta=0.3")
+    before = drawn(page)
+    page.locator("[data-testid=stDataFrame] .dvn-scroller").click(position={"x": 18, "y": 90})  # a canvas: no DOM rows
+    page.wait_for_selector(".st-key-figure_votes .js-plotly-plot .main-svg")
+    page.get_by_text("Guess the selection.").wait_for()
+    assert query(page)["image"] == "20"
+    assert drawn(page) == before
+
+
+def test_filters_shorten_the_table_and_stand_in_the_url(open_page):
+    page = open_page("?theta=0.3")
+    page.locator(".st-key-outcome").get_by_text("certified").click()
+    page.get_by_text(re.compile(r"^(?!120 )\d+ of 120 images")).wait_for()
+    assert query(page)["outcome"] == "certified"
+
+
+def test_a_copied_url_restores_the_state(open_page):
+    address = "?theta=0.42&sigma=0.5&alpha=0.01&radius=0.5&correction=bonferroni&core=fashion_mnist-other-core&image=60"
+    first = open_page(address)
+    before = drawn(first)
+    press(first, "theta")
+    await_change(first, FRONT, before[FRONT])
+    settle(first)
+    second = open_page("?" + urlparse(first.url).query)
+    assert query(second) == query(first) | {"theta": "0.421"}
+    assert drawn(second) == drawn(first)
+    assert tile(second, "ACR") == tile(first, "ACR")
+    assert second.locator(".st-key-image input").input_value() == "60"
+
+
+def test_a_mangled_url_falls_back_to_the_defaults(open_page):
+    page = open_page("?theta=9.9&sigma=7&alpha=2&radius=abc&correction=none&core=nobody&dataset=nope&image=-4")
+    assert drawn(page) == drawn(open_page())
+    assert page.locator("[data-testid=stAlert]").count() == 0
+    assert set(query(page)) <= {"image"}
+
+
+@pytest.mark.parametrize(("scheme", "theme"), [("light", LIGHT), ("dark", DARK)])
+def test_page_and_figures_follow_the_colour_scheme(open_page, scheme, theme):
+    page = open_page(color_scheme=scheme)
+    assert page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor") == rgb(theme.paper)
+    title = page.locator(f".st-key-{FRONT} .gtitle").first
+    assert title.evaluate("node => node.style.fill") == rgb(theme.ink)
+
+
+def rgb(color: str) -> str:
+    return "rgb({}, {}, {})".format(*(int(color[i : i + 2], 16) for i in (1, 3, 5)))
+
+
+def test_a_phone_scrolls_down_only(open_page):
+    page = open_page("?image=40", width=390, height=844)
+    page.get_by_text("Guess the selection.").wait_for()
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+
+
+def test_nothing_is_asked_of_other_machines(open_page, server):
+    page = open_page()
+    asked = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name)")
+    assert [address for address in asked if not address.startswith((server, "data:", "blob:"))] == []

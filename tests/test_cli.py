@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cache.store import Store
+from engine import cli, runs
+from engine.aces import Correction, Outcome, certify
+from engine.cli import app, parse_numbers
+from engine.compose import compose
+from engine.errors import AcesError
+from engine.metrics import evaluate
+from tests import toy
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store with a certification and a core run in it."""
+    place = tmp_path / "store"
+    with Store(place) as opened:
+        opened.put(toy.smoothed_run())
+        opened.put(toy.core_run())
+    return place
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Run the command line in this process: (exit status, stdout, stderr)."""
+
+    def calling(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["engine", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(caught.value.code or 0), out, err
+
+    return calling
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_table_has_the_contract_columns_and_the_engines_numbers(call, store):
+    status, out, _ = call("table", "--certify", "toy-n", "--core", "toy-c", "--theta", "0:1:0.25",
+                          "--radii", "0,0.25,1.0", "--format", "csv", "--cache", store)  # fmt: skip
+    assert status == 0
+    table = rows(out)
+    assert list(table[0]) == "theta nac acr cert_0 cert_0.25 cert_1.0 select_0 select_0.25 select_1.0".split()
+    assert [float(row["theta"]) for row in table] == [0, 0.25, 0.5, 0.75, 1]
+    expected = evaluate(compose(toy.smoothed_run(), toy.core_run()), [0, 0.25, 0.5, 0.75, 1], radii=[0, 0.25, 1])
+    assert [float(row["acr"]) for row in table] == pytest.approx(expected.acr, rel=1e-8)
+    assert [float(row["cert_0.25"]) for row in table] == pytest.approx(expected.certified_accuracy[:, 1])
+
+
+def test_outcomes_have_one_row_an_image_and_radii_rounded_down(call, store):
+    status, out, _ = call("outcomes", "--certify", "toy-noisy", "--core", "toy-core", "--theta", "0.3",
+                          "--cache", store)  # fmt: skip
+    assert status == 0
+    assert out.splitlines()[0] == (
+        "index,label,outcome,prediction,radius,radius_certify,radius_select,core_prediction,natural_prediction,"
+        "entropy_median"
+    )
+    answer = certify(compose(toy.smoothed_run(), toy.core_run()), [0.3], 0.001, Correction.INTERSECTION_UNION)
+    table = rows(out)
+    assert [row["outcome"] for row in table] == [Outcome(o).label for o in answer.outcome[:, 0]]
+    shown, exact = np.array([float(row["radius"]) for row in table]), answer.radius[:, 0]
+    assert (shown <= exact).all()
+    assert shown == pytest.approx(exact, abs=1e-8)
+
+
+@pytest.mark.parametrize("form", ["json", "latex", "markdown"])
+def test_every_format_prints_every_threshold(call, store, form):
+    status, out, _ = call("table", "--certify", "toy-noisy", "--core", "toy-core", "--theta", "0,0.5",
+                          "--format", form, "--cache", store)  # fmt: skip
+    assert status == 0
+    if form == "json":
+        assert [row["theta"] for row in json.loads(out)] == [0.0, 0.5]
+    else:
+        assert len([line for line in out.splitlines() if "0.5" in line]) >= 1
+
+
+def test_runs_lists_the_meta_of_every_run(call, store):
+    status, out, _ = call("runs", "--format", "json", "--cache", store)
+    listed = {meta["name"]: meta for meta in json.loads(out)}
+    assert status == 0
+    assert listed["toy-noisy"] == toy.smoothed_run().meta.to_json()
+    assert listed["toy-core"]["kind"] == "core"
+    status, out, _ = call("runs", "--cache", store)
+    assert "toy-noisy" in out
+
+
+def test_export_then_import_elsewhere_gives_the_same_run(call, store, tmp_path):
+    exported, elsewhere = tmp_path / "out.npz", tmp_path / "elsewhere"
+    assert call("export", "toy-noisy", "-o", exported, "--cache", store)[0] == 0
+    status, out, _ = call("import", exported, "--cache", elsewhere)
+    assert status == 0
+    assert "toy-noisy" in out
+    with Store(elsewhere) as opened:
+        assert runs.same(opened.get("toy-noisy"), toy.smoothed_run())
+
+
+def test_a_bad_file_among_good_ones_changes_nothing(call, tmp_path):
+    good, bad = tmp_path / "good.npz", tmp_path / "bad.npz"
+    runs.write_run(toy.core_run(), good)
+    bad.write_bytes(good.read_bytes()[:-200])
+    status, _, err = call("import", good, bad, "--cache", tmp_path / "new")
+    assert status == 2
+    assert "bad.npz" in err
+    with Store(tmp_path / "new") as opened:
+        assert opened.metas() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--theta", "1.5"], "theta is 1.5"),
+        (["--theta", "0:1:0"], "positive step"),
+        (["--theta", "high"], "'high' is not a number"),
+        (["--alpha", "0"], "alpha is 0"),
+        (["--alpha", "1"], "alpha is 1"),
+        (["--radii", "-1"], "radius -1"),
+        (["--certify", "absent"], "absent"),
+        (["--correction", "holm"], "holm"),
+        (["--colour", "red"], "--colour"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line_and_status_2(call, store, arguments, message):
+    status, out, err = call("table", "--certify", "toy-noisy", "--core", "toy-core", "--cache", store, *arguments)
+    assert status == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("error: ")
+    assert message in err
+
+
+def test_runs_without_common_images_do_not_compose(call, tmp_path):
+    import dataclasses
+
+    core = toy.core_run()
+    with Store(tmp_path / "s") as opened:
+        opened.put(toy.smoothed_run())
+        opened.put(dataclasses.replace(core, index=core.index + 1))
+    status, _, err = call("table", "--certify", "toy-noisy", "--core", "toy-core", "--cache", tmp_path / "s")
+    assert status == 2
+    assert "share no images" in err
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_precompute_from_a_config_and_look_at_the_result(call, tmp_path):
+    config = toy.config(tmp_path, n=300)
+    status, out, _ = call("precompute", config, "--n", "260", "--cache", tmp_path / "s")
+    assert status == 0
+    assert "noisy" in out
+    status, out, _ = call("table", "--certify", "noisy", "--core", "plain", "--theta", "1", "--format", "csv",
+                          "--cache", tmp_path / "s")  # fmt: skip
+    assert status == 0
+    assert len(rows(out)) == 1
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_train_writes_a_checkpoint(call, tmp_path):
+    status, out, _ = call("train", "gaussian", "--dataset", "toy", "--sigma", "0.25", "--epochs", "1", "-o", tmp_path)
+    assert status == 0
+    assert Path(out.strip()) == tmp_path / "toy-gaussian-0.25.safetensors"
+    assert Path(out.strip()).is_file()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(call, command):
+    status, out, _ = call(command, "--help")
+    assert status == 0
+    assert f"python -m engine {command}" in re.sub(r"\s+", " ", out)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_readme_names_every_command(command):
+    assert f"`{command}`" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("0.5", [0.5]), ("0,0.1", [0, 0.1]), ("0:0.3:0.1", [0, 0.1, 0.2, 0.3]), ("0:1:0.4", [0, 0.4, 0.8])]
+)
+def test_thresholds_are_read_in_decimal(text, expected):
+    assert parse_numbers(text, "--theta") == expected
+
+
+def test_a_huge_grid_is_refused():
+    with pytest.raises(AcesError, match=r"100,000"):
+        parse_numbers("0:1:1e-9", "--theta")
+
+
+def test_the_module_runs_as_a_program(store):
+    command = [sys.executable, "-m", "engine", "table", "--certify", "nothing", "--core", "x", "--cache", str(store)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
