@@ -22,6 +22,8 @@ from engine.compose import Composition
 from engine.errors import AcesError
 from engine.runs import CoreRun, Meta, Run, SmoothedRun
 
+FRESH_SECONDS = 2  # how long a look at the shelf serves: a burst of keys looks once
+
 
 class Source(NamedTuple):
     """A run as a cache key: its content changes with its fingerprint."""
@@ -40,28 +42,22 @@ class Catalogue:
 
 def catalogue() -> Catalogue:
     """Every run that can be looked at."""
-    shelf = _shelf()
-    return Catalogue(shelf.metas(), shelf.broken)
+    return _catalogue(*_places())
 
 
-def fronts(settings: Settings) -> tuple[list[views.Front], list[str]]:
-    """A front for every run of the experiment, and what is wrong with those that give none."""
-    found, problems = [], []
+def fronts(settings: Settings) -> tuple[list[views.Front], dict[str, str]]:
+    """A front for every run of the experiment, and by label what is wrong with those that give none."""
+    found, problems = [], {}
     core = _source(settings.core)
     for position, (label, run) in enumerate(settings.experiment.labels.items()):
         try:
             certify = _source(run)
             curve = _curve(certify, core, settings.alpha, settings.correction, ())
-            found.append(views.Front(label, position, curve, _alone(certify, core, settings.alpha)))
+            accuracy = views.core_accuracy(_composition(certify, core))
+            found.append(views.Front(label, position, curve, _alone(certify, core, settings.alpha), accuracy))
         except AcesError as error:
-            problems.append(str(error))
+            problems[label] = str(error)
     return found, problems
-
-
-def core_accuracy(settings: Settings) -> float:
-    """Percent of the composition's images that the core network gets right."""
-    c = composition(settings)
-    return float(100 * (c.core == c.label).mean())
 
 
 def composition(settings: Settings) -> Composition:
@@ -118,16 +114,29 @@ def picture(dataset: str, index: int) -> bytes | None:
     return _pictures(*_pictures_key(dataset)).large(index)
 
 
-def _demo() -> Path:
-    return Path(os.environ.get("ACES_DEMO", DEMO))
+def _places() -> tuple[str, Path]:
+    """Where runs lie: the store's directory as the environment names it, and the demo."""
+    return os.environ.get("ACES_CACHE", ""), Path(os.environ.get("ACES_DEMO", DEMO))
 
 
-def _shelf() -> Shelf:
-    return Shelf(demo=_demo())
+@st.cache_resource(show_spinner=False)
+def _shelf(store: str, demo: Path) -> Shelf:
+    return Shelf(Path(store) if store else None, demo)
+
+
+@st.cache_data(ttl=FRESH_SECONDS, show_spinner=False)
+def _catalogue(store: str, demo: Path) -> Catalogue:
+    shelf = _shelf(store, demo)
+    return Catalogue(shelf.metas(), shelf.broken)
+
+
+@st.cache_data(ttl=FRESH_SECONDS, show_spinner=False)
+def _fingerprint(store: str, demo: Path, name: str) -> str:
+    return _shelf(store, demo).fingerprint(name)
 
 
 def _source(meta: Meta) -> Source:
-    return Source(meta.name, _shelf().fingerprint(meta.name))
+    return Source(meta.name, _fingerprint(*_places(), meta.name))
 
 
 def _answer(settings: Settings) -> aces.Certificates:
@@ -136,7 +145,7 @@ def _answer(settings: Settings) -> aces.Certificates:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _run(source: Source) -> Run:
-    return _shelf().load(source.name)
+    return _shelf(*_places()).load(source.name)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -168,7 +177,7 @@ def _restricted(certify: Source, core: Source) -> SmoothedRun:
 
 
 def _pictures_key(dataset: str) -> tuple[Path, int]:
-    path = _demo() / f"{dataset}_images.npz"
+    path = _places()[1] / f"{dataset}_images.npz"
     return path, path.stat().st_mtime_ns if path.exists() else 0
 
 

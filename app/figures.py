@@ -56,20 +56,22 @@ DARK = Theme(
 CERTIFIABLE, OTHER, NAC, ACR, SELECTED = 2, 1, 6, 8, 9  # the quantities' places among the series
 
 
-def trade_off(fronts: Sequence[Front], current: str, core_accuracy: float, theta: float, theme: Theme) -> go.Figure:
-    """ACR over NAC: a front for every composition, its network alone, the core, and the operating point on ``current``.
+def trade_off(fronts: Sequence[Front], current: str, theta: float, theme: Theme) -> go.Figure:
+    """ACR over NAC: a front for every composition, its networks alone, and the operating point on ``current``.
 
     The marks of the fronts carry ``customdata`` (theta, label), by which a click is understood.
     """
     figure = _figure("Robustness over accuracy", "NAC: natural accuracy [%]", "ACR: average certified radius", theme)
-    for front in fronts:
+    for front in sorted(fronts, key=lambda front: front.label == current):  # the current one on top
         _draw_front(figure, front, front.label == current, theme)
     _draw_alone(figure, fronts, theme)
-    _draw_point(figure, core_accuracy, 0.0, "core", "square", theme.muted, theme)
     for front in fronts:
         if front.label == current:
             m, at = front.metrics, nearest(front.metrics.thetas, theta)
+            _draw_point(figure, front.core_accuracy, 0.0, "core", "square", theme.muted, theme)
             _draw_point(figure, m.nac[at], m.acr[at], f"<b>θ {theta:.3f}</b>", "diamond", theme.ink, theme)
+    if not fronts:
+        _say(figure, "No run of this experiment can be read.", theme)
     figure.update_layout(showlegend=False, yaxis_rangemode="tozero")
     return figure
 

@@ -17,7 +17,7 @@ st.logo(HERE / "logo.svg", icon_image=HERE / "icon.svg", size="large")
 
 catalogue = data.catalogue()
 for message in catalogue.broken.values():
-    st.error(message, icon=":material/broken_image:")
+    notices.show_error(message)
 
 settings = state.controls(catalogue.metas)
 show = notices.nothing_cached if settings is None else partial(tradeoff.show, settings)

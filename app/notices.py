@@ -23,7 +23,12 @@ def errors_in_place() -> Iterator[None]:
     try:
         yield
     except AcesError as error:
-        st.error(str(error), icon=":material/error:")
+        show_error(error)
+
+
+def show_error(error: AcesError | str) -> None:
+    """One message that says what is wrong and what to do."""
+    st.error(str(error), icon=":material/error:")
 
 
 def rests_on(settings: Settings, c: Composition) -> None:

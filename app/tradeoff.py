@@ -6,9 +6,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import data, figures, images, state
-from app.notices import caveats, errors_in_place, rests_on
+from app.notices import caveats, errors_in_place, rests_on, show_error
 from app.settings import Settings
 from app.views import Estimate, Summary
+from engine.errors import AcesError
 
 TILE_WIDTH = 150
 CHART = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": "aces"}}
@@ -17,8 +18,12 @@ CHART = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filena
 def show(settings: Settings) -> None:
     """Tiles above a grid of four linked figures, the images below."""
     theme = figures.DARK if st.context.theme.type == "dark" else figures.LIGHT
-    with errors_in_place():
+    try:
         rests_on(settings, data.composition(settings))
+    except AcesError as error:
+        show_error(error)
+        _trade_off(settings, theme)  # the other noise levels live on
+        return
     tiles = st.grid(5, min_column_width=TILE_WIDTH)
     cells = [*st.columns(2), *st.columns(2)]
     for cell, draw in zip(cells, (_trade_off, _accuracy_over_radius, _over_theta, _entropies), strict=True):
@@ -34,7 +39,13 @@ def _tiles(s: Summary, settings: Settings) -> None:
     r = f"r {settings.radius:g}"
     _tile("NAC", s.nac, "%", s.images, "Natural accuracy: images that PREDICT (Algorithm 4) answers right.")
     _tile("ACR", s.acr, "", s.images, "Average certified radius; wrong and uncertified images count 0.")
-    _tile(f"Certified, {r}", s.certified_accuracy, "%", s.images, "Answered right, with a certificate that reaches r.")
+    _tile(
+        f"Certified, {r}",
+        s.certified_accuracy,
+        "%",
+        s.images,
+        "Answered right with a certificate that reaches r; at r = 0, answered right.",
+    )
     _tile(
         f"Selected, {r}", s.certified_selection, "%", s.images, "Certainly sent to the certification network up to r."
     )
@@ -57,9 +68,7 @@ def _tile(label: str, e: Estimate, unit: str, images: int, about: str) -> None:
 
 def _trade_off(settings: Settings, theme: figures.Theme) -> None:
     fronts, problems = data.fronts(settings)
-    for problem in problems:
-        st.error(problem)
-    figure = figures.trade_off(fronts, settings.label, data.core_accuracy(settings), settings.theta, theme)
+    figure = figures.trade_off(fronts, settings.label, settings.theta, theme)
     st.plotly_chart(
         figure,
         theme=None,
@@ -69,6 +78,9 @@ def _trade_off(settings: Settings, theme: figures.Theme) -> None:
         selection_mode="points",
         alt="Average certified radius over natural accuracy, one front for every noise level, operating point marked",
     )
+    for label, problem in problems.items():
+        if label != settings.label:
+            show_error(f"σ {label} is not drawn: {problem}")
 
 
 def _accuracy_over_radius(settings: Settings, theme: figures.Theme) -> None:

@@ -28,12 +28,13 @@ ENTROPY_BINS = 50
 
 @dataclass(frozen=True, eq=False)
 class Front:
-    """One composition over all thresholds, and its certification network alone; ``position`` picks its colour."""
+    """One composition over all thresholds, and its two networks alone; ``position`` picks its colour."""
 
     label: str
     position: int
     metrics: Metrics
     alone: Standalone
+    core_accuracy: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +117,11 @@ def restrict(run: SmoothedRun, index: Array) -> SmoothedRun:
         return run
     kept: dict[str, Any] = {name: value[keep] for name, value in arrays(run).items() if name != "thetas"}
     return replace(run, **kept)
+
+
+def core_accuracy(c: Composition) -> float:
+    """Percent of the images that the core network gets right."""
+    return float(100 * (c.core == c.label).mean())
 
 
 def radius_curves(

@@ -226,7 +226,8 @@ def _simultaneous(stored: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """PREDICT's decisions: ``selected`` int8 [N, T] (CERTIFY, CORE or ``ABSTAIN``), ``classed`` int64 [N] (or ABSTAIN)."""
+    """PREDICT's decisions: ``selected`` int8 [N, T] (CERTIFY, CORE or ``ABSTAIN``), ``classed`` int64 [N] (a class or
+    ``ABSTAIN``)."""
 
     thetas: Array
     label: Array

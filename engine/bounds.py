@@ -140,8 +140,7 @@ def smallest_n(alpha: float) -> int:
     >>> smallest_n(0.001)
     10
     """
-    n = math.floor(math.log(check_level(alpha)) / math.log(0.5)) + 1  # alpha^(1/n) > 1/2
-    return n
+    return math.floor(math.log(check_level(alpha)) / math.log(0.5)) + 1  # alpha^(1/n) > 1/2
 
 
 def round_down(radius: float) -> Decimal:

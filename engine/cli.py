@@ -301,9 +301,8 @@ def main() -> None:
         status = app(standalone_mode=False)
     except AcesError as error:
         status = _fail(str(error))
-    except TyperException as error:
-        message = getattr(error, "format_message", lambda: str(error))()
-        status = _fail(f"{message} See `python -m engine --help`.") if message else 2
+    except TyperException as error:  # unknown options and the like; without a message its help was printed
+        status = _fail(f"{error.format_message()} See `python -m engine --help`.") if str(error) else 2
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted; what was done is kept: the same command goes on from here", file=sys.stderr)
         status = 130

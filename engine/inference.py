@@ -46,7 +46,7 @@ def freeze(network: Network, precision: str = "float32", device: str = "cpu", ba
         raise AcesError(f"unknown precision '{precision}'; known: {', '.join(PRECISIONS)}")
     where = resolve_device(device)
     body = _fold_batch_norm(copy.deepcopy(network.body).cpu().eval())
-    body = body.to(where, PRECISIONS[precision]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    body = body.to(where, PRECISIONS[precision]).to(memory_format=torch.channels_last)
     body.requires_grad_(False)
     return FrozenNetwork(copy.deepcopy(network.normalize).to(where).eval(), body, precision, where, batch)
 

@@ -175,7 +175,7 @@ def standalone(run: SmoothedRun, alpha: float = DEFAULT_ALPHA, radii: npt.ArrayL
 
 
 def certified_curve(answer: Certificates, column: int, radii: npt.ArrayLike) -> Array:
-    """Certified accuracy in percent at each radius, for one threshold: at 0 any right answer counts, above it R >= r."""
+    """Certified accuracy in percent at each radius, for one threshold; at 0 any right answer counts, then R >= r."""
     radius = np.where(answer.c_hat == answer.label, answer.radius[:, column], 0.0)
     return curve_over_radius(radius, answer.right()[:, column], radii)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cache.store import BlockKey, Store
+from cache.store import BlockKey, DamagedError, Store
 from engine import __version__, datasets
 from engine.config import Config
 from engine.counts import Counts, count, thresholds
@@ -91,9 +91,8 @@ def _run(job: Job, config: Config, images: ImageSet, store: Store, device: str, 
     if checkpoint.card.dataset != config.dataset:
         raise AcesError(f"{job.checkpoint} is for {checkpoint.card.dataset}; the config is for {config.dataset}")
     meta = _meta(job, config, checkpoint)
-    found = next((m for m in store.metas() if m.name == job.name), None)
-    if found is not None:
-        stored = store.get(job.name)
+    stored = _stored(store, job.name)
+    if stored is not None:
         if _same_work(stored, meta, images):
             return stored
         if not _same_work(stored, replace(meta, n=stored.meta.n), images):
@@ -108,6 +107,14 @@ def _run(job: Job, config: Config, images: ImageSet, store: Store, device: str, 
         run = sample_smoothed(meta, checkpoint, images, store, device, report)
     store.put(run, replace=True)
     return run
+
+
+def _stored(store: Store, name: str) -> Run | None:
+    """The run of that name, or None; a damaged one is as good as none, since its draws are there to count again."""
+    try:
+        return store.get(name) if any(meta.name == name for meta in store.metas()) else None
+    except DamagedError:
+        return None
 
 
 def _meta(job: Job, config: Config, checkpoint: Checkpoint) -> Meta:

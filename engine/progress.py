@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from engine.precompute import Progress as SamplingProgress
+from engine.training.loop import EpochReport
 
 
 class _Bar:
@@ -59,10 +60,10 @@ class TrainingBar(_Bar):
         super().__enter__()
         return self
 
-    def __call__(self, r: dict[str, float]) -> None:
+    def __call__(self, e: EpochReport) -> None:
         text = (
-            f"epoch {r['epoch']:.0f}/{self._epochs}  loss {r['loss']:.3f}  accuracy {r['accuracy']:.1f} %  "
-            f"{r['images_per_second']:,.0f} images/s"
+            f"epoch {e.epoch}/{self._epochs}  loss {e.loss:.3f}  accuracy {e.accuracy:.1f} %  "
+            f"{e.images_per_second:,.0f} images/s"
         )
-        done = (r["epoch"] - 1) * r["images"] + r["seen"]
-        self._progress.update(self._task, completed=done, total=self._epochs * r["images"], text=text)
+        done = (e.epoch - 1) * e.images + e.seen
+        self._progress.update(self._task, completed=done, total=self._epochs * e.images, text=text)

@@ -111,8 +111,9 @@ class Meta:
         if self.kind not in list(KINDS):  # a list: JSON may hold what cannot be hashed
             raise RunError(f"meta.kind is {self.kind!r}; expected one of {', '.join(KINDS)}")
         for name in ("name", "dataset"):
-            if not isinstance(getattr(self, name), str) or not getattr(self, name):
-                raise RunError(f"meta.{name} is {getattr(self, name)!r}; expected a non-empty string")
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value or not value.isprintable():
+                raise RunError(f"meta.{name} is {value!r}; expected a non-empty, printable string")
         if not _is_int(self.num_classes) or self.num_classes < 2:
             raise RunError(f"meta.num_classes is {self.num_classes!r}; expected an integer of at least 2")
         if self.radius_digits is not None and (not _is_int(self.radius_digits) or self.radius_digits < 1):
@@ -278,7 +279,13 @@ def to_bytes(run: Run) -> bytes:
     """A run as the bytes of its npz file (compressed; the same run gives the same bytes)."""
     buffer = io.BytesIO()
     meta = np.array(json.dumps(run.meta.to_json(), sort_keys=True))
-    np.savez_compressed(buffer, allow_pickle=False, meta=meta, **arrays(run))
+    # As np.savez_compressed, but at zlib's fastest level: count tables shrink hardly less, in a fraction of the time.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, value in {"meta": meta, **arrays(run)}.items():
+            member = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: bytes do not depend on the time
+            member.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(member, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, value, allow_pickle=False)
     return buffer.getvalue()
 
 

@@ -14,10 +14,6 @@ from engine.bounds import round_down
 from engine.metrics import Metrics, Standalone
 from engine.runs import Array
 
-OUTCOME_COLUMNS = (
-    "index,label,outcome,prediction,radius,radius_certify,radius_select,core_prediction,natural_prediction,entropy_median"
-).split(",")
-
 
 class Format(StrEnum):
     """How a table is printed."""

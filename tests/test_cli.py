@@ -57,7 +57,13 @@ def test_table_has_the_contract_columns_and_the_engines_numbers(call, store):
                           "--radii", "0,0.25,1.0", "--format", "csv", "--cache", store)  # fmt: skip
     assert status == 0
     table = rows(out)
-    assert list(table[0]) == "theta nac acr cert_0 cert_0.25 cert_1.0 select_0 select_0.25 select_1.0".split()
+    assert list(table[0]) == [
+        "theta",
+        "nac",
+        "acr",
+        *("cert_0", "cert_0.25", "cert_1.0"),
+        *("select_0", "select_0.25", "select_1.0"),
+    ]
     assert [float(row["theta"]) for row in table] == [0, 0.25, 0.5, 0.75, 1]
     expected = evaluate(compose(toy.smoothed_run(), toy.core_run()), [0, 0.25, 0.5, 0.75, 1], radii=[0, 0.25, 1])
     assert [float(row["acr"]) for row in table] == pytest.approx(expected.acr, rel=1e-8)
@@ -190,7 +196,8 @@ def test_the_readme_names_every_command(command):
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("0.5", [0.5]), ("0,0.1", [0, 0.1]), ("0:0.3:0.1", [0, 0.1, 0.2, 0.3]), ("0:1:0.4", [0, 0.4, 0.8])]
+    ("text", "expected"),
+    [("0.5", [0.5]), ("0,0.1", [0, 0.1]), ("0:0.3:0.1", [0, 0.1, 0.2, 0.3]), ("0:1:0.4", [0, 0.4, 0.8])],
 )
 def test_thresholds_are_read_in_decimal(text, expected):
     assert parse_numbers(text, "--theta") == expected

@@ -134,8 +134,8 @@ THETAS = np.array([0.5])
 class LinearAces:
     """ACES of linear networks in the plane: classes by the largest of three scores, selection by a half-space.
 
-    ``weights`` [3, 2], ``bias`` [3]; selected where ``select @ x + offset`` > 0. The core answers a class of its own, so
-    that no change of the selection goes unnoticed. Smoothed with SIGMA, everything is a Gaussian orthant probability.
+    ``weights`` [3, 2], ``bias`` [3]; selected where ``select @ x + offset`` > 0. The core answers a class of its own,
+    so that no change of the selection goes unnoticed. Smoothed with SIGMA, all is a Gaussian orthant probability.
     """
 
     weights: np.ndarray
@@ -210,7 +210,7 @@ def attacked() -> list[tuple[LinearAces, np.ndarray, int, float]]:
     found = []
     for _ in range(10):
         aces = LinearAces.random(rng)
-        images = rng.normal(size=(12, 2)) * 1.5
+        images = rng.normal(size=(12, 2)) * 0.7
         answer = certify(aces.sample(images, 100, 2000, rng), THETAS, 0.001)
         certified = np.flatnonzero(answer.outcome[:, 0] == Outcome.CERTIFIED)[:3]
         found += [(aces, images[i], int(answer.c_hat[i]), float(answer.radius[i, 0])) for i in certified]
@@ -227,28 +227,27 @@ def test_no_attack_changes_an_answer_inside_its_radius(attacked):
 
 
 def test_the_attack_finds_what_lies_outside(attacked):
-    """At the distance of the true boundary and a little more, every answer falls: the attack is no straw man."""
-    for aces, x, answer, radius in attacked:
+    """Just beyond the selection's boundary the core answers; at three times Theorem 2.1's radius every class falls."""
+    for aces, x, answer, _ in attacked:
         to_core = (aces.select @ x + aces.offset) / np.linalg.norm(aces.select)
-        assert to_core >= radius
-        beyond = x - 1.001 * to_core * aces.select / np.linalg.norm(aces.select)
-        assert aces.answer(beyond) != answer
-        far = attack(aces, x, 20 * SIGMA, steps=60)
-        assert aces.class_probabilities(far)[answer] < aces.class_probabilities(x)[answer]
+        assert aces.answer(x - 1.001 * to_core * aces.select / np.linalg.norm(aces.select)) == aces.CORE
+        reach = SIGMA * norm.ppf(aces.class_probabilities(x)[answer])
+        assert aces.class_probabilities(attack(aces, x, 3 * reach)).argmax() != answer
 
 
 @pytest.mark.parametrize("correction", Correction)
 def test_answers_from_real_noise_are_wrong_at_most_alpha_of_the_time(correction):
     """Guess and estimate both drawn, the two networks on the same noise, one image near both boundaries."""
-    aces = LinearAces(np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, -9.0]]), np.zeros(3), np.array([1.0, 0.2]), -0.02)
-    x = np.array([0.03, 0.05])
+    aces = LinearAces(np.array([[1.0, 0], [-1, 0], [0, 1]]), np.array([0, 0, -9.0]), np.array([1.0, 0.2]), -0.01)
+    x = np.array([0.03, 0.05])  # P(class 0) = P(selected) = 0.52
     c = aces.sample(np.tile(x, (4000, 1)), 10, 200, np.random.default_rng(6))
     certificates, predictions = certify(c, THETAS, ALPHA, correction), predict(c, THETAS, ALPHA)
     true_radius = min(SIGMA * norm.ppf(aces.select_probability(x)), SIGMA * norm.ppf(aces.class_probabilities(x).max()))
     answer = certificates.prediction()[:, 0]
     wrong = (answer != ABSTAIN) & ((answer != aces.answer(x)) | (certificates.radius[:, 0] > true_radius))
     predicted = predictions.prediction()[:, 0]
-    assert 0.002 < wrong.mean() <= ALPHA + 3 * standard_error(ALPHA, 4000)
+    assert wrong.mean() <= ALPHA + 3 * standard_error(ALPHA, 4000)
+    assert wrong.any() or correction is SIMULTANEOUS  # the image is near enough to err now and then
     assert np.mean((predicted != ABSTAIN) & (predicted != aces.answer(x))) <= ALPHA
 
 

@@ -50,19 +50,19 @@ def test_a_resumed_run_ends_in_the_same_weights(tmp_path):
     whole, data = network(), toy.images("train")
     train(whole, data, METHODS["gaussian"].objective, 0.1, RECIPE)
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def kill(report):
-        if report["epoch"] == 2 and report["seen"] == 16:
-            raise Killed
+        if report.epoch == 2 and report.seen == 16:
+            raise KilledError
 
     state, resumed = tmp_path / "state.pt", network()
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(resumed, data, METHODS["gaussian"].objective, 0.1, RECIPE, state_file=state, report=kill)
     resumed = network(seed=9)
     history = train(resumed, data, METHODS["gaussian"].objective, 0.1, RECIPE, state_file=state)
-    assert [record["epoch"] for record in history] == [1, 2, 3]
+    assert [epoch.epoch for epoch in history] == [1, 2, 3]
     for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b)
 
@@ -70,8 +70,8 @@ def test_a_resumed_run_ends_in_the_same_weights(tmp_path):
 def test_a_state_of_other_settings_is_refused(tmp_path):
     state = tmp_path / "state.pt"
     train(network(), toy.images("train"), METHODS["standard"].objective, 0.0, RECIPE, state_file=state)
+    other = replace(RECIPE, lr=0.01)
     with pytest.raises(AcesError, match="other lr"):
-        other = replace(RECIPE, lr=0.01)
         train(network(), toy.images("train"), METHODS["standard"].objective, 0.0, other, state_file=state)
 
 

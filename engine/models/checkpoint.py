@@ -61,7 +61,7 @@ def load(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a handle, not a dict)
     except (SafetensorError, OSError) as error:
         raise AcesError(f"{path} is not a readable safetensors file: {error}") from error
     try:

@@ -70,8 +70,11 @@ def fit(
         "test_accuracy": round(accuracy(network, test_set, device=device), 2),
         "test_accuracy_under_noise": round(accuracy(network, test_set, sigma, device=device), 2) if sigma else None,
         "hardware": _hardware(device),
-        "training_seconds": round(sum(record["seconds"] for record in history)),
-        "history": [{k: round(v, 4) for k, v in record.items() if k not in ("seen", "images")} for record in history],
+        "training_seconds": round(sum(epoch.seconds for epoch in history)),
+        "history": [
+            {"loss": round(epoch.loss, 4), "accuracy": round(epoch.accuracy, 2), "seconds": round(epoch.seconds)}
+            for epoch in history
+        ],
         "torch": torch.__version__,
         "engine_version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

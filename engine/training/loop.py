@@ -20,7 +20,26 @@ from engine.datasets import ImageSet
 from engine.errors import AcesError
 
 Objective = Callable[[nn.Module, Tensor, Tensor, float, torch.Generator], tuple[Tensor, Tensor]]
-Report = Callable[[dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """How an epoch stands, or stood at its end: ``seen`` of ``images``, mean loss, percent right on the batches."""
+
+    epoch: int
+    seen: int
+    images: int
+    loss: float
+    accuracy: float
+    seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        """Throughput of the epoch so far."""
+        return self.seen / self.seconds if self.seconds > 0 else 0.0
+
+
+Report = Callable[[EpochReport], None]
 
 
 @dataclass(frozen=True)
@@ -56,8 +75,8 @@ def train(
     device: str = "cpu",
     state_file: Path | None = None,
     report: Report = lambda _: None,
-) -> list[dict[str, float]]:
-    """Train ``network`` in place and return one record an epoch (loss, accuracy on the training batches, seconds).
+) -> list[EpochReport]:
+    """Train ``network`` in place and return one report an epoch.
 
     With a ``state_file`` the run continues after the last whole epoch found there; a state that
     belongs to other settings is refused with ``AcesError``. A loss that is not finite stops the run.
@@ -89,7 +108,7 @@ def _epoch(
     epoch: int,
     generator: torch.Generator,
     report: Report,
-) -> dict[str, float]:
+) -> EpochReport:
     network.train()
     start, seen, loss_sum, right = time.perf_counter(), 0, 0.0, 0
     for x, y in _batches(images, labels, recipe, generator):
@@ -103,17 +122,15 @@ def _epoch(
                 f"lower the learning rate (now {recipe.lr}) and start again"
             )
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         seen += len(y)
         loss_sum += loss.item() * len(y)
         right += int((logits.argmax(1) == y).sum())
         seconds = time.perf_counter() - start
-        record = {"epoch": epoch + 1, "seen": seen, "images": len(labels)}
-        record |= {"loss": loss_sum / seen, "accuracy": 100 * right / seen}
-        record |= {"seconds": seconds, "images_per_second": seen / seconds}
-        report(record)
-    return record
+        stands = EpochReport(epoch + 1, seen, len(labels), loss_sum / seen, 100 * right / seen, seconds)
+        report(stands)
+    return stands
 
 
 def _batches(
@@ -121,14 +138,14 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Shuffled, augmented batches; the images stay uint8 until here."""
     order = torch.randperm(len(labels), generator=generator, device=labels.device)
-    for rows in order.split(recipe.batch_size):
+    for rows in torch.split(order, recipe.batch_size):
         if len(rows) > 1:  # batch norm needs two
             yield _augment(images[rows].float() / 255, recipe, generator), labels[rows]
 
 
 def _augment(x: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
     """A random crop and flip an image, as one gather: [B, C, H, W] -> the same."""
-    b, c, h, w = x.shape
+    b, _, h, w = x.shape
     p = recipe.crop_padding
     top, left = torch.randint(0, 2 * p + 1, (2, b, 1), generator=generator, device=x.device)
     rows = top + torch.arange(h, device=x.device)  # [B, H]
@@ -144,7 +161,7 @@ def _augment(x: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
 
 def _restore(
     state_file: Path | None, settings: dict[str, Any], network: nn.Module, optimizer: torch.optim.Optimizer
-) -> list[dict[str, float]]:
+) -> list[EpochReport]:
     if state_file is None or not state_file.exists():
         return []
     state = torch.load(state_file, weights_only=True)
@@ -153,7 +170,7 @@ def _restore(
         raise AcesError(f"{state_file} belongs to a run with other {', '.join(differ)}; choose another folder")
     network.load_state_dict(state["network"])
     optimizer.load_state_dict(state["optimizer"])
-    return list(state["history"])
+    return [EpochReport(**epoch) for epoch in state["history"]]
 
 
 def _keep(
@@ -161,12 +178,12 @@ def _keep(
     settings: dict[str, Any],
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    history: list[dict[str, float]],
+    history: list[EpochReport],
 ) -> None:
     """Write the whole state beside, then rename: a kill at any instant leaves a whole file."""
     state = {"settings": settings, "network": network.state_dict(), "optimizer": optimizer.state_dict()}
     partial = state_file.with_suffix(".partial")
-    torch.save({**state, "history": history}, partial)
+    torch.save({**state, "history": [asdict(epoch) for epoch in history]}, partial)
     partial.replace(state_file)
 
 
@@ -176,7 +193,7 @@ def accuracy(network: nn.Module, data: ImageSet, sigma: float = 0.0, *, seed: in
     network.eval()
     generator = torch.Generator(device).manual_seed(seed)
     right = 0
-    for rows in torch.arange(len(data)).split(500):
+    for rows in torch.split(torch.arange(len(data)), 500):
         x = torch.from_numpy(data.images[rows.numpy()]).to(device).float() / 255
         if sigma > 0:
             x = x + sigma * torch.randn(x.shape, generator=generator, device=device)

@@ -27,14 +27,15 @@ DRAWN = """key => {
     (k, v) => ArrayBuffer.isView(v) ? Array.from(v) : k === "selectedpoints" ? undefined : v);
 }"""
 
-# Where on the screen a mark of a front lies, and its theta.
-WHERE = """([key, label, at]) => {
+# Where on the screen a mark of a front lies, and the thetas of the marks that lie there.
+WHERE = """([key, label, fromEnd]) => {
   const plot = document.querySelector(`.st-key-${key} .js-plotly-plot`);
-  const trace = plot.data.find(t => t.customdata && t.customdata[0][1] === label);
+  const trace = plot._fullData.find(t => t.customdata && t.customdata[0][1] === label);
   const {xaxis, yaxis} = plot._fullLayout, {left, top} = plot.getBoundingClientRect();
-  const full = plot._fullData[plot.data.indexOf(trace)];
-  const x = left + xaxis._offset + xaxis.c2p(full.x[at]), y = top + yaxis._offset + yaxis.c2p(full.y[at]);
-  return [trace.customdata[at][0], x, y];
+  const at = Array.from(trace.x, (x, i) => [
+    left + xaxis._offset + xaxis.c2p(x), top + yaxis._offset + yaxis.c2p(trace.y[i])]);
+  const [x, y] = at[at.length - fromEnd];
+  return [x, y, trace.customdata.filter((_, i) => Math.hypot(at[i][0] - x, at[i][1] - y) < 6).map(d => d[0])];
 }"""
 
 
@@ -93,12 +94,12 @@ def tile(page: Page, label: str) -> str:
     return page.locator("[data-testid=stMetric]").filter(has_text=label).inner_text()
 
 
-def click_mark(page: Page, label: str, at: int) -> float:
-    """Click the mark at this position of a front; returns its theta."""
-    theta, x, y = page.evaluate(WHERE, [FRONT, label, at])
+def click_mark(page: Page, label: str, from_end: int) -> list[float]:
+    """Click a mark of a front; returns the thetas that this may set, as marks lie close together."""
+    x, y, thetas = page.evaluate(WHERE, [FRONT, label, from_end])
     page.mouse.move(x, y)
     page.mouse.click(x, y)
-    return theta
+    return thetas
 
 
 def test_opens_with_four_figures_and_five_tiles_above_the_fold(open_page):
@@ -164,24 +165,24 @@ def test_slider_and_number_box_show_one_theta(open_page):
 
 
 def test_a_click_on_the_front_sets_theta_again_and_again(open_page):
-    page = open_page("?theta=0.9")
-    for at in (10, 20, 10):
+    page = open_page("?theta=0.2")
+    for from_end in (2, 9, 2):
         before = drawn(page)
-        theta = click_mark(page, "0.25", at)
+        thetas = click_mark(page, "0.25", from_end)
         for key in FIGURES:
             await_change(page, key, before[key])
         settle(page)
-        assert float(query(page)["theta"]) == pytest.approx(theta, abs=0.021)  # the marks lie close together
+        assert float(query(page)["theta"]) in thetas
 
 
 def test_a_click_on_another_front_sets_sigma_too(open_page):
-    page = open_page("?theta=0.9")
+    page = open_page("?theta=0.2")
     before = drawn(page)
-    theta = click_mark(page, "1", 12)
+    thetas = click_mark(page, "1", 4)
     await_change(page, RADIUS, before[RADIUS])
     settle(page)
     assert query(page)["sigma"] == "1"
-    assert float(query(page)["theta"]) == pytest.approx(theta, abs=0.021)
+    assert float(query(page)["theta"]) in thetas
 
 
 def test_a_row_opens_its_image_and_leaves_the_figures_alone(open_page):

@@ -1,0 +1,109 @@
+"""Time and memory of the metrics after a change of alpha: ``python -m benchmarks.statistics``.
+
+What a slider costs: 1001 thresholds, every metric, with an alpha that has not been looked at before (so that no
+count-to-radius table is at hand) and with one that has.
+"""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine import bounds
+from engine.compose import Composition
+from engine.metrics import evaluate
+
+THETAS = np.arange(1001) / 1000
+CLASSES = 10
+TARGETS = {500: 50.0, 10_000: 500.0}  # milliseconds
+SIZES = [(images, n) for images in TARGETS for n in (10_000, 100_000)]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Milliseconds with a new alpha and with a known one; megabytes allocated at the peak, beyond the counts."""
+
+    images: int
+    n: int
+    cold: float
+    warm: float
+    megabytes: float
+
+
+def composition(images: int, n: int, n0: int = 100, seed: int = 0) -> Composition:
+    """Counts as a good network gives them: most images certain, some in doubt, every threshold used."""
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.full(CLASSES, 0.08), images)
+    # P(score <= theta) of a logistic score: its centre differs by image, its width is that of noisy entropies.
+    centre = rng.beta(1, 3, (images, 1))
+    select = 1 / (1 + np.exp(-(THETAS - centre) / 0.05))
+    select[:, -1] = 1.0
+    counts0, counts = (np.maximum.accumulate(rng.binomial(k, select), axis=1).astype(np.int32) for k in (n0, n))
+    label = p.argmax(1)
+    return Composition(
+        index=np.arange(images), label=label, core=np.where(rng.random(images) < 0.95, label, 0),
+        sigma=0.5, n0=n0, n=n,
+        class_counts0=rng.multinomial(n0, p).astype(np.int32), class_counts=rng.multinomial(n, p).astype(np.int32),
+        sigma_select=0.5, n0_select=n0, n_select=n, thetas=THETAS, select_counts0=counts0, select_counts=counts,
+        score_median=centre[:, 0].astype(np.float32),
+    )  # fmt: skip
+
+
+def milliseconds(
+    work: Callable[[], object], repetitions: int = 7, before: Callable[[], object] = lambda: None
+) -> float:
+    """The median over some repetitions, each after ``before``, which is not counted."""
+    times = []
+    for _ in range(repetitions):
+        before()
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return 1000 * float(np.median(times))
+
+
+def forget() -> None:
+    """Drop the tables, as a new alpha finds them."""
+    bounds.z_table.cache_clear()
+    bounds.critical_count.cache_clear()
+
+
+def peak_megabytes(work: Callable[[], object]) -> float:
+    """Memory allocated at the peak of ``work``, beyond what was held before."""
+    tracemalloc.start()
+    work()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak / 2**20
+
+
+def measure(images: int, n: int) -> Row:
+    """One row of the report."""
+    c = composition(images, n)
+
+    def work() -> object:
+        return evaluate(c, THETAS, alpha=0.001)
+
+    cold = milliseconds(work, before=forget)
+    warm = milliseconds(work)
+    forget()
+    return Row(images, n, cold, warm, peak_megabytes(work))
+
+
+def main() -> None:
+    """Print the table as markdown."""
+    print("| images | n | new alpha | known alpha | memory | target |\n|---|---|---|---|---|---|")
+    for images, n in SIZES:
+        row = measure(images, n)
+        print(
+            f"| {images:,} | {n:,} | {row.cold:.0f} ms | {row.warm:.0f} ms | {row.megabytes:.0f} MB "
+            f"| {TARGETS[images]:.0f} ms, 500 MB |"
+        )
+
+
+if __name__ == "__main__":
+    main()
