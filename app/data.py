@@ -12,7 +12,8 @@ from typing import NamedTuple, cast
 
 import streamlit as st
 
-from app import explain, pictures, views
+from app import explain, views
+from app.pictures import Pictures, read_pictures
 from app.settings import Settings
 from cache import Shelf
 from cache.shelf import DEMO
@@ -104,14 +105,10 @@ def class_names(meta: Meta) -> tuple[str, ...]:
     return known.classes if known is not None else tuple(str(k) for k in range(meta.num_classes))
 
 
-def thumbnails(dataset: str) -> dict[int, str]:
-    """Data URLs of the images that ship, by index. Raises ``AcesError`` for a damaged file."""
-    return _thumbnails(*_pictures_key(dataset))
-
-
-def picture(dataset: str, index: int) -> bytes | None:
-    """One image enlarged, as PNG; None where it does not ship."""
-    return _pictures(*_pictures_key(dataset)).large(index)
+def pictures(dataset: str) -> Pictures:
+    """The images of a dataset that ship with the demo. Raises ``AcesError`` for a damaged file."""
+    path = _places()[1] / f"{dataset}_images.npz"
+    return _pictures(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
 def _places() -> tuple[str, Path]:
@@ -176,16 +173,6 @@ def _restricted(certify: Source, core: Source) -> SmoothedRun:
     return views.restrict(cast(SmoothedRun, _run(certify)), _composition(certify, core).index)
 
 
-def _pictures_key(dataset: str) -> tuple[Path, int]:
-    path = _places()[1] / f"{dataset}_images.npz"
-    return path, path.stat().st_mtime_ns if path.exists() else 0
-
-
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _pictures(path: Path, mtime_ns: int) -> pictures.Pictures:
-    return pictures.read_pictures(path)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _thumbnails(path: Path, mtime_ns: int) -> dict[int, str]:
-    return _pictures(path, mtime_ns).thumbnails()
+def _pictures(path: Path, mtime_ns: int) -> Pictures:
+    return read_pictures(path)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import data, explain, figures, state
 from app.notices import errors_in_place
+from app.pictures import Pictures
 from app.settings import Settings
 from app.views import ImageRows
 from engine.aces import Outcome
@@ -22,8 +23,6 @@ COLUMNS = {
     "entropy": st.column_config.ProgressColumn("median entropy", format="%.3f", min_value=0, max_value=1, width=130),
     "radius": st.column_config.NumberColumn("radius", format="%.4f", help="Certified ℓ2 radius, rounded down."),
 }
-
-
 BADGES = {Outcome.CERTIFIED: "blue", Outcome.CORE: "green", Outcome.CONSENSUS: "violet", Outcome.ABSTAIN: "orange"}
 
 
@@ -32,8 +31,9 @@ def section(settings: Settings, theme: figures.Theme) -> None:
     """A fragment: filters and rows redraw the table and the image, not the figures above."""
     st.subheader("Images", anchor=False)
     names = data.class_names(settings.certify)
+    pictures = _pictures(settings)
     with errors_in_place():
-        _table(settings, names)
+        _table(settings, names, pictures)
     left, right = st.columns([1, 3])
     with left:
         index = state.image()
@@ -41,13 +41,19 @@ def section(settings: Settings, theme: figures.Theme) -> None:
         with errors_in_place():
             e = data.explanation(settings, index)
             with left:
-                _verdict(e, settings, names)
+                _verdict(e, names, pictures)
             with right:
                 _figures(e, names, theme)
             _formulas(e, names)
 
 
-def _table(settings: Settings, names: tuple[str, ...]) -> None:
+def _pictures(settings: Settings) -> Pictures:
+    with errors_in_place():
+        return data.pictures(settings.certify.dataset)
+    return Pictures({})
+
+
+def _table(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> None:
     rows = data.image_rows(settings)
     chosen = state.filters(names)
     shown = rows.where(chosen.keep(rows))
@@ -56,7 +62,7 @@ def _table(settings: Settings, names: tuple[str, ...]) -> None:
         st.info("No image passes these filters.")
         return
     st.dataframe(
-        _frame(shown, names, _thumbnails(settings)),
+        _frame(shown, names, pictures.thumbnails),
         column_config=COLUMNS,
         hide_index=True,
         height=TABLE_HEIGHT,
@@ -65,12 +71,6 @@ def _table(settings: Settings, names: tuple[str, ...]) -> None:
         selection_mode="single-row",
         alt="One row an image: label, answer, outcome, certified radius and median entropy",
     )
-
-
-def _thumbnails(settings: Settings) -> dict[int, str]:
-    with errors_in_place():
-        return data.thumbnails(settings.certify.dataset)
-    return {}
 
 
 def _frame(rows: ImageRows, names: tuple[str, ...], thumbnails: dict[int, str]) -> pd.DataFrame:
@@ -88,11 +88,10 @@ def _frame(rows: ImageRows, names: tuple[str, ...], thumbnails: dict[int, str]) 
     )
 
 
-def _verdict(e: explain.Explanation, settings: Settings, names: tuple[str, ...]) -> None:
-    with errors_in_place():
-        png = data.picture(settings.certify.dataset, e.index)
-        if png is not None:
-            st.image(png, alt=f"Image {e.index}, {names[e.label]}")
+def _verdict(e: explain.Explanation, names: tuple[str, ...], pictures: Pictures) -> None:
+    png = pictures.large(e.index)
+    if png is not None:
+        st.image(png, alt=f"Image {e.index}, {names[e.label]}")
     answer = "no answer" if e.prediction == ABSTAIN else f"**{names[e.prediction]}**, {e.verdict}"
     st.markdown(
         f":{BADGES[e.outcome]}-badge[{e.outcome.label}] {answer}  \nlabel {names[e.label]}, core {names[e.core]}"

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +22,11 @@ LARGE = 224  # pixels of the longer side of a picture shown alone
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """``images`` uint8 [N, C, H, W], by position in the split."""
+    """``images`` uint8 [C, H, W] by position in the split: those that ship, perhaps none."""
 
-    images: dict[int, Array]
+    images: Mapping[int, Array]
 
+    @cached_property
     def thumbnails(self) -> dict[int, str]:
         """Data URLs for the cells of a table."""
         return {i: "data:image/png;base64," + base64.b64encode(_png(x)).decode() for i, x in self.images.items()}
@@ -36,7 +40,7 @@ class Pictures:
 
 
 def read_pictures(path: Path) -> Pictures:
-    """Read ``index`` [N] and ``images`` uint8 [N, C, H, W]; nothing for a file that is not there.
+    """Read ``index`` [N] and ``images`` uint8 [N, C, H, W] of an npz file; none if there is no such file.
 
     Raises ``AcesError`` for a damaged file.
     """
@@ -45,7 +49,7 @@ def read_pictures(path: Path) -> Pictures:
     try:
         with np.load(path, allow_pickle=False) as file:
             return Pictures(dict(zip(file["index"].tolist(), file["images"], strict=True)))
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise AcesError(f"{path}: no readable image file ({error}); the table does without pictures") from error
 
 

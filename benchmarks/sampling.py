@@ -7,6 +7,7 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -88,24 +89,22 @@ def measure(network: Network, shape: tuple[int, ...], num_classes: int, sigma: f
     x = torch.rand(shape)
     frozen = {precision: freeze(network, precision) for precision in ("float32", "bfloat16")}
     floors = {precision: best_batch(net, shape) for precision, net in frozen.items()}
-    loops: dict[str, tuple[int, Callable[[int], object]]] = {
-        "Cohen-style loop, float32": (2000, lambda n: cohen_style(network, x, sigma, n, num_classes)),
-        "per-draw entropies, bfloat16": (500, lambda n: per_draw_entropies(frozen["bfloat16"], x, sigma, n)),
+    bf16 = frozen["bfloat16"]
+    loops: dict[str, tuple[int, Callable[..., object]]] = {
+        "Cohen-style loop, float32": (2000, partial(cohen_style, network, x, sigma, num_classes=num_classes)),
+        "per-draw entropies, bfloat16": (500, partial(per_draw_entropies, bf16, x, sigma)),
     }
     for precision, net in frozen.items():
-        loops[f"engine, {precision}"] = (2 * BLOCK, lambda n, net=net: engine(net, x, sigma, n, num_classes))
         floor = floors[precision]
-        loops[f"forward pass, {precision}, batch {len(floor)}"] = (
-            2 * BLOCK,
-            lambda n, net=net, floor=floor: forward_only(net, floor, n),
-        )
+        loops[f"engine, {precision}"] = 2 * BLOCK, partial(engine, net, x, sigma, num_classes=num_classes)
+        loops[f"forward pass, {precision}, batch {len(floor)}"] = 2 * BLOCK, partial(forward_only, net, floor)
     for n, loop in loops.values():
-        loop(n)  # warm
+        loop(n=n)  # warm
     times: dict[str, list[float]] = {name: [] for name in loops}
     for _ in range(ROUNDS):
         for name, (n, loop) in loops.items():
             start = time.perf_counter()
-            loop(n)
+            loop(n=n)
             times[name].append(n / (time.perf_counter() - start))
     return {name: Rate(name, float(np.median(rates))) for name, rates in times.items()}
 

@@ -155,13 +155,16 @@ class Certificates:
 
     def prediction(self) -> Array:
         """The class answered, int64 [N, T]; ``ABSTAIN`` = -1 where none is."""
-        from_certify = (self.outcome == Outcome.CERTIFIED) | (self.outcome == Outcome.CONSENSUS)
         other = np.where(self.outcome == Outcome.CORE, self.core[:, None], ABSTAIN)
-        return np.where(from_certify, self.c_hat[:, None], other)
+        return np.where(self._from_certify(), self.c_hat[:, None], other)
 
     def right(self) -> Array:
         """Whether the answer is the label, bool [N, T]; an abstention never is."""
-        return self.prediction() == self.label[:, None]
+        c_right, core_right = (self.c_hat == self.label)[:, None], (self.core == self.label)[:, None]
+        return (self._from_certify() & c_right) | ((self.outcome == Outcome.CORE) & core_right)
+
+    def _from_certify(self) -> Array:
+        return (self.outcome == Outcome.CERTIFIED) | (self.outcome == Outcome.CONSENSUS)
 
 
 def check_thetas(thetas: npt.ArrayLike) -> Array:

@@ -47,6 +47,11 @@ class ImageSet:
         return self.images.astype(np.float32) / np.float32(255)
 
 
+def write_images(images: ImageSet, path: Path) -> None:
+    """The dashboard's thumbnails: an npz with ``index`` and ``label`` int64 [N], ``images`` uint8 [N, C, H, W]."""
+    np.savez_compressed(path, index=images.index, label=images.label, images=images.images)
+
+
 @dataclass(frozen=True)
 class DatasetCard:
     """What is known of a dataset before it is read. ``mean`` and ``std`` are per channel, for images in [0, 1]."""

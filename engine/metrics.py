@@ -95,13 +95,13 @@ def _sums(
         at_0 = _right_at_0_paper(c, answer, alpha, correction), _selected_at_0_paper(c, answer, alpha, correction)
     else:
         at_0 = answer.right(), answer.radius_select > 0
-    c_right = answer.c_hat == c.label
-    accuracy = [at_0[0].sum(0) if r == 0 else (answer.radius[c_right] >= r).sum(0) for r in radii]
+    right_radius = answer.radius[answer.c_hat == c.label]
+    accuracy = [at_0[0].sum(0) if r == 0 else (right_radius >= r).sum(0) for r in radii]
     selection = [at_0[1].sum(0) if r == 0 else (answer.radius_select >= r).sum(0) for r in radii]
     shape = (len(radii), len(thetas))
     return [
         predictions_right(predict(c, thetas, alpha)),
-        answer.radius[c_right].sum(0),
+        right_radius.sum(0),
         np.reshape(accuracy, shape).T,
         np.reshape(selection, shape).T,
         np.stack([(answer.outcome == kind).sum(0) for kind in Outcome], 1),
@@ -213,10 +213,8 @@ def bootstrap_mean(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the mean over images (Efron 1979), for ACR; the same seed gives the same."""
     rng = np.random.default_rng(seed)
-    size = len(values)
-    # Drawing how often each image appears is resampling with replacement, without building the resamples.
-    weights = rng.multinomial(size, np.full(size, 1 / size), size=resamples)
-    means = weights @ np.asarray(values, dtype=np.float64) / size
+    values, size = np.asarray(values, dtype=np.float64), len(values)
+    means = [values[rng.integers(size, size=size)].mean() for _ in range(resamples)]
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtri
-from scipy.stats import beta, binom, binomtest
+from scipy.stats import beta, binom, binomtest, norm
 
 from engine.bounds import (
+    SMOOTH_N,
     ZTable,
     ceiling,
     check_level,
@@ -121,12 +122,26 @@ def test_z_beyond_one_half_uses_minorities_too():
     assert float(z_lower_bound(4, 9, 0.9)) == pytest.approx(ndtri(beta.ppf(0.9, 4, 6)))
 
 
-@pytest.mark.parametrize(("n", "alpha"), [(50, 0.01), (1000, 0.001), (1001, 0.7)])
+@pytest.mark.parametrize(("n", "alpha"), [(1, 0.4), (50, 0.01), (1001, 0.7), (SMOOTH_N - 1, 0.001), (SMOOTH_N, 0.6)])
 def test_table_equals_the_bound_it_tabulates(n, alpha):
-    counts = np.random.default_rng(0).integers(0, n + 1, (40, 30))
-    table = ZTable(n, alpha)
-    for part in (counts[:3], counts, counts[::2]):  # filled in pieces
-        assert np.array_equal(table(part), z_lower_bound(part, n, alpha))
+    counts = np.random.default_rng(0).integers(0, n + 1, (40, 30), dtype=np.int32)
+    assert np.array_equal(ZTable(n, alpha)(counts), z_lower_bound(counts, n, alpha))
+
+
+@pytest.mark.parametrize("n", [SMOOTH_N, 33_333, 100_000])
+@pytest.mark.parametrize("alpha", [0.49, 0.05, 0.001, 0.0005, 0.001 / 202, 1e-9])
+def test_table_meets_the_bound_at_every_count_where_it_interpolates(n, alpha):
+    k = np.arange(n + 1)
+    table, exact = norm.cdf(ZTable(n, alpha)(k)), norm.cdf(z_lower_bound(k, n, alpha))
+    np.testing.assert_allclose(table, exact, rtol=1e-13)
+    assert np.array_equal(table > 0.5, exact > 0.5)
+    assert np.array_equal(table[k >= 0.99 * n], exact[k >= 0.99 * n])
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.0005])
+def test_table_of_a_million_draws_interpolates_as_well(alpha):
+    n, k = 10**6, np.arange(500_000, 10**6, 997)
+    np.testing.assert_allclose(norm.cdf(ZTable(n, alpha)(k)), norm.cdf(z_lower_bound(k, n, alpha)), rtol=1e-13)
 
 
 def test_table_never_falls():

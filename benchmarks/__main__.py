@@ -1,0 +1,92 @@
+"""``python -m benchmarks``: everything in one run, as a table of ratios and, with ``--json FILE``, as JSON.
+
+``python -m benchmarks sampling`` (or ``statistics``, ``browser``) runs one part; ``python -m benchmarks.coverage`` measures
+coverage instead of speed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import browser, sampling, statistics
+
+DEMO = Path(__file__).resolve().parents[1] / "cache" / "demo" / "fashion_mnist-gaussian-0.5.safetensors"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table: what was measured, the figure, and what it should be (None: only for information)."""
+
+    what: str
+    value: float
+    unit: str
+    target: str | None = None
+
+
+def sampling_lines() -> Iterator[Line]:
+    """Draws a second on the demo's certification network."""
+    from engine import datasets
+    from engine.models import load
+
+    checkpoint = load(DEMO)
+    card = datasets.card(checkpoint.card.dataset)
+    rates = sampling.measure(checkpoint.network, card.shape, card.num_classes)
+    for rate in rates.values():
+        yield Line(rate.name, rate.draws_per_second, "draws/s")
+    targets = dict(zip(sampling.ratios(rates), (">= 5", ">= 2", ">= 8", ">= 0.85", ">= 0.85"), strict=True))
+    for name, ratio in sampling.ratios(rates).items():
+        yield Line(name, ratio, "x", targets[name])
+    yield Line("peak memory of the process, torch included", sampling.peak_memory_mb(), "MB")
+
+
+def statistics_lines() -> Iterator[Line]:
+    """All metrics at 1001 thresholds after a change of alpha."""
+    for images, n in statistics.SIZES:
+        row = statistics.measure(images, n)
+        target = f"<= {statistics.TARGETS[images]:.0f}"
+        yield Line(f"metrics, {images:,} images x 1001 thresholds, n = {n:,}, new alpha", row.cold, "ms", target)
+        yield Line("  the same, alpha seen before", row.warm, "ms")
+        yield Line("  memory at the peak, beyond the counts", row.megabytes, "MB", "<= 500")
+
+
+def browser_lines() -> Iterator[Line]:
+    """The demo's page in headless Chromium."""
+    targets = dict(zip(("server", "key to first", "key to every"), ("<= 3", "<= 200", "<= 400"), strict=True))
+    for name, value in browser.measure().items():
+        target = next(text for start, text in targets.items() if name.startswith(start))
+        what, unit = name.rsplit(", ", 1)
+        yield Line(what, value, unit, target)
+
+
+PARTS: dict[str, Callable[[], Iterator[Line]]] = {
+    "sampling": sampling_lines,
+    "statistics": statistics_lines,
+    "browser": browser_lines,
+}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which parts; by default all")
+    parser.add_argument("--json", type=Path, help="also write the lines here")
+    arguments = parser.parse_args()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print("| what | measured | target |\n|---|---:|---|")
+    lines = []
+    for part in arguments.parts or PARTS:
+        for line in PARTS[part]():
+            lines.append(vars(line))
+            print(f"| {line.what} | {line.value:,.4g} {line.unit} | {line.target or ''} |", flush=True)
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(lines, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app import views
+from engine.aces import DEFAULT_CORRECTION, Outcome, certify
+from engine.compose import compose
+from engine.metrics import evaluate, standalone
+from tests import random_runs, synthetic
+
+ALPHA, THETA, RADIUS = 0.001, 0.5, 0.25
+
+
+@pytest.fixture(scope="module")
+def run():
+    return synthetic.smoothed(0.5, images=60)
+
+
+@pytest.fixture(scope="module")
+def c(run):
+    return compose(run, synthetic.core(60))
+
+
+@pytest.fixture(scope="module")
+def answer(c):
+    return certify(c, [THETA], ALPHA)
+
+
+def test_tiles_are_the_engines_metrics_inside_their_intervals(c):
+    tiles = views.summary(c, THETA, RADIUS, ALPHA, DEFAULT_CORRECTION)
+    m = evaluate(c, [THETA], alpha=ALPHA, radii=(RADIUS,))
+    assert tiles.nac.value == m.nac[0]
+    assert tiles.acr.value == m.acr[0]
+    assert tiles.certified_accuracy.value == m.certified_accuracy[0, 0]
+    assert tiles.certified_selection.value == m.certified_selection[0, 0]
+    assert tiles.abstained.value == m.outcomes[0, Outcome.ABSTAIN]
+    assert tiles.images == 60
+    for tile in (tiles.nac, tiles.acr, tiles.certified_accuracy, tiles.certified_selection, tiles.abstained):
+        assert tile.low <= tile.value <= tile.high
+        assert tile.low < tile.high
+
+
+def test_radius_curves_begin_with_every_right_answer_and_end_at_nothing(run, c, answer):
+    curves = views.radius_curves(c, standalone(run, ALPHA), answer, ALPHA, DEFAULT_CORRECTION)
+    assert curves.aces[0] == pytest.approx(100 * answer.right().mean())
+    certified = answer.right()[:, 0] & (answer.outcome[:, 0] == Outcome.CERTIFIED)
+    assert curves.aces[1] == pytest.approx(100 * certified.mean())
+    assert curves.aces[0] > curves.aces[1]
+    assert (np.diff(curves.aces) <= 0).all()
+    assert (np.diff(curves.radii) > 0).all()
+    assert curves.aces[-1] == curves.alone[-1] == 0
+
+
+def test_no_curve_passes_its_ceiling(run, c, answer):
+    curves = views.radius_curves(c, standalone(run, ALPHA), answer, ALPHA, DEFAULT_CORRECTION)
+    assert (curves.aces[curves.radii > curves.ceiling] == 0).all()
+    assert curves.radii[-1] > curves.ceiling
+
+
+def test_the_histogram_holds_every_image_once(run, c):
+    h = views.entropy_histogram(c, run, ALPHA, RADIUS)
+    alone = standalone(run, ALPHA)
+    assert h.certifiable.sum() == (alone.right & (alone.radius >= RADIUS)).sum()
+    assert (h.certifiable + h.other).sum() == 60
+    assert h.recorded
+
+
+def test_at_radius_0_an_image_without_certificate_is_not_certifiable(run, c):
+    alone = standalone(run, ALPHA)
+    assert views.entropy_histogram(c, run, ALPHA, 0.0).certifiable.sum() == (alone.right & (alone.radius > 0)).sum()
+
+
+def test_a_histogram_without_entropies_says_so(run):
+    blank = replace(run, entropy_median=np.full(60, np.nan))
+    h = views.entropy_histogram(compose(blank, synthetic.core(60)), blank, ALPHA, RADIUS)
+    assert not h.recorded
+    assert h.certifiable.sum() == h.other.sum() == 0
+
+
+def test_image_rows_are_certifys_answers():
+    c = random_runs.composed(4)
+    answer = certify(c, [0.5], 0.01)
+    rows = views.image_rows(c, answer)
+    assert rows.answer.tolist() == answer.prediction()[:, 0].tolist()
+    assert set(rows.verdict) == {"right", "wrong", "abstained"}
+    assert ((rows.verdict == "right") == rows.right).all()
+    assert ((rows.verdict == "abstained") == (rows.outcome == Outcome.ABSTAIN)).all()
+    assert len(rows.where(rows.right)) == rows.right.sum()
+
+
+def test_a_run_is_restricted_to_the_images_of_a_composition(run):
+    few = views.restrict(run, run.index[:7])
+    assert few.index.tolist() == run.index[:7].tolist()
+    assert few.select_counts.shape == (7, len(run.thetas))
+    assert views.restrict(run, run.index) is run
+
+
+def test_core_accuracy_is_in_percent(c):
+    assert views.core_accuracy(c) == pytest.approx(100 * np.mean(c.core == c.label))
