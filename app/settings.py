@@ -68,6 +68,7 @@ class Settings:
     alpha: float = DEFAULT_ALPHA
     radius: float = DEFAULT_RADIUS
     correction: Correction = DEFAULT_CORRECTION
+    paper: tuple[str, ...] = ()  # labels of the paper's series that are drawn beside the runs
 
     @property
     def position(self) -> int:

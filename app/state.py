@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import streamlit as st
 
+from app import overlay
 from app.settings import (
     ALPHAS,
     DEFAULT_RADIUS,
@@ -69,6 +70,7 @@ def controls(metas: Sequence[Meta]) -> Settings | None:
             alpha=_alpha(),
             radius=_radius(experiment),
             correction=_correction(),
+            paper=_paper(experiment),
         )
 
 
@@ -139,6 +141,19 @@ def _correction() -> Correction:
     chosen = st.selectbox("Correction", list(PROMISES), format_func=str, key="correction", bind=URL)
     st.caption(PROMISES[chosen])
     return Correction(chosen)
+
+
+def _paper(experiment: Experiment) -> tuple[str, ...]:
+    chosen = st.multiselect(
+        "Beside: the paper's tables",
+        overlay.matching(experiment.dataset),
+        key="paper",
+        bind=URL,
+        format_func=lambda label: label.removeprefix("paper: "),
+        placeholder="none",
+        help="Tables 2 to 17 of Horváth et al. 2022 as hollow marks: other networks and images, the same axes.",
+    )
+    return tuple(chosen)
 
 
 def go_to_clicked_point() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import data, figures, images, state
+from app import data, figures, images, overlay, state
 from app.notices import caveats, errors_in_place, rests_on, show_error
 from app.settings import Settings
 from app.views import Estimate, Summary
@@ -69,6 +69,7 @@ def _tile(label: str, e: Estimate, unit: str, images: int, about: str) -> None:
 def _trade_off(settings: Settings, theme: figures.Theme) -> None:
     fronts, problems = data.fronts(settings)
     figure = figures.trade_off(fronts, settings.label, settings.theta, theme)
+    overlay.on_trade_off(figure, _beside(settings), theme)
     st.plotly_chart(
         figure,
         theme=None,
@@ -86,17 +87,24 @@ def _trade_off(settings: Settings, theme: figures.Theme) -> None:
 def _accuracy_over_radius(settings: Settings, theme: figures.Theme) -> None:
     curves = data.radius_curves(settings)
     figure = figures.accuracy_over_radius(curves, settings.theta, settings.radius, settings.position, theme)
+    overlay.on_radii(figure, _beside(settings), settings.theta, theme)
     _chart(figure, "figure_radius", "Certified accuracy over radius, of ACES and of its certification network alone")
 
 
 def _over_theta(settings: Settings, theme: figures.Theme) -> None:
     figure = figures.over_theta(data.over_theta(settings), settings.theta, settings.radius, theme)
+    overlay.on_thetas(figure, _beside(settings), settings.radius, theme)
     _chart(figure, "figure_theta", "Natural accuracy, selection rate and average certified radius over the threshold")
 
 
 def _entropies(settings: Settings, theme: figures.Theme) -> None:
     figure = figures.entropies(data.entropy_histogram(settings), settings.theta, settings.radius, theme)
     _chart(figure, "figure_entropy", "Images by median entropy, certifiably right or not, with the threshold")
+
+
+def _beside(settings: Settings) -> list[overlay.Series]:
+    series = overlay.available()
+    return [series[label] for label in settings.paper]
 
 
 def _chart(figure: go.Figure, key: str, alt: str) -> None:

@@ -145,6 +145,8 @@ def test_a_tied_class_guess_takes_the_first():
 
 
 def test_between_thresholds_that_guess_differently_only_consensus_is_left():
+    votes = selection_votes(one_image(), np.array([0.5]))
+    assert (votes.certify.tolist(), votes.core.tolist()) == ([[0]], [[0]])
     apart = certify(one_image(core=[1]), [0.2, 0.5, 0.8], 0.05)
     assert [Outcome(o) for o in apart.outcome[0]] == [Outcome.CORE, Outcome.ABSTAIN, Outcome.CERTIFIED]
     agreed = certify(one_image(core=[0]), [0.2, 0.5, 0.8], 0.05)

@@ -1,0 +1,78 @@
+"""The paper's printed tables, drawn beside one's own runs: hollow marks in ink, a shape for every series. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from app.figures import Theme, nearest
+from engine.paper import AcesSeries, SmoothedSeries, aces_series, smoothed_series
+from engine.runs import Array
+
+Series = AcesSeries | SmoothedSeries
+SHAPES = ("circle-open", "square-open", "diamond-open", "cross-open", "star-open", "hexagon-open")
+
+
+def available() -> dict[str, Series]:
+    """Every series of the paper's tables 2 to 17 by its label."""
+    every: tuple[Series, ...] = (*aces_series(), *smoothed_series())
+    return {series.label: series for series in every}
+
+
+def on_trade_off(figure: go.Figure, chosen: Sequence[Series], theme: Theme) -> None:
+    """ACR over NAC as printed, named at its most robust point: ACES by theta, smoothed networks by their noise."""
+    for k, series in enumerate(chosen):
+        symbol, parameter = ("θ", series.thetas) if isinstance(series, AcesSeries) else ("σ", series.sigma)
+        figure.add_scatter(
+            x=series.nac,
+            y=series.acr,
+            customdata=parameter,
+            mode="lines+markers+text",
+            line={"color": theme.muted, "width": 1, "dash": "dot"},
+            text=["" if at != series.acr.argmax() else series.label for at in range(len(series.acr))],
+            textposition="top right",
+            textfont={"color": theme.muted, "size": 11},
+            hovertemplate=f"{symbol} %{{customdata}}<br>NAC %{{x:.1f}} %<br>ACR %{{y:.3f}}",
+            **_mark(series.label, k, theme),
+        )
+
+
+def on_radii(figure: go.Figure, chosen: Sequence[Series], theta: float, theme: Theme) -> None:
+    """Certified accuracy at the printed radii, at the printed threshold nearest to theta."""
+    for k, series in _of_aces(chosen):
+        at = nearest(series.thetas, theta)
+        _points(
+            figure, series.radii, series.certified_accuracy[at], f"{series.label}, θ {series.thetas[at]:g}", k, theme
+        )
+
+
+def on_thetas(figure: go.Figure, chosen: Sequence[Series], radius: float, theme: Theme) -> None:
+    """NAC, the selection rate at the printed radius nearest to ``radius``, and ACR (right axis), as printed."""
+    for k, series in _of_aces(chosen):
+        at = nearest(series.radii, radius)
+        selected = f"{series.label}, selected at r {series.radii[at]:g}"
+        _points(figure, series.thetas, series.nac, f"{series.label}, NAC", k, theme)
+        _points(figure, series.thetas, series.certified_selection[:, at], selected, k, theme)
+        _points(figure, series.thetas, series.acr, f"{series.label}, ACR", k, theme, yaxis="y2")
+
+
+def _of_aces(chosen: Sequence[Series]) -> list[tuple[int, AcesSeries]]:
+    return [(k, series) for k, series in enumerate(chosen) if isinstance(series, AcesSeries)]
+
+
+def _points(figure: go.Figure, x: Array, y: Array, name: str, k: int, theme: Theme, yaxis: str = "y") -> None:
+    mark = _mark(name, k, theme)
+    figure.add_scatter(x=x, y=y, yaxis=yaxis, mode="markers", hovertemplate="%{x:g}: %{y:g}", **mark)
+
+
+def _mark(name: str, k: int, theme: Theme) -> dict[str, Any]:
+    """Hollow marks without a legend entry: they are named where one points at them."""
+    marker = {"symbol": SHAPES[k % len(SHAPES)], "size": 7, "color": theme.ink}
+    return {"name": name, "marker": marker, "showlegend": False}
+
+
+def matching(dataset: str) -> list[str]:
+    """The labels, those of ``dataset`` first: what one compares with stands on top of the list."""
+    return sorted(available(), key=lambda label: available()[label].dataset != dataset)
