@@ -16,9 +16,9 @@ SHAPES = ("circle-open", "square-open", "diamond-open", "cross-open", "star-open
 
 
 def available() -> dict[str, Series]:
-    """Every series of the paper's tables 2 to 17 by its label."""
+    """Every series of the paper's tables 2 to 17 by its label, without the word "paper"."""
     every: tuple[Series, ...] = (*aces_series(), *smoothed_series())
-    return {series.label: series for series in every}
+    return {series.label.removeprefix("paper: "): series for series in every}
 
 
 def on_trade_off(figure: go.Figure, chosen: Sequence[Series], theme: Theme) -> None:

@@ -149,7 +149,6 @@ def _paper(experiment: Experiment) -> tuple[str, ...]:
         overlay.matching(experiment.dataset),
         key="paper",
         bind=URL,
-        format_func=lambda label: label.removeprefix("paper: "),
         placeholder="none",
         help="Tables 2 to 17 of Horváth et al. 2022 as hollow marks: other networks and images, the same axes.",
     )

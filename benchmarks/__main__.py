@@ -1,7 +1,7 @@
 """``python -m benchmarks``: everything in one run, as a table of ratios and, with ``--json FILE``, as JSON.
 
-``python -m benchmarks sampling`` (or ``statistics``, ``browser``) runs one part; ``python -m benchmarks.coverage`` measures
-coverage instead of speed.
+``python -m benchmarks sampling`` (or ``statistics``, ``browser``) runs one part; ``python -m benchmarks.coverage``
+measures coverage instead of speed.
 """
 
 from __future__ import annotations

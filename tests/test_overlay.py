@@ -6,7 +6,7 @@ import pytest
 from app import overlay
 from app.figures import LIGHT
 
-ACES = "paper: ImageNet, Consistency, σ 0.5"
+ACES = "ImageNet, Consistency, σ 0.5"
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_the_papers_table_1_is_drawn_as_printed(figure):
     (trace,) = figure.data
     at = list(trace.customdata).index(0.1)
     assert (trace.x[at], trace.y[at]) == (80.0, 0.53)
-    assert [text for text in trace.text if text] == [ACES]
+    assert [text for text in trace.text if text] == [f"paper: {ACES}"]
 
 
 def test_certified_accuracy_is_that_of_the_nearest_printed_threshold(figure):
