@@ -1,4 +1,4 @@
-"""The paper's printed tables, drawn beside one's own runs: hollow marks in ink, a shape for every series. Pure."""
+"""The paper's printed tables, drawn beside one's own runs: hollow marks, a shape for every series. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from app.figures import Theme, nearest
+from app.figures import ACR, NAC, SELECTED, Theme, nearest
 from engine.paper import AcesSeries, SmoothedSeries, aces_series, smoothed_series
 from engine.runs import Array
 
@@ -33,9 +33,10 @@ def on_trade_off(figure: go.Figure, chosen: Sequence[Series], theme: Theme) -> N
             line={"color": theme.muted, "width": 1, "dash": "dot"},
             text=["" if at != series.acr.argmax() else series.label for at in range(len(series.acr))],
             textposition="top right",
+            cliponaxis=False,
             textfont={"color": theme.muted, "size": 11},
             hovertemplate=f"{symbol} %{{customdata}}<br>NAC %{{x:.1f}} %<br>ACR %{{y:.3f}}",
-            **_mark(series.label, k, theme),
+            **_mark(series.label, k, theme.ink),
         )
 
 
@@ -43,9 +44,8 @@ def on_radii(figure: go.Figure, chosen: Sequence[Series], theta: float, theme: T
     """Certified accuracy at the printed radii, at the printed threshold nearest to theta."""
     for k, series in _of_aces(chosen):
         at = nearest(series.thetas, theta)
-        _points(
-            figure, series.radii, series.certified_accuracy[at], f"{series.label}, θ {series.thetas[at]:g}", k, theme
-        )
+        name = f"{series.label}, θ {series.thetas[at]:g}"
+        _points(figure, series.radii, series.certified_accuracy[at], name, k, theme.ink)
 
 
 def on_thetas(figure: go.Figure, chosen: Sequence[Series], radius: float, theme: Theme) -> None:
@@ -53,23 +53,23 @@ def on_thetas(figure: go.Figure, chosen: Sequence[Series], radius: float, theme:
     for k, series in _of_aces(chosen):
         at = nearest(series.radii, radius)
         selected = f"{series.label}, selected at r {series.radii[at]:g}"
-        _points(figure, series.thetas, series.nac, f"{series.label}, NAC", k, theme)
-        _points(figure, series.thetas, series.certified_selection[:, at], selected, k, theme)
-        _points(figure, series.thetas, series.acr, f"{series.label}, ACR", k, theme, yaxis="y2")
+        _points(figure, series.thetas, series.nac, f"{series.label}, NAC", k, theme.series[NAC])
+        _points(figure, series.thetas, series.certified_selection[:, at], selected, k, theme.series[SELECTED])
+        _points(figure, series.thetas, series.acr, f"{series.label}, ACR", k, theme.series[ACR], yaxis="y2")
 
 
 def _of_aces(chosen: Sequence[Series]) -> list[tuple[int, AcesSeries]]:
     return [(k, series) for k, series in enumerate(chosen) if isinstance(series, AcesSeries)]
 
 
-def _points(figure: go.Figure, x: Array, y: Array, name: str, k: int, theme: Theme, yaxis: str = "y") -> None:
-    mark = _mark(name, k, theme)
+def _points(figure: go.Figure, x: Array, y: Array, name: str, k: int, color: str, yaxis: str = "y") -> None:
+    mark = _mark(name, k, color)
     figure.add_scatter(x=x, y=y, yaxis=yaxis, mode="markers", hovertemplate="%{x:g}: %{y:g}", **mark)
 
 
-def _mark(name: str, k: int, theme: Theme) -> dict[str, Any]:
+def _mark(name: str, k: int, color: str) -> dict[str, Any]:
     """Hollow marks without a legend entry: they are named where one points at them."""
-    marker = {"symbol": SHAPES[k % len(SHAPES)], "size": 7, "color": theme.ink}
+    marker = {"symbol": SHAPES[k % len(SHAPES)], "size": 7, "color": color}
     return {"name": name, "marker": marker, "showlegend": False}
 
 

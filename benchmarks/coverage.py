@@ -218,7 +218,7 @@ def fixed_theta(correction: Correction, repetitions: int) -> Row:
     thetas = np.arange(101) / 100
     _, select = over_thresholds(thetas, 1)
     bounds = lower_confidence_bound(np.arange(N + 1), N, levels(correction, ALPHA).select_1)
-    exact = binom.sf(np.searchsorted(bounds, select, side="right") - 1, N, select)
+    exact = np.asarray(binom.sf(np.searchsorted(bounds, select, side="right") - 1, N, select))
     worst = int(exact.argmax())
     measured = float(too_large(correction, thetas, repetitions)[:, worst].mean())
     return Row("theta fixed beforehand, the worst of 101", correction.value, float(exact[worst]), measured)

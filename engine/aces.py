@@ -46,6 +46,10 @@ class Correction(StrEnum):
     INTERSECTION_UNION = "intersection-union"
     SIMULTANEOUS = "simultaneous"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Correction:
+        raise AcesError(f"unknown correction {value!r}; known: {', '.join(cls)}")
+
 
 DEFAULT_ALPHA = 0.001
 DEFAULT_CORRECTION = Correction.INTERSECTION_UNION

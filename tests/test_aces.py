@@ -230,3 +230,10 @@ def test_certify_leaves_the_counts_alone():
     certify(c, OFF_GRID, 0.05, Correction.SIMULTANEOUS)
     assert np.array_equal(c.select_counts, before[0])
     assert np.array_equal(c.class_counts, before[1])
+
+
+def test_an_unknown_correction_lists_the_known_ones():
+    with pytest.raises(
+        AcesError, match="unknown correction 'holm'; known: bonferroni, intersection-union, simultaneous"
+    ):
+        Correction("holm")
