@@ -31,7 +31,7 @@ from engine.aces import (
 from engine.bounds import ceiling, critical_count, round_significant, z_table
 from engine.compose import Composition
 from engine.errors import AcesError
-from engine.runs import ABSTAIN, Array, SmoothedRun
+from engine.runs import Array, SmoothedRun
 
 BLOCK_ENTRIES = 1 << 19  # images x thresholds evaluated at a time: temporaries stay in the cache, memory stays bounded
 DEFAULT_RADII = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
@@ -235,21 +235,3 @@ def check_radii(radii: npt.ArrayLike) -> Array:
     if bad.any():
         raise AcesError(f"radius {values[bad][0]:g}: radii are finite and not negative")
     return values
-
-
-__all__ = [
-    "ABSTAIN",
-    "BLOCK_ENTRIES",
-    "DEFAULT_RADII",
-    "Convention",
-    "Metrics",
-    "Standalone",
-    "bootstrap_mean",
-    "certified_curve",
-    "composition_ceiling",
-    "curve_over_radius",
-    "evaluate",
-    "pareto_front",
-    "standalone",
-    "wilson",
-]

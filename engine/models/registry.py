@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from engine.datasets import DATASETS, DatasetCard, card
+from engine.datasets import DatasetCard, card
 from engine.errors import AcesError
 from engine.models.resnet import CifarResNet
 
@@ -80,6 +80,3 @@ def build(architecture: str, dataset: str) -> Network:
     data: DatasetCard = card(dataset)
     body = ARCHITECTURES[architecture].build(data.num_classes, data.shape[0])
     return Network(Normalize(data.mean, data.std), body)
-
-
-__all__ = ["ARCHITECTURES", "DATASETS", "Architecture", "Network", "Normalize", "build"]

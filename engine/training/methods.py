@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor, nn
 
 from engine.errors import AcesError
 from engine.training.gaussian import gaussian
-from engine.training.loop import Recipe
+from engine.training.loop import Objective, Recipe
 from engine.training.standard import standard
-
-Objective = Callable[[nn.Module, Tensor, Tensor, float, torch.Generator], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
