@@ -110,7 +110,7 @@ def _draw_alone(figure: go.Figure, fronts: Sequence[Front], theme: Theme) -> Non
         y=[front.alone.acr for front in fronts],
         mode="markers+text",
         text=[f"σ {front.label}" for front in fronts],
-        textposition="top center",
+        textposition="bottom left",
         textfont={"color": theme.ink},
         cliponaxis=False,
         hovertemplate="%{text}, without ACES<br>NAC %{x:.1f} %<br>ACR %{y:.3f}<extra></extra>",

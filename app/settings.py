@@ -9,7 +9,7 @@ from math import ceil
 from engine.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, Correction
 from engine.runs import Meta
 
-DEFAULT_THETA = 0.5
+DEFAULT_THETA = 0.3
 DEFAULT_RADIUS = 0.25
 RADIUS_STEP = 0.01
 ALPHAS = (*(float(f"{digit}e-{power}") for power in range(5, 1, -1) for digit in (1, 2, 5)), 0.1)

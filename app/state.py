@@ -156,10 +156,11 @@ def _paper(experiment: Experiment) -> tuple[str, ...]:
 
 
 def go_to_clicked_point() -> None:
-    """A click on a front: the ``customdata`` (theta, label) of its mark moves both sliders."""
+    """A click on a front: the ``customdata`` (theta, label) of its mark moves both sliders; other marks move none."""
     points = st.session_state[FRONT].selection.points
-    if points and "customdata" in points[0]:
-        st.session_state["theta"], st.session_state["sigma"] = points[0]["customdata"]
+    mark = points[0].get("customdata") if points else None
+    if isinstance(mark, list) and len(mark) == 2:
+        st.session_state["theta"], st.session_state["sigma"] = mark
 
 
 def filters(names: Sequence[str]) -> Filters:

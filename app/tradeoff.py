@@ -57,7 +57,7 @@ def _tile(label: str, e: Estimate, unit: str, images: int, about: str) -> None:
     st.metric(
         label,
         f"{e.value:.{digits}f} {unit}".strip(),
-        delta=f"{e.low:.{digits}f} – {e.high:.{digits}f}",
+        delta=f"{e.low:.{digits}f}–{e.high:.{digits}f}",
         delta_color="off",
         delta_arrow="off",
         delta_description=f"n {images:,}",

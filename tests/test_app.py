@@ -90,7 +90,7 @@ def test_says_what_the_numbers_rest_on_and_what_they_do_not_promise(open_page):
 
 def test_every_tile_has_its_interval_and_the_number_of_images(open_page):
     for metric in open_page().metric:
-        low, high = (float(end) for end in metric.delta.split(" – "))
+        low, high = (float(end) for end in metric.delta.split("–"))
         assert low <= float(metric.value.removesuffix(" %")) <= high
         assert metric.proto.delta_description == "n 40"
 

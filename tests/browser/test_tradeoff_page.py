@@ -38,6 +38,14 @@ WHERE = """([key, label, fromEnd]) => {
   return [x, y, trace.customdata.filter((_, i) => Math.hypot(at[i][0] - x, at[i][1] - y) < 6).map(d => d[0])];
 }"""
 
+# Where on the screen the first hollow mark lies.
+PAPER_MARK = """key => {
+  const plot = document.querySelector(`.st-key-${key} .js-plotly-plot`);
+  const trace = plot._fullData.find(t => t.marker && String(t.marker.symbol).endsWith("-open"));
+  const {xaxis, yaxis} = plot._fullLayout, {left, top} = plot.getBoundingClientRect();
+  return [left + xaxis._offset + xaxis.c2p(trace.x[0]), top + yaxis._offset + yaxis.c2p(trace.y[0])];
+}"""
+
 
 @pytest.fixture
 def open_page(server: str, context: BrowserContext) -> Iterator[Callable[..., Page]]:
@@ -183,6 +191,17 @@ def test_a_click_on_another_front_sets_sigma_too(open_page):
     settle(page)
     assert query(page)["sigma"] == "1"
     assert float(query(page)["theta"]) in thetas
+
+
+def test_a_click_on_a_mark_of_the_paper_moves_nothing(open_page):
+    page = open_page("?theta=0.2&paper=CIFAR-10%2C+Consistency%2C+σ+0.5")
+    before = drawn(page)
+    x, y = page.evaluate(PAPER_MARK, FRONT)
+    page.mouse.move(x, y)
+    page.mouse.click(x, y)
+    settle(page)
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert drawn(page) == before
 
 
 def test_a_row_opens_its_image_and_leaves_the_figures_alone(open_page):
