@@ -9,12 +9,12 @@ import numpy as np
 
 from engine.aces import (
     CERTIFY,
-    SIMULTANEOUS_THETAS,
     Correction,
     Outcome,
     certify,
     levels,
     selection_votes,
+    usable_thresholds,
 )
 from engine.bounds import lower_confidence_bound
 from engine.compose import Composition
@@ -78,7 +78,7 @@ def explain(c: Composition, index: int, theta: float, alpha: float, correction: 
         raise AcesError(f"image {index} is not among the {len(c)} images of these runs: pick a row of the table")
     row = c.rows(slice(found[0], found[0] + 1))
     answer = certify(row, [theta], alpha, correction)
-    usable = _usable(c, correction)
+    usable = usable_thresholds(c.thetas, correction)
     votes = selection_votes(row, np.array([theta]), usable)
     chose_certify = bool(votes.s_hat[0, 0] == CERTIFY)
     spend = levels(correction, alpha)
@@ -111,15 +111,6 @@ def explain(c: Composition, index: int, theta: float, alpha: float, correction: 
 
 def _lcb(k: int, n: int, alpha: float) -> float:
     return float(lower_confidence_bound(k, n, alpha))
-
-
-def _usable(c: Composition, correction: Correction) -> Array:
-    """Which stored thresholds the correction lets an answer rest on, bool [T]."""
-    if correction is not Correction.SIMULTANEOUS:
-        return np.ones(len(c.thetas), bool)
-    steps = c.thetas * (SIMULTANEOUS_THETAS - 1)
-    grid: Array = np.abs(steps - np.round(steps)) < 1e-6
-    return grid
 
 
 def _core_guesses(row: Composition, theta: float, usable: Array) -> int:

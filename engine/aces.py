@@ -144,7 +144,8 @@ class Certificates:
     ``outcome`` int8 [N, T] (``Outcome``); ``radius`` float64 [N, T], l2 in pixel units, 0 unless certified;
     ``radius_select``, ``radius_certify`` [N, T]: within these the selection keeps choosing the certification
     network (0 where it does not choose it), and the certification network keeps its class; ``c_hat``, ``core``
-    int64 [N]; ``index`` and ``label`` int64 [N].
+    int64 [N]; ``index`` and ``label`` int64 [N]; ``class_holds`` bool [N, T]: ``c_hat`` is certain, whatever is
+    selected.
     """
 
     thetas: Array
@@ -156,6 +157,7 @@ class Certificates:
     radius: Array
     radius_select: Array
     radius_certify: Array
+    class_holds: Array
 
     def prediction(self) -> Array:
         """The class answered, int64 [N, T]; ``ABSTAIN`` = -1 where none is."""
@@ -194,7 +196,7 @@ def certify(
     thetas = check_thetas(thetas)
     correction = Correction(correction)
     spend = levels(correction, alpha)
-    votes = selection_votes(c, thetas, _simultaneous(c.thetas) if correction is Correction.SIMULTANEOUS else None)
+    votes = selection_votes(c, thetas, usable_thresholds(c.thetas, correction))
     guess_1 = votes.s_hat == CERTIFY
     c_hat = c.class_counts0.argmax(1)  # the first on ties; from the n0 draws, so that the n draws stay fresh
     k_a = np.take_along_axis(c.class_counts, c_hat[:, None], 1)  # [N, 1]
@@ -214,7 +216,9 @@ def certify(
     outcome[class_holds & (c_hat == c.core)[:, None]] = Outcome.CONSENSUS
     outcome[core_holds] = Outcome.CORE
     outcome[radius > 0] = Outcome.CERTIFIED
-    return Certificates(thetas, c.index, c.label, c_hat, c.core, outcome, radius, radius_select, radius_certify)
+    return Certificates(
+        thetas, c.index, c.label, c_hat, c.core, outcome, radius, radius_select, radius_certify, class_holds
+    )
 
 
 def _radii(k: Array, n: int, alpha: float, sigma: float, digits: int | None) -> Array:
@@ -224,8 +228,10 @@ def _radii(k: Array, n: int, alpha: float, sigma: float, digits: int | None) -> 
     return radius if digits is None else round_significant(radius, digits)
 
 
-def _simultaneous(stored: Array) -> Array:
-    """Which stored thresholds are among 0.00, 0.01, ..., 1.00."""
+def usable_thresholds(stored: Array, correction: Correction) -> Array:
+    """Which ``stored`` thresholds [T] an answer may rest on, bool [T]: for ``simultaneous``, 0.00, 0.01, ..., 1.00."""
+    if correction is not Correction.SIMULTANEOUS:
+        return np.ones(len(stored), bool)
     steps = stored * (SIMULTANEOUS_THETAS - 1)
     grid: Array = np.abs(steps - np.round(steps)) < 1e-6
     return grid

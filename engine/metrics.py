@@ -92,7 +92,7 @@ def _sums(
     """Sums over the images of: right predictions [T], radii [T], [T, R] twice, outcomes [T, 4]."""
     answer = certify(c, thetas, alpha, correction)
     if convention is Convention.PAPER:
-        at_0 = _right_at_0_paper(c, answer, alpha, correction), _selected_at_0_paper(c, answer, alpha, correction)
+        at_0 = _right_at_0_paper(answer), _selected_at_0_paper(answer)
     else:
         at_0 = answer.right(), answer.radius_select > 0
     right_radius = answer.radius[answer.c_hat == c.label]
@@ -117,25 +117,17 @@ def predictions_right(p: Predictions) -> Array:
     return total
 
 
-def _paper_selection(c: Composition, answer: Certificates, alpha: float, correction: Correction) -> tuple[Array, Array]:
-    """Whether the selection chose core, and whether the class alone was certain: what the authors' tables look at."""
-    core_chosen = answer.outcome == Outcome.CORE
-    spend = levels(Correction(correction), alpha)
-    k_a = np.take_along_axis(c.class_counts, answer.c_hat[:, None], 1)
-    class_holds = k_a >= critical_count(c.n, spend.certify_1)
-    return core_chosen, class_holds
-
-
-def _right_at_0_paper(c: Composition, answer: Certificates, alpha: float, correction: Correction) -> Array:
+def _right_at_0_paper(answer: Certificates) -> Array:
     """The printed tables count an abstaining selection as right when the certification network alone is right."""
-    core_chosen, class_holds = _paper_selection(c, answer, alpha, correction)
-    c_right = (answer.c_hat == c.label)[:, None] & class_holds
-    return np.where(core_chosen, (c.core == c.label)[:, None], c_right)
+    certify_right = (answer.c_hat == answer.label)[:, None] & answer.class_holds
+    core_right = (answer.core == answer.label)[:, None]
+    return np.where(answer.outcome == Outcome.CORE, core_right, certify_right)
 
 
-def _selected_at_0_paper(c: Composition, answer: Certificates, alpha: float, correction: Correction) -> Array:
+def _selected_at_0_paper(answer: Certificates) -> Array:
     """The printed tables count an abstention of the selection as selected: everything but a certain core."""
-    return ~_paper_selection(c, answer, alpha, correction)[0]
+    selected: Array = answer.outcome != Outcome.CORE
+    return selected
 
 
 @dataclass(frozen=True, eq=False)

@@ -86,15 +86,19 @@ def test_outcomes_have_one_row_an_image_and_radii_rounded_down(call, store):
     assert shown == pytest.approx(exact, abs=1e-8)
 
 
-@pytest.mark.parametrize("form", ["json", "latex", "markdown"])
-def test_every_format_prints_every_threshold(call, store, form):
+@pytest.mark.parametrize(("form", "starts"), [("latex", r"(\d\.\d+) & "), ("markdown", r"\| (\d\.\d+) \| ")])
+def test_tables_for_people_have_a_line_for_every_threshold(call, store, form, starts):
     status, out, _ = call("table", "--certify", "toy-noisy", "--core", "toy-core", "--theta", "0,0.5",
                           "--format", form, "--cache", store)  # fmt: skip
     assert status == 0
-    if form == "json":
-        assert [row["theta"] for row in json.loads(out)] == [0.0, 0.5]
-    else:
-        assert len([line for line in out.splitlines() if "0.5" in line]) >= 1
+    assert re.findall(f"^{starts}", out, re.MULTILINE) == ["0.00", "0.50"]
+
+
+def test_json_holds_every_threshold(call, store):
+    status, out, _ = call("table", "--certify", "toy-noisy", "--core", "toy-core", "--theta", "0,0.5",
+                          "--format", "json", "--cache", store)  # fmt: skip
+    assert status == 0
+    assert [row["theta"] for row in json.loads(out)] == [0.0, 0.5]
 
 
 def test_runs_lists_the_meta_of_every_run(call, store):
