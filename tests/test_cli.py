@@ -14,7 +14,8 @@ import pytest
 from cache.store import Store
 from engine import cli, runs
 from engine.aces import Correction, Outcome, certify
-from engine.cli import app, parse_numbers
+from engine.cli import app
+from engine.cli.options import parse_numbers
 from engine.compose import compose
 from engine.errors import AcesError
 from engine.metrics import evaluate

@@ -1,0 +1,59 @@
+"""``python -m engine COMMAND``: a thin function a command: parse, one call of the engine, print.
+
+One file a group of commands. Heavy imports stay inside the commands that need them: ``table`` and ``outcomes`` never
+load torch.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import typer
+from typer.exceptions import TyperException
+
+from engine.cli import results, sampling, shelf, training
+from engine.errors import AcesError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "runs": shelf.list_runs,
+    "import": shelf.import_runs,
+    "export": shelf.export_run,
+    "table": results.table,
+    "smoothed": results.smoothed,
+    "outcomes": results.outcomes,
+    "precompute": sampling.precompute,
+    "train": training.train,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(command)
+
+
+@app.callback()
+def root() -> None:
+    """Sample a smoothed classifier once, then certify for every threshold."""
+
+
+def main() -> None:
+    """Run the command line; what the user can mend is one line on stderr and exit status 2."""
+    try:
+        status = app(standalone_mode=False)
+    except AcesError as error:
+        status = _fail(str(error))
+    except TyperException as error:  # unknown options and the like; without a message its help was printed
+        status = _fail(f"{error.format_message()} See `python -m engine --help`.") if str(error) else 2
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted; what was done is kept: the same command goes on from here", file=sys.stderr)
+        status = 130
+    except BrokenPipeError:  # the reader, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    raise SystemExit(status)
+
+
+def _fail(message: str) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 2

@@ -1,0 +1,51 @@
+"""Options that several commands share, and how their text becomes numbers."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.aces import Correction
+from engine.errors import AcesError
+
+CacheOption = Annotated[
+    Path | None, typer.Option("--cache", envvar="ACES_CACHE", help="The store's folder (default: cache/store).")
+]
+CertifyOption = Annotated[str, typer.Option("--certify", help="Certification run: its name or a unique prefix.")]
+CoreOption = Annotated[str, typer.Option("--core", help="Core run: its name or a unique prefix.")]
+SelectOption = Annotated[
+    str | None, typer.Option("--select", help="Selection run; by default the certification run's own entropies.")
+]
+AlphaOption = Annotated[float, typer.Option(help="Failure probability of an answer, in (0, 1).")]
+CorrectionOption = Annotated[Correction, typer.Option(help="How alpha is spent on the two bounds.")]
+
+
+def number(text: str, option: str) -> Decimal:
+    """One number of an option. Raises ``AcesError`` that quotes it."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise AcesError(f"{option}: '{text.strip()}' is not a number")
+    return value
+
+
+def parse_numbers(text: str, option: str) -> list[float]:
+    """``0,0.1,0.3`` or ``first:last:step`` (last included). Decimal arithmetic, so that 0:1:0.1 holds 0.3 itself.
+
+    >>> parse_numbers("0:0.4:0.1", "--theta")
+    [0.0, 0.1, 0.2, 0.3, 0.4]
+    """
+    if ":" not in text:
+        return [float(number(part, option)) for part in text.split(",")]
+    parts = [number(part, option) for part in text.split(":")]
+    if len(parts) != 3 or parts[2] <= 0 or parts[1] < parts[0]:
+        raise AcesError(f"{option}: '{text}' is not first:last:step with a positive step, for example 0:1:0.1")
+    first, last, step = parts
+    if (last - first) / step > 100_000:
+        raise AcesError(f"{option}: '{text}' names more than 100,000 values")
+    return [float(first + i * step) for i in range(int((last - first) / step) + 1)]

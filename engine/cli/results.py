@@ -1,0 +1,107 @@
+"""``table``, ``smoothed``, ``outcomes``: what the runs say, recomputed from their counts."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cache.shelf import Shelf
+from engine.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, Certificates, certify, predict
+from engine.cli.options import (
+    AlphaOption,
+    CacheOption,
+    CertifyOption,
+    CoreOption,
+    CorrectionOption,
+    SelectOption,
+    number,
+    parse_numbers,
+)
+from engine.compose import Composition, compose
+from engine.metrics import Convention, evaluate, standalone
+from engine.runs import CoreRun, SelectionRun, SmoothedRun
+from engine.tables import Format, Rows, metric_rows, outcome_rows, render, standalone_row
+
+
+def table(
+    certify_run: CertifyOption,
+    core: CoreOption,
+    select: SelectOption = None,
+    theta: Annotated[str, typer.Option(help="Thresholds: 0,0.1,0.3 or first:last:step.")] = "0:1:0.1",
+    radii: Annotated[str, typer.Option(help="Radii, l2 in pixel units.")] = "0,0.25,0.5,0.75,1.0,1.25,1.5",
+    alpha: AlphaOption = DEFAULT_ALPHA,
+    correction: CorrectionOption = DEFAULT_CORRECTION,
+    convention: Annotated[
+        Convention, typer.Option(help="paper: count abstentions at r = 0 as the printed tables do.")
+    ] = Convention.ALGORITHM,
+    form: Annotated[Format, typer.Option("--format")] = Format.MARKDOWN,
+    cache: CacheOption = None,
+) -> None:
+    """NAC, ACR, certified accuracy and certified selection rate by threshold.
+
+    Example: python -m engine table --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --theta 0:1:0.1
+    """
+    composition = _compose(Shelf(cache), certify_run, core, select)
+    names = [part.strip() for part in radii.split(",")]
+    metrics = evaluate(
+        composition,
+        parse_numbers(theta, "--theta"),
+        alpha=alpha,
+        correction=correction,
+        radii=[float(number(name, "--radii")) for name in names],
+        convention=convention,
+    )
+    _print_rows(metric_rows(metrics, names), form)
+
+
+def smoothed(
+    certify_run: CertifyOption,
+    radii: Annotated[str, typer.Option(help="Radii, l2 in pixel units.")] = "0,0.25,0.5,0.75,1.0,1.25,1.5",
+    alpha: AlphaOption = DEFAULT_ALPHA,
+    form: Annotated[Format, typer.Option("--format")] = Format.MARKDOWN,
+    cache: CacheOption = None,
+) -> None:
+    """The certification network alone, without ACES: the paper's triangles.
+
+    Example: python -m engine smoothed --certify fashion_mnist-gaussian-0.5
+    """
+    run = Shelf(cache).load(certify_run, SmoothedRun.KIND)
+    assert isinstance(run, SmoothedRun)
+    names = [part.strip() for part in radii.split(",")]
+    alone = standalone(run, alpha, [float(number(name, "--radii")) for name in names])
+    _print_rows([standalone_row(alone, names)], form)
+
+
+def outcomes(
+    certify_run: CertifyOption,
+    core: CoreOption,
+    theta: Annotated[float, typer.Option(help="The threshold, in [0, 1].")],
+    select: SelectOption = None,
+    alpha: AlphaOption = DEFAULT_ALPHA,
+    correction: CorrectionOption = DEFAULT_CORRECTION,
+    form: Annotated[Format, typer.Option("--format")] = Format.CSV,
+    cache: CacheOption = None,
+) -> None:
+    """One row an image: what is answered at one threshold, and with which radius.
+
+    Example: python -m engine outcomes --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --theta 0.3
+    """
+    composition = _compose(Shelf(cache), certify_run, core, select)
+    answer: Certificates = certify(composition, [theta], alpha, correction)
+    natural = predict(composition, [theta], alpha).prediction()[:, 0]
+    _print_rows(outcome_rows(answer, natural, composition.score_median), form)
+
+
+def _compose(shelf: Shelf, certify_run: str, core: str, select: str | None) -> Composition:
+    certification, core_run = shelf.load(certify_run, SmoothedRun.KIND), shelf.load(core, CoreRun.KIND)
+    selection = shelf.load(select, SelectionRun.KIND) if select is not None else None
+    assert isinstance(certification, SmoothedRun)
+    assert isinstance(core_run, CoreRun)
+    assert selection is None or isinstance(selection, SelectionRun)
+    return compose(certification, core_run, selection)
+
+
+def _print_rows(rows: Rows, form: Format) -> None:
+    sys.stdout.write(render(rows, form))
