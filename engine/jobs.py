@@ -33,8 +33,8 @@ def jobs(config: Config) -> list[Job]:
     for entry in config.certify:
         card = load(entry.checkpoint).card
         for sigma in entry.sigma or (card.sigma_train,):
-            if sigma <= 0:
-                raise AcesError(f"{entry.checkpoint} was trained without noise: say which sigma to sample it at")
+            if not sigma:
+                raise AcesError(f"{entry.checkpoint} says no training noise: name the sigma to sample it at")
             name = entry.name or card.name
             name = name if sigma == card.sigma_train else f"{name}@{sigma:g}"
             wanted.append(Job(name, "smoothed", entry.checkpoint, sigma))
