@@ -16,6 +16,8 @@ def precompute(
     config: Annotated[Path, typer.Argument(help="A YAML file that names images, draws and networks.")],
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     n: Annotated[int | None, typer.Option(help="Estimation draws an image, instead of the config's.")] = None,
+    every: Annotated[int | None, typer.Option(help="Every so-many-th image, instead of the config's.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many images, instead of the config's.")] = None,
     cache: CacheOption = None,
 ) -> None:
     """Sample what the config asks for and the store lacks. Interrupt it when you like: it goes on where it was.
@@ -27,10 +29,11 @@ def precompute(
     from engine.progress import SamplingBar
 
     settings = read_config(config)
-    if n is not None:
-        if n < 1:
-            raise AcesError(f"--n is {n}; at least 1 draw is needed")
-        settings = settings.model_copy(update={"n": n})
+    changes = {name: value for name, value in (("n", n), ("every", every), ("limit", limit)) if value is not None}
+    for name, value in changes.items():
+        if value < 1:
+            raise AcesError(f"--{name} is {value}; it must be at least 1")
+    settings = settings.model_copy(update=changes)
     with Store(cache) as store, SamplingBar() as bar:
         made = run_config(settings, store, device=device, report=bar)
     for run in made:

@@ -155,6 +155,12 @@ class ImageSet:
             seen = self.images[row].tobytes()
         return f"{self.dataset}/{hashlib.sha256(seen).hexdigest()[:16]}"
 
+    def digest(self) -> str | None:
+        """sha256 over the own pictures of the set; None for a dataset that its name and indices say all about."""
+        if not self.own:
+            return None
+        return hashlib.sha256("".join(self.content(row) for row in range(len(self))).encode()).hexdigest()
+
     def checked(self, skip_damaged: bool = False) -> ImageSet:
         """Decode every picture once. Raises ``AcesError`` that counts and names the damaged ones, unless skipped."""
         if not isinstance(self.images, Pictures):

@@ -10,7 +10,7 @@ is added, and radii are measured, in pixel units.
 from engine.models.checkpoint import PUBLISHED, Checkpoint, Hints, NetworkCard, load, save, weights_sha256
 from engine.models.network import Network, Normalize, Normalizer
 from engine.models.probe import Probe, probe
-from engine.models.registry import ARCHITECTURES, Architecture, architecture, build
+from engine.models.registry import ARCHITECTURES, Architecture, architecture, assemble, build
 
 __all__ = [
     "ARCHITECTURES",
@@ -24,6 +24,7 @@ __all__ = [
     "Normalizer",
     "Probe",
     "architecture",
+    "assemble",
     "build",
     "load",
     "probe",

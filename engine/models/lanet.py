@@ -38,7 +38,7 @@ class StandardizedConv2d(nn.Conv2d):
         """An ordinary convolution with the same answers: for inference, once and for all."""
         plain = nn.Conv2d(self.in_channels, self.out_channels, 1, bias=False)
         plain.weight = nn.Parameter(self.standardized().detach())
-        return plain
+        return plain.train(self.training)
 
 
 def pointwise(c_in: int, c_out: int) -> nn.Conv2d:
