@@ -112,7 +112,8 @@ def _frozen(job: Job, meta: Meta, images: ImageSet, device: str) -> FrozenNetwor
     """The network in its fastest layout; checked first in the default one, so that refusals come at once."""
     example = torch.from_numpy(images.image(0))
     network, precision = job.checkpoint.network, meta.precision or "float32"
-    plain = freeze(network, precision, device, default_layout(resolve_device(device), tuple(example.shape)))
+    layout = default_layout(resolve_device(device), tuple(example.shape))
+    plain = freeze(network, precision, device, layout)
     check_network(plain, example, job.mechanism.outputs(meta.num_classes))
     return plain if meta.kind == "core" else fastest(network, tuple(example.shape), precision, device)
 
@@ -135,21 +136,12 @@ def _made(work: Work, store: Store, executor: Executor, report: Report) -> Run:
 
 def fill(work: Work, store: Store, executor: Executor = sample, report: Report = lambda _: None) -> None:
     """Sample the draws that the store lacks. Interrupted at any instant, what was stored stays and is right."""
-    assert work.network is not None
-    meta, images = work.meta, work.images
-    rows = {int(index): row for row, index in enumerate(images.index)}
-    source = Source(
-        work.network,
-        work.mechanism,
-        meta.noise,
-        meta.seed or 0,
-        lambda index: torch.from_numpy(images.image(rows[index])),
-    )
-    tally = _Tally(meta, len(images))
+    tally = Tally(work.meta, len(work.images))
+    rows = _rows(work.images)
     waiting: list[Part] = []
     stored_at = time.monotonic()
     try:
-        for segment, draws in executor(source, _missing(work, store, tally)):
+        for segment, draws in executor(source(work), missing(work, store, tally)):
             key = _key(work, rows[segment.index], segment.stage, segment.chunk * CHUNK // BLOCK)
             waiting.append(Part(key, segment.chunk * CHUNK % BLOCK + segment.start, draws))
             if time.monotonic() - stored_at > FLUSH_SECONDS:
@@ -160,8 +152,22 @@ def fill(work: Work, store: Store, executor: Executor = sample, report: Report =
         store.put_parts(waiting)
 
 
+def source(work: Work) -> Source:
+    """The network, noise and images of a sampled run."""
+    assert work.network is not None
+    rows, images = _rows(work.images), work.images
+    seed = work.meta.seed or 0
+    return Source(
+        work.network, work.mechanism, work.meta.noise, seed, lambda index: torch.from_numpy(images.image(rows[index]))
+    )
+
+
+def _rows(images: ImageSet) -> dict[int, int]:
+    return {int(index): row for row, index in enumerate(images.index)}
+
+
 @dataclass(eq=False)
-class _Tally:
+class Tally:
     """Counts what is done, for the reports."""
 
     meta: Meta
@@ -190,7 +196,7 @@ class _Tally:
         return Progress(self.meta.name, self.done, self.images, self.draws, self.cached, total, seconds)
 
 
-def _missing(work: Work, store: Store, tally: _Tally) -> Iterator[Segment]:
+def missing(work: Work, store: Store, tally: Tally) -> Iterator[Segment]:
     """The segments that the store lacks, an image at a time, looked up when its turn comes.
 
     Each process begins at another image, so that two that work on one run meet late; what both sampled is the same.
