@@ -191,7 +191,7 @@ def test_a_table_warns_where_n_was_changed_after_looking(call, tmp_path):
 
 
 @pytest.mark.usefixtures("toy_dataset")
-def test_a_dry_run_says_the_plan_and_samples_nothing(call, tmp_path, monkeypatch):
+def test_a_dry_run_says_what_is_missing_and_samples_nothing(call, tmp_path, monkeypatch):
     monkeypatch.setattr("engine.estimate.PROBE_SECONDS", 0.05)
     status, out, _ = call("precompute", toy.config(tmp_path), "--dry-run", "--cache", tmp_path / "s")
     assert status == 0

@@ -18,7 +18,7 @@ def _short(monkeypatch):
     monkeypatch.setattr(estimate_module, "PROBE_SECONDS", 0.05)
 
 
-def test_a_plan_says_what_is_cached_and_what_is_missing(tmp_path):
+def test_an_estimate_says_what_is_cached_and_what_is_missing(tmp_path):
     config = read_config(toy.config(tmp_path))
     with Store(tmp_path / "store") as store:
         fresh, core = estimates(config, store)
@@ -32,7 +32,7 @@ def test_a_plan_says_what_is_cached_and_what_is_missing(tmp_path):
         assert (longer.draws, longer.cached) == (6 * 1050, 6 * 650)
 
 
-def test_a_plan_samples_nothing_into_the_store(tmp_path):
+def test_an_estimate_samples_nothing_into_the_store(tmp_path):
     config = read_config(toy.config(tmp_path))
     with Store(tmp_path / "store") as store:
         estimates(config, store)
@@ -40,7 +40,7 @@ def test_a_plan_samples_nothing_into_the_store(tmp_path):
         assert estimates(config, store)[0].cached == 0
 
 
-def test_a_plan_refuses_what_a_run_would_refuse(tmp_path):
+def test_an_estimate_refuses_what_a_run_would_refuse(tmp_path):
     config = read_config(toy.config(tmp_path))
     with Store(tmp_path / "store") as store, pytest.raises(AcesError, match="device 'cuda:77' is not available"):
         estimates(config, store, device="cuda:77")

@@ -137,7 +137,7 @@ def _print_plan(config: Config, store: Store, device: str) -> None:
 
     from engine.estimate import estimates
 
-    estimates = estimates(config, store, device=device)
+    found = estimates(config, store, device=device)
     grid = Table("run", "kind", "images", "draws", "cached", "missing", "draws/s", "time", box=None, pad_edge=False)
     for e in found:
         rate = "" if e.rate is None else f"{e.rate:,.0f}"
