@@ -49,21 +49,33 @@ class SamplingBar(_Bar):
 
 
 class TrainingBar(_Bar):
-    """One bar over all epochs."""
+    """One bar over all epochs, and one for the answers that label the images of a selection network."""
 
     def __init__(self, epochs: int) -> None:
         super().__init__()
         self._task = self._progress.add_task("training", total=None, text="")
         self._epochs = epochs
+        self._held_out = ""
 
     def __enter__(self) -> TrainingBar:
         super().__enter__()
         return self
 
     def __call__(self, e: EpochReport) -> None:
+        if e.held_out is not None:
+            self._held_out = f"  held out {e.held_out:.1f} %"
+        counted = "".join(f"  {kind} {100 * images / e.seen:.0f} %" for kind, images in e.tally.items())
         text = (
-            f"epoch {e.epoch}/{self._epochs}  loss {e.loss:.3f}  accuracy {e.accuracy:.1f} %  "
-            f"{e.images_per_second:,.0f} images/s"
+            f"epoch {e.epoch}/{self._epochs}  loss {e.loss:.3f}  under noise {e.accuracy:.1f} %{self._held_out}"
+            f"{counted}  {e.images_per_second:,.0f} images/s"
         )
         done = (e.epoch - 1) * e.images + e.seen
         self._progress.update(self._task, completed=done, total=self._epochs * e.images, text=text)
+
+    def labelling(self, split: str, done: int, wanted: int) -> None:
+        """``done`` of ``wanted`` noisy answers an image of a split."""
+        name = f"labels, {split}"
+        task = next((t.id for t in self._progress.tasks if t.description == name), None)
+        if task is None:
+            task = self._progress.add_task(name, total=wanted, text="")
+        self._progress.update(task, completed=done, text=f"{done}/{wanted} answers an image")
