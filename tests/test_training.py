@@ -376,7 +376,7 @@ def test_counts_of_another_network_are_refused(teacher, tmp_path):
         select(replace(teacher, sha256="0" * 64), tmp_path)
 
 
-def test_labels_of_one_kind_are_refused(teacher, tmp_path):
-    drowned = plan("select", sigma=50.0)  # nobody is right every time
-    with pytest.raises(AcesError, match="at eta 1.0 all training images are labelled 0; choose another eta"):
-        fit_selection(teacher, Selection(1.0, 40), drowned, tmp_path)
+def test_labels_of_one_kind_are_refused(tmp_path):
+    sure = load(fit(plan("sure", "standard", 0.0, epochs=12), tmp_path))
+    with pytest.raises(AcesError, match=r"at eta 0.5 all training images are labelled 1; choose another eta"):
+        fit_selection(sure, Selection(0.5, 4), plan("select", sigma=0.01), tmp_path)
