@@ -225,7 +225,7 @@ def test_the_attack_raises_the_smoothed_loss_and_stays_in_its_ball(attack):
     x_adv, eps = attacked(network, x, h)
     before, after = (smoothed_loss(noisy_logits(network, z, eps), Y).detach() for z in (x, x_adv))
     moved = (x_adv - x).flatten(1).norm(dim=1)
-    assert after.sum() > before.sum() + 0.1
+    assert after.sum() > before.sum() + 0.03
     assert (after >= before - 1e-9).all()
     assert moved.max() > 0.02
     assert (moved <= h.epsilon + 1e-9).all()

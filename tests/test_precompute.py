@@ -13,10 +13,11 @@ from cache.store import BlockKey, Store
 from engine import runs
 from engine.config import read_config
 from engine.counts import count
+from engine.draws import BLOCK
 from engine.errors import AcesError
-from engine.precompute import Progress, jobs, precompute
+from engine.jobs import jobs
+from engine.precompute import Progress, precompute
 from engine.runs import CoreRun, SmoothedRun
-from engine.sampling import BLOCK
 from tests import toy
 
 pytestmark = pytest.mark.usefixtures("toy_dataset")
@@ -65,7 +66,20 @@ def test_more_draws_continue_the_streams(tmp_path):
     (continued, _), reports = make(config, store, n=BLOCK + 700)
     assert sampled(reports) == 6 * 700
     (fresh, _), _ = make(config, tmp_path / "fresh", n=BLOCK + 700)
-    assert runs.to_bytes(continued) == runs.to_bytes(fresh)
+    assert runs.arrays(continued).keys() == runs.arrays(fresh).keys()
+    assert all(np.array_equal(array, runs.arrays(fresh)[name]) for name, array in runs.arrays(continued).items())
+
+
+def test_the_record_says_every_n_that_was_decided_on(tmp_path):
+    config, store = toy.config(tmp_path), tmp_path / "store"
+    (first, _), _ = make(config, store, n=300)
+    (second, core), _ = make(config, store, n=600)
+    (same, _), _ = make(config, store, n=600)
+    assert (first.meta.n_decided, first.meta.looked) == ((300,), False)
+    assert (second.meta.n_decided, second.meta.looked) == ((300, 600), True)
+    assert same.meta == second.meta
+    assert core.meta.n_decided is None
+    assert runs.from_bytes(runs.to_bytes(second)).meta == second.meta
 
 
 def test_two_halves_equal_the_whole(tmp_path):
@@ -155,7 +169,8 @@ def test_kill_9_at_random_instants_loses_nothing_and_counts_nothing_twice(tmp_pa
 
 def test_counts_come_from_the_stored_draws(tmp_path):
     (run, _), _ = make(toy.config(tmp_path), tmp_path / "store")
-    key = BlockKey(run.meta.network.sha256, "toy", "test", 8, 0.25, 0, "float32/cpu/250", "estimate", 0)
+    as_run = "/".join(map(str, ("float32", *run.meta.as_run.values())))
+    key = BlockKey(run.meta.network.sha256, "toy", "test", 8, 0.25, 0, "entropy", as_run, "estimate", 0)
     with Store(tmp_path / "store") as store:
         draws = store.get_block(key)
     assert draws is not None

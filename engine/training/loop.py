@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from engine.models.registry import Network
 from engine.training import checkpoint
 from engine.training.objective import Objective, Outcome, Step
 
+MEMORY = 16 * 2**30  # bytes of uint8 images, at most
 LOOK = 20  # batches between two looks at the running loss: each look waits for the device
 
 
@@ -118,7 +120,7 @@ def train(
     class only, and a loss that is not finite stops the run.
     """
     _check_labels(data)
-    images, labels = torch.from_numpy(data.images).to(device), torch.from_numpy(data.label).to(device)
+    images, labels = torch.from_numpy(_in_memory(data)).to(device), torch.from_numpy(data.label).to(device)
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(
         network.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov
@@ -140,6 +142,16 @@ def train(
         if state_file is not None:
             checkpoint.keep(state_file, network, optimizer, identity, [asdict(e) for e in history])
     return history
+
+
+def _in_memory(data: ImageSet) -> npt.NDArray[np.uint8]:
+    needed = len(data) * data.images[0].nbytes
+    if needed > MEMORY:
+        raise AcesError(
+            f"the {len(data):,} training images of {data.dataset} take {needed / 2**30:,.0f} GiB; training keeps "
+            f"images in memory, up to {MEMORY / 2**30:.0f} GiB"
+        )
+    return data.array()
 
 
 def _check_labels(data: ImageSet) -> None:
@@ -230,7 +242,7 @@ def accuracy(network: nn.Module, data: ImageSet, sigma: float = 0.0, *, seed: in
     generator = torch.Generator(device).manual_seed(seed)
     right = 0
     for rows in torch.split(torch.arange(len(data)), 500):
-        x = torch.from_numpy(data.images[rows.numpy()]).to(device).float() / 255
+        x = torch.from_numpy(data.array(rows.numpy())).to(device).float() / 255
         if sigma > 0:
             x = x + sigma * torch.randn(x.shape, generator=generator, device=device)
         right += int((network(x).argmax(1).cpu().numpy() == data.label[rows.numpy()]).sum())

@@ -110,7 +110,7 @@ def count_right(
     right = []
     for start in range(0, len(images), network.batch):
         part = slice(start, start + network.batch)
-        x = torch.from_numpy(images.images[part]).to(network.device).float() / 255
+        x = torch.from_numpy(images.array(part)).to(network.device).float() / 255
         x += sigma * torch.randn(x.shape, generator=generator, device=network.device)
         right.append(network(x).argmax(1).cpu().numpy() == images.label[part])
     return np.concatenate(right).astype(np.int32)
