@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -123,6 +124,8 @@ def _facts(
         "hyper": asdict(plan.hyper) if plan.hyper else None,
         "seed": plan.seed,
         "train_images": len(material.train),
+        "train_sha256": _digest(material.train),
+        "own_files": material.train.own,
         "test_images": len(test),
         "test_accuracy": round(accuracy(network, test, device=device), 2),
         "test_accuracy_under_noise": round(accuracy(network, test, sigma, device=device), 2) if sigma else None,
@@ -134,6 +137,13 @@ def _facts(
         "engine_version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _digest(images: ImageSet) -> str:
+    """Of pixels and labels: which rendition of a dataset this was (its PNG, its JPEG), and labelled by whom."""
+    digest = hashlib.sha256(images.array().tobytes())
+    digest.update(images.label.astype("<i8").tobytes())
+    return digest.hexdigest()
 
 
 def _line(epoch: EpochReport) -> dict[str, Any]:
