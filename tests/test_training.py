@@ -19,6 +19,7 @@ from engine import datasets
 from engine.errors import AcesError
 from engine.models import build, load
 from engine.scores import core_probability
+from engine.training import loop
 from engine.training.checkpoint import arch
 from engine.training.fit import Plan, fit, state_file
 from engine.training.loop import Recipe, _augment, accuracy, train
@@ -135,6 +136,21 @@ def test_a_state_of_other_settings_is_refused(tmp_path):
     other = replace(RECIPE, lr=0.01)
     with pytest.raises(AcesError, match="other lr"):
         train(network(), toy.images("train"), STANDARD, 0.0, other, state_file=state)
+
+
+@pytest.mark.parametrize("keep", [0, 1000, -100])
+def test_a_damaged_state_says_what_to_do(tmp_path, keep):
+    state = tmp_path / "state.pth.tar"
+    train(network(), toy.images("train"), STANDARD, 0.0, RECIPE, state_file=state)
+    state.write_bytes(state.read_bytes()[:keep])
+    with pytest.raises(AcesError, match="is damaged; remove it to start this training again"):
+        train(network(), toy.images("train"), STANDARD, 0.0, RECIPE, state_file=state)
+
+
+def test_images_that_memory_would_not_hold_are_refused(monkeypatch):
+    monkeypatch.setattr(loop, "MEMORY", 1000)
+    with pytest.raises(AcesError, match="training keeps images in memory"):
+        train(network(), toy.images("train"), STANDARD, 0.0, RECIPE)
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path):

@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -47,11 +48,14 @@ def restore(
 ) -> list[dict[str, Any]]:
     """Load the state at ``path`` into ``network`` and ``optimizer``; returns the history, empty if there is no state.
 
-    Raises ``AcesError`` if the file belongs to a run with other settings.
+    Raises ``AcesError`` if the file is damaged or belongs to a run with other settings.
     """
     if not path.exists():
         return []
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, UnpicklingError) as error:
+        raise AcesError(f"{path} is damaged; remove it to start this training again") from error
     kept = state.get("settings", {})
     if kept != settings:
         differ = sorted(key for key in settings.keys() | kept.keys() if kept.get(key) != settings.get(key))
