@@ -1,24 +1,26 @@
 """Where segments are sampled: in this process (``sampling.sample``), on several devices of this machine, or on Ray.
 
-An executor takes a source and the wanted segments and yields each segment with its draws, in any order. It never
-writes: results go into the store by the driver alone. The draws are the same to the byte whichever executor made them.
+An executor takes a source and the wanted segments and yields each segment with its draws, those of one block in their
+order. It never writes: results go into the store by the driver alone. The draws are the same to the byte whichever
+executor made them.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import groupby, islice
 from queue import SimpleQueue
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from engine.draws import Draws
+from engine.draws import BLOCK, CHUNK, Draws
 from engine.errors import AcesError
 from engine.inference import hardware
 from engine.sampling import Segment, Source, sample
@@ -26,7 +28,7 @@ from engine.sampling import Segment, Source, sample
 Sampled = tuple[Segment, Draws]
 Executor = Callable[[Source, Iterable[Segment]], Iterator[Sampled]]
 
-SHARD = 40  # segments that are handed over at a time: up to 10,000 draws
+SHARD = 40  # segments that are handed over at a time, and the rest of a block: about 10,000 draws
 RETRIES = 5  # how often a shard whose worker died is given to another one
 
 
@@ -39,10 +41,22 @@ class Shard:
 
 
 def shards(source: Source, wanted: Iterable[Segment]) -> Iterator[Shard]:
-    """Cut the wanted segments into shards, reading them as they are needed."""
-    rest = iter(wanted)
-    while part := tuple(islice(rest, SHARD)):
-        yield Shard(part, {index: source.pixels(index) for index in {segment.index for segment in part}})
+    """Cut the wanted segments into shards, reading them as they are needed.
+
+    The segments of a block stay together: shards finish in any order, but a block can only be lengthened in its own.
+    """
+    part: list[Segment] = []
+    for _, block in groupby(wanted, lambda segment: (segment.index, segment.stage, segment.chunk * CHUNK // BLOCK)):
+        part += block
+        if len(part) >= SHARD:
+            yield _shard(source, part)
+            part = []
+    if part:
+        yield _shard(source, part)
+
+
+def _shard(source: Source, part: list[Segment]) -> Shard:
+    return Shard(tuple(part), {index: source.pixels(index) for index in {segment.index for segment in part}})
 
 
 def sample_shard(source: Source, shard: Shard) -> list[Sampled]:
@@ -135,11 +149,23 @@ def _connected(address: str | None) -> Any:
     except ImportError as error:
         raise AcesError("Ray is not installed: pip install 'aces-explorer[ray]', or use --executor local") from error
     if not ray.is_initialized():
+        _check_reachable(address)
         try:
             ray.init(address=address, include_dashboard=False if address is None else None, log_to_driver=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise AcesError(f"no Ray cluster at {address} ({error}): start one with `ray start --head`") from error
     return ray
+
+
+def _check_reachable(address: str | None) -> None:
+    """Ray itself would try for ten minutes."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not colon:  # none, auto, local: Ray looks on this machine
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise AcesError(f"no Ray cluster at {address} ({error}): start one with `ray start --head`") from error
 
 
 def _no_pixels(index: int) -> Tensor:

@@ -39,7 +39,7 @@ class Layout:
     """
 
     memory_format: str = "channels_last"
-    batch: int = 125
+    batch: int = 50
     compiled: bool = False
 
     def __post_init__(self) -> None:

@@ -89,7 +89,7 @@ def continued(run: Run, meta: Meta, images: ImageSet) -> Meta:
     if not same_work(run, replace(meta, n=run.meta.n), images):
         raise AcesError(
             f"the store holds another run named '{meta.name}' (its network, images, sigma, n0, seed or precision "
-            f"differ); give this one a `name` in the config, or remove that one"
+            f"differ); give this one a `name` in the config, or use another --cache"
         )
     before = run.meta.n_decided or (run.meta.draws,)
     return replace(meta, n_decided=(*before, meta.draws))

@@ -22,7 +22,7 @@ from engine.datasets import ImageSet
 from engine.draws import BLOCK, CHUNK, Draws, concatenate
 from engine.errors import AcesError
 from engine.executors import Executor
-from engine.inference import FrozenNetwork, check_network, fastest, freeze
+from engine.inference import FrozenNetwork, check_network, default_layout, fastest, freeze, resolve_device
 from engine.jobs import Job, continued, jobs, record, same_work
 from engine.models import Checkpoint, load
 from engine.runs import CoreRun, Meta, Run, SmoothedRun
@@ -112,7 +112,8 @@ def _frozen(meta: Meta, checkpoint: Checkpoint, images: ImageSet, device: str) -
     """The network in its fastest layout; checked first in the default one, so that refusals come at once."""
     example = torch.from_numpy(images.image(0))
     precision = meta.precision or "float32"
-    plain = freeze(checkpoint.network, precision, device)
+    layout = default_layout(resolve_device(device), tuple(example.shape))
+    plain = freeze(checkpoint.network, precision, device, layout)
     check_network(plain, example, meta.num_classes)
     return plain if meta.kind == "core" else fastest(checkpoint.network, tuple(example.shape), precision, device)
 
@@ -135,21 +136,12 @@ def _made(work: Work, store: Store, executor: Executor, report: Report) -> Run:
 
 def fill(work: Work, store: Store, executor: Executor = sample, report: Report = lambda _: None) -> None:
     """Sample the draws that the store lacks. Interrupted at any instant, what was stored stays and is right."""
-    assert work.network is not None
-    meta, images = work.meta, work.images
-    rows = {int(index): row for row, index in enumerate(images.index)}
-    source = Source(
-        work.network,
-        work.mechanism,
-        meta.noise,
-        meta.seed or 0,
-        lambda index: torch.from_numpy(images.image(rows[index])),
-    )
-    tally = _Tally(meta, len(images))
+    tally = Tally(work.meta, len(work.images))
+    rows = _rows(work.images)
     waiting: list[Part] = []
     stored_at = time.monotonic()
     try:
-        for segment, draws in executor(source, _missing(work, store, tally)):
+        for segment, draws in executor(source(work), missing(work, store, tally)):
             key = _key(work, rows[segment.index], segment.stage, segment.chunk * CHUNK // BLOCK)
             waiting.append(Part(key, segment.chunk * CHUNK % BLOCK + segment.start, draws))
             if time.monotonic() - stored_at > FLUSH_SECONDS:
@@ -160,8 +152,22 @@ def fill(work: Work, store: Store, executor: Executor = sample, report: Report =
         store.put_parts(waiting)
 
 
+def source(work: Work) -> Source:
+    """The network, noise and images of a sampled run."""
+    assert work.network is not None
+    rows, images = _rows(work.images), work.images
+    seed = work.meta.seed or 0
+    return Source(
+        work.network, work.mechanism, work.meta.noise, seed, lambda index: torch.from_numpy(images.image(rows[index]))
+    )
+
+
+def _rows(images: ImageSet) -> dict[int, int]:
+    return {int(index): row for row, index in enumerate(images.index)}
+
+
 @dataclass(eq=False)
-class _Tally:
+class Tally:
     """Counts what is done, for the reports."""
 
     meta: Meta
@@ -190,7 +196,7 @@ class _Tally:
         return Progress(self.meta.name, self.done, self.images, self.draws, self.cached, total, seconds)
 
 
-def _missing(work: Work, store: Store, tally: _Tally) -> Iterator[Segment]:
+def missing(work: Work, store: Store, tally: Tally) -> Iterator[Segment]:
     """The segments that the store lacks, an image at a time, looked up when its turn comes.
 
     Each process begins at another image, so that two that work on one run meet late; what both sampled is the same.

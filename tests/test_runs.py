@@ -293,7 +293,7 @@ def test_runs_without_images_or_thresholds_are_refused():
         ({"radius_digits": "3"}, "meta.radius_digits is '3'"),
         ({"split": 5}, "meta.split is 5; expected a text"),
         ({"seed": "one"}, "meta.seed is 'one'; expected a number"),
-        ({"n_decided": [100, 0]}, r"meta.n_decided is (100, 0); expected a list of positive integers"),
+        ({"n_decided": [100, 0]}, r"meta.n_decided is \(100, 0\); expected a list of positive integers"),
         ({"n_decided": "100"}, "meta.n_decided is '100'; expected a list of positive integers"),
         ({"as_run": "cpu"}, "meta.as_run is 'cpu'; expected an object"),
         ({"network": {"sha256": 7}}, "meta.network.sha256 is 7; expected a text"),

@@ -26,6 +26,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "smoothed": results.smoothed,
     "outcomes": results.outcomes,
     "precompute": sampling.precompute,
+    "verify": sampling.verify,
     "train": training.train,
 }
 for name, command in COMMANDS.items():
