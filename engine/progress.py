@@ -9,6 +9,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from engine.precompute import Progress as SamplingProgress
 from engine.training.loop import EpochReport
@@ -20,9 +21,9 @@ class _Bar:
     def __init__(self) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[text]}"),
+            BarColumn(bar_width=12),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}", table_column=Column(no_wrap=False)),  # a narrow terminal takes two lines
             console=Console(stderr=True),
         )
 
@@ -89,14 +90,14 @@ class TrainingBar(_Bar):
 
     def __call__(self, e: EpochReport) -> None:
         if e.held_out is not None:
-            self._held_out = f"  held out {e.held_out:.1f} %"
+            self._held_out = f"  held out {e.held_out:.0f} %"
         counted = "".join(f"  {kind} {100 * images / e.seen:.0f} %" for kind, images in e.tally.items())
         text = (
-            f"epoch {e.epoch}/{self._epochs}  loss {e.loss:.3f}  under noise {e.accuracy:.1f} %{self._held_out}"
-            f"{counted}  {e.images_per_second:,.0f} images/s"
+            f"{e.images_per_second:,.0f} images/s  loss {e.loss:.3f}  right {e.accuracy:.0f} %{self._held_out}{counted}"
         )
-        done = (e.epoch - 1) * e.images + e.seen
-        self._progress.update(self._task, completed=done, total=self._epochs * e.images, text=text)
+        done, total = (e.epoch - 1) * e.images + e.seen, self._epochs * e.images
+        name = f"epoch {e.epoch}/{self._epochs}"
+        self._progress.update(self._task, description=name, completed=done, total=total, text=text)
 
     def labelling(self, split: str, done: int, wanted: int) -> None:
         """``done`` of ``wanted`` noisy answers an image of a split."""
