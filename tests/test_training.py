@@ -308,6 +308,8 @@ def test_a_disk_that_fills_up_is_one_line_and_keeps_the_last_epoch(tmp_path):
         (lambda p: override(RECIPE, None, {"flip": "maybe"}), "'maybe' is not of type bool"),
         (lambda p: replace(RECIPE, schedule="linear"), "unknown schedule 'linear'; known: step, cosine"),
         (lambda p: replace(RECIPE, batch_size=1), "batch_size 1"),
+        (lambda p: replace(RECIPE, momentum=1.0), r"momentum lies in \[0, 1\)"),
+        (lambda p: fit(plan(), p, device="nowhere"), "device 'nowhere' is not available"),
         (lambda p: Selection(0.0), r"eta is 0.0; .* in \(0, 1\]"),
         (lambda p: Selection(1.01), "eta is 1.01"),
         (lambda p: Selection(0.5, draws=0), "draws is 0"),
@@ -386,7 +388,6 @@ def test_counting_goes_on_where_it_was_interrupted_and_serves_every_eta(teacher,
     drawn.clear()
     select(teacher, tmp_path, eta=0.75, report_draws=lambda *counted: drawn.append(counted))
     assert drawn == []
-    (tmp_path / "whole").mkdir()
     assert select(teacher, tmp_path / "whole").read_bytes() == resumed
 
 
@@ -394,6 +395,15 @@ def test_counts_of_another_network_are_refused(teacher, tmp_path):
     select(teacher, tmp_path)
     with pytest.raises(AcesError, match="counts of another network, noise or seed"):
         select(replace(teacher, sha256="0" * 64), tmp_path)
+
+
+@pytest.mark.parametrize("keep", [0, 100, -30])
+def test_damaged_counts_say_what_to_do(teacher, tmp_path, keep):
+    select(teacher, tmp_path)
+    counts = tmp_path / "teacher-right-train-8.npz"
+    counts.write_bytes(counts.read_bytes()[:keep])
+    with pytest.raises(AcesError, match="is damaged; remove it to count again"):
+        select(teacher, tmp_path)
 
 
 def test_labels_of_one_kind_are_refused(tmp_path):

@@ -72,9 +72,13 @@ def arch(network: nn.Module, architecture: str) -> str:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write beside, then rename. Raises ``AcesError`` if the disk refuses; what was at ``path`` then stays."""
+    """Write beside, then rename, in a folder that is made if need be.
+
+    Raises ``AcesError`` if the disk refuses; what was at ``path`` then stays.
+    """
     partial = path.with_name(f"{path.name}.partial")
     with saving(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             partial.write_bytes(data)
         except OSError:

@@ -86,8 +86,6 @@ def fit_to(
     torch.manual_seed(plan.seed)  # the initial weights
     network = build(card.architecture, card.dataset, card.outputs)
     path = directory / f"{plan.name}.safetensors"
-    with saving(path):
-        directory.mkdir(parents=True, exist_ok=True)
     hyper = asdict(plan.hyper) if plan.hyper else {}
     history = train(
         network,

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from engine.datasets import ImageSet
 from engine.errors import AcesError
+from engine.inference import resolve_device
 from engine.models.registry import Network
 from engine.training import checkpoint
 from engine.training.objective import Objective, Outcome, Step
@@ -72,10 +73,15 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.schedule not in ("step", "cosine"):
             raise AcesError(f"unknown schedule '{self.schedule}'; known: step, cosine")
-        if min(self.epochs, self.step_size) < 1 or self.batch_size < 2 or self.lr <= 0 or self.crop_padding < 0:
+        if min(self.epochs, self.step_size) < 1 or self.batch_size < 2 or self.lr <= 0:
             raise AcesError(
-                f"epochs {self.epochs}, step_size {self.step_size}, batch_size {self.batch_size}, lr {self.lr}, "
-                f"crop_padding {self.crop_padding}: epochs and step_size start at 1, batch_size at 2, lr above 0"
+                f"epochs {self.epochs}, step_size {self.step_size}, batch_size {self.batch_size}, lr {self.lr}: "
+                f"epochs and step_size start at 1, batch_size at 2, lr above 0"
+            )
+        if not 0 <= self.momentum < 1 or self.weight_decay < 0 or self.crop_padding < 0:
+            raise AcesError(
+                f"momentum {self.momentum}, weight_decay {self.weight_decay}, crop_padding {self.crop_padding}: "
+                f"momentum lies in [0, 1), the others are not negative"
             )
 
     def lr_at(self, progress: float) -> float:
@@ -117,14 +123,13 @@ def train(
 
     With a ``state_file`` the run continues after the last whole epoch found there, and ends in the weights of an
     undisturbed one; a state that belongs to other ``settings`` is refused with ``AcesError``. So are images of one
-    class only, and a loss that is not finite stops the run.
+    class only and a device that is not there, and a loss that is not finite stops the run.
     """
     _check_labels(data)
+    resolve_device(device)
     images, labels = torch.from_numpy(_in_memory(data)).to(device), torch.from_numpy(data.label).to(device)
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.SGD(
-        network.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov
-    )
+    optimizer = _sgd(network, recipe)
     identity = {**asdict(recipe), "sigma": sigma, "seed": seed, "images": len(data), **(settings or {})}
     kept = checkpoint.restore(state_file, network, optimizer, identity) if state_file else []
     history = [EpochReport(**epoch) for epoch in kept]
@@ -142,6 +147,13 @@ def train(
         if state_file is not None:
             checkpoint.keep(state_file, network, optimizer, identity, [asdict(e) for e in history])
     return history
+
+
+def _sgd(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    nesterov = recipe.nesterov and recipe.momentum > 0
+    return torch.optim.SGD(
+        network.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=nesterov
+    )
 
 
 def _in_memory(data: ImageSet) -> npt.NDArray[np.uint8]:

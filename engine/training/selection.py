@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +91,7 @@ def fit_selection(
 def _kept_or_counted(
     path: Path, network: FrozenNetwork, sha256: str, images: ImageSet, plan: Plan, draws: int, report: ReportDraws
 ) -> npt.NDArray[np.int32]:
-    """Go on counting from what ``path`` holds; it is written after every draw an image, and unreadable for others."""
+    """Go on counting from what ``path`` holds; it is written after every draw an image."""
     identity = f"{sha256}|{images.dataset}|{images.split}|{len(images)}|{plan.sigma!r}|{plan.seed}|{PRECISION}"
     right, done = _read_counts(path, identity, len(images))
     for draw in range(done, draws):
@@ -119,10 +120,14 @@ def count_right(
 def _read_counts(path: Path, identity: str, n: int) -> tuple[npt.NDArray[np.int32], int]:
     if not path.exists():
         return np.zeros(n, np.int32), 0
-    with np.load(path, allow_pickle=False) as kept:
-        if str(kept["identity"]) != identity:
-            raise AcesError(f"{path} holds counts of another network, noise or seed; choose another folder")
-        return kept["right"], int(kept["draws"])
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            whose, right, draws = str(kept["identity"]), kept["right"], int(kept["draws"])
+    except (ValueError, KeyError, EOFError, OSError, BadZipFile) as error:
+        raise AcesError(f"{path} is damaged; remove it to count again") from error
+    if whose != identity:
+        raise AcesError(f"{path} holds counts of another network, noise or seed; choose another folder")
+    return right, draws
 
 
 def _write_counts(path: Path, identity: str, right: npt.NDArray[np.int32], draws: int) -> None:
