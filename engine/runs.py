@@ -174,6 +174,11 @@ class Meta:
         return self.n
 
 
+def decisions(meta: Meta) -> str:
+    """Every n that was decided on, for people: ``1,000, then 10,000``."""
+    return ", then ".join(f"{n:,}" for n in meta.n_decided or ())
+
+
 @dataclass(frozen=True, eq=False)
 class SmoothedRun:
     """Noisy evaluation of N images by one network: class votes, and how often the entropy fell at or below theta.

@@ -4,7 +4,7 @@ Noise is added in pixel space, to images in [0, 1], before normalisation and wit
 chunks, each from its own generator, so that the draws of an image depend on nothing but (network as run, seed,
 index, stage, chunk): not on sharding, order, threads or interruption. Nothing here loops over draws or thresholds.
 
-Reading order: ``sample`` hands ``tasks`` of ``Segment``s to worker threads; ``_run`` is one task on the device.
+Reading order: ``sample`` hands ``tasks`` of ``Segment``s to worker threads; ``run_task`` is one task on the device.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def sample(source: Source, wanted: Iterable[Segment]) -> Iterator[tuple[Segment,
     with intra_op_threads(inner), ThreadPoolExecutor(threads, "sampler", _Start(inner)) as pool:
         try:
             for task in tasks:
-                running.append((task, pool.submit(_run, source, task)))
+                running.append((task, pool.submit(run_task, source, task)))
                 if len(running) > threads:  # one more than run: nobody waits for the reader
                     yield from _finished(running)
             while running:
@@ -160,7 +160,7 @@ def _finished(running: deque[tuple[tuple[Segment, ...], Future[list[Draws]]]]) -
     yield from zip(task, future.result(), strict=True)
 
 
-def _run(source: Source, task: tuple[Segment, ...]) -> list[Draws]:
+def run_task(source: Source, task: tuple[Segment, ...]) -> list[Draws]:
     """One task on the device, on a stream of this thread's own where there are streams; one transfer back."""
     with torch.inference_mode(), _own_stream(source.network.device):
         x = torch.cat([_noisy(source, segment) for segment in task])
