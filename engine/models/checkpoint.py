@@ -18,13 +18,17 @@ from engine.models.registry import Network, build
 
 @dataclass(frozen=True)
 class NetworkCard:
-    """What a checkpoint is: enough to build it again and to know how it was trained."""
+    """What a checkpoint is: enough to build it again and to know how it was trained.
+
+    ``outputs``: 2 for a selection network, whose class 0 is "core"; None for one output a class of the dataset.
+    """
 
     name: str
     architecture: str
     dataset: str
     training: str
     sigma_train: float
+    outputs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def load(path: Path) -> Checkpoint:
         card = NetworkCard(**json.loads(metadata["aces"]))
     except (KeyError, TypeError, ValueError) as error:
         raise AcesError(f"{path} carries no network card; was it written by `python -m engine train`?") from error
-    network = build(card.architecture, card.dataset)
+    network = build(card.architecture, card.dataset, card.outputs)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:

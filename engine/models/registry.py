@@ -73,10 +73,13 @@ class Network(nn.Module):
         return self.body(self.normalize(x))
 
 
-def build(architecture: str, dataset: str) -> Network:
-    """An untrained network for a dataset. Raises ``AcesError`` on an unknown name, listing the known ones."""
+def build(architecture: str, dataset: str, outputs: int | None = None) -> Network:
+    """An untrained network for a dataset, with an output a class unless ``outputs`` says how many.
+
+    Raises ``AcesError`` on an unknown name, listing the known ones.
+    """
     if architecture not in ARCHITECTURES:
         raise AcesError(f"unknown architecture '{architecture}'; known: {', '.join(ARCHITECTURES)}")
     data: DatasetCard = card(dataset)
-    body = ARCHITECTURES[architecture].build(data.num_classes, data.shape[0])
+    body = ARCHITECTURES[architecture].build(outputs or data.num_classes, data.shape[0])
     return Network(Normalize(data.mean, data.std), body)
