@@ -218,7 +218,7 @@ def test_progress_for_programs_is_a_line_of_json_an_event(call, tmp_path):
         (["--executor", "ray", "--devices", "cpu,cpu"], "--devices is for this machine"),
         (["--address", "127.0.0.1:6379"], "--address is of a Ray cluster: add --executor ray"),
         (["--devices", "cpu,cuda:77"], "device 'cuda:77' is not available"),
-        (["--n", "0"], "--n is 0; at least 1 draw is needed"),
+        (["--n", "0"], "--n is 0; it must be at least 1"),
     ],
 )
 def test_options_that_cannot_be_are_refused_in_one_line(call, tmp_path, options, message):
@@ -340,3 +340,32 @@ def test_the_module_runs_as_a_program(store):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_models_lists_every_architecture_with_its_size(call):
+    status, out, _ = call("models", "--format", "json")
+    listed = {row["name"]: row for row in json.loads(out)}
+    assert status == 0
+    assert listed["resnet110"]["parameters"] == 1_730_714
+    assert listed["efficientnet-b7"]["pixels"] == 600
+    status, out, _ = call("models")
+    assert all(name in out for name in listed)
+
+
+def test_inspect_says_what_a_checkpoint_is(call, tmp_path):
+    path = ROOT / "cache" / "demo" / "fashion_mnist-core.safetensors"
+    status, out, _ = call("inspect", path, "--format", "json")
+    facts, card = json.loads(out), json.loads(path.with_suffix(".json").read_text())
+    assert status == 0
+    assert (facts["architecture"], facts["outputs"], facts["sha256"]) == ("resnet20", 10, card["sha256"])
+    assert facts["parameters"] == card["parameters"]
+    (tmp_path / "bad.pth").write_text("no checkpoint")
+    status, _, err = call("inspect", tmp_path / "bad.pth")
+    assert status == 2
+    assert "bad.pth is refused" in err
+
+
+def test_inspect_refuses_a_normaliser_that_does_not_exist(call):
+    status, _, err = call("inspect", "x.pth", "--normalizer", "centre")
+    assert status == 2
+    assert "known: normalize, center, none" in err

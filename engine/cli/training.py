@@ -55,8 +55,8 @@ def train(
     teacher, selection = None, None
     if method == "selection":
         teacher = _teacher(network)
-        method, dataset, architecture = teacher.card.training, teacher.card.dataset, teacher.card.architecture
-        sigma = teacher.card.sigma_train
+        dataset, architecture = teacher.card.dataset, teacher.card.architecture
+        method, sigma = _training(teacher)
         selection = Selection(eta, DRAWS.get(preset, 1) if draws is None else draws)
         name = name or f"{teacher.card.name}-selection-{eta:g}"
     recipe, hyper = override(*find(preset, method, dataset, sigma), values)
@@ -71,6 +71,14 @@ def _teacher(network: Path | None) -> Checkpoint:
     if network is None:
         raise AcesError("a selection network learns from a certification network: name its checkpoint by --network")
     return load(network)
+
+
+def _training(teacher: Checkpoint) -> tuple[str, float]:
+    """How the certification network was trained, and so the selection network will be."""
+    method, sigma = teacher.card.training, teacher.card.sigma_train
+    if method is None or sigma is None:
+        raise AcesError(f"nothing says how {teacher.card.name} was trained: load it with a card of its own first")
+    return method, sigma
 
 
 def _fit(plan: Plan, directory: Path, device: str, teacher: Checkpoint | None, selection: Selection | None) -> Path:

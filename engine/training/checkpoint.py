@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from engine.errors import AcesError
-from engine.models.registry import Network
+from engine.models import Network
 from engine.models.resnet import CifarResNet
 
 

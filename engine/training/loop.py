@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from engine.datasets import ImageSet
 from engine.errors import AcesError
 from engine.inference import resolve_device
-from engine.models.registry import Network
+from engine.models import Network
 from engine.training import checkpoint
 from engine.training.objective import Objective, Outcome, Step
 
