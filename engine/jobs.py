@@ -54,7 +54,7 @@ def jobs(config: Config) -> list[Job]:
 
 def _sampled(config: Config, entry: SmoothedEntry, kind: str, mechanism: Mechanism) -> list[Job]:
     """A certification or selection network, at each of its noise levels."""
-    checkpoint = _loaded(config, entry, entry.sigma[0] if entry.sigma else entry.sigma_train or 0.0)
+    checkpoint = _loaded(config, entry, entry.sigma[0] if entry.sigma else 0.0)
     name, trained = checkpoint.card.name, checkpoint.card.sigma_train
     if kind == "selection":
         mechanism.check(checkpoint.outputs, config.card().num_classes, str(entry.checkpoint))
@@ -81,7 +81,7 @@ def _core(config: Config, entry: Entry) -> Job:
 
 
 def _loaded(config: Config, entry: Entry, sigma: float) -> Checkpoint:
-    """The network of an entry; ``sigma`` is what a probe of its normaliser is done at."""
+    """The network of an entry; ``sigma`` is what a probe of its normaliser is done at, 0 for that of its training."""
     hints = Hints(
         entry.name,
         entry.architecture,
@@ -91,6 +91,7 @@ def _loaded(config: Config, entry: Entry, sigma: float) -> Checkpoint:
         entry.sigma_train,
     )
     if entry.normalizer == "probe":
+        sigma = sigma or load(entry.checkpoint, hints).card.sigma_train or 0.0
         checkpoint, scores = probe(entry.checkpoint, hints, config.images(), sigma)
         if scores.close:
             LOG.warning(f"{entry.checkpoint}: the normalisers are too close to tell ({scores}); say `normalizer`")

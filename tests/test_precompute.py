@@ -191,6 +191,19 @@ def test_networks_that_do_not_fit_their_part_are_refused_before_anything_is_samp
         jobs(read_config(selecting(tmp_path, outputs, part)))
 
 
+def test_a_config_can_have_the_normaliser_probed_and_warns_when_that_tells_nothing(tmp_path, caplog):
+    network = assemble(architecture("resnet8"), toy.CARD)
+    path = toy.config(tmp_path)
+    save_file(network.body.state_dict(), tmp_path / "noisy.safetensors")
+    path.write_text(
+        path.read_text().replace("noisy.safetensors", "noisy.safetensors\n    normalizer: probe\n    sigma: [0.5]")
+    )
+    job = jobs(read_config(path))[0]
+    assert job.checkpoint.why.startswith("by a probe: normalize ")
+    assert "at sigma 0.5" in job.checkpoint.why
+    assert "too close to tell" in caplog.text
+
+
 def test_a_core_network_sees_pictures_through_a_transform_of_its_own(tmp_path, monkeypatch):
     wide = replace(architecture("resnet8"), transform=Transform(crop=16, channels=1))
     monkeypatch.setitem(ARCHITECTURES, "resnet8", wide)
