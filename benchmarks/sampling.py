@@ -18,7 +18,7 @@ from scipy.stats import entropy as scipy_entropy
 from torch import Tensor, nn
 
 from engine.counts import count
-from engine.draws import concatenate
+from engine.draws import CHUNK, concatenate
 from engine.inference import PRECISIONS, FrozenNetwork, Layout, fastest, freeze, intra_op_threads
 from engine.models import Network
 from engine.sampling import Source, Stage, sample, segments
@@ -104,12 +104,12 @@ def floor(network: Network, shape: tuple[int, ...], precision: str) -> Callable[
     """The bare forward pass in the batch size, and with the split of threads, in which it is fastest here."""
     batches = BATCHES if math.prod(shape) < 3 * 128 * 128 else BATCHES[:2]
     cores = torch.get_num_threads()
-    ways = [
-        partial(forward_only, freeze(network, precision, layout=Layout(batch=batch)), shape, threads)
+    ways = {
+        partial(forward_only, freeze(network, precision, layout=Layout(batch=batch)), shape, threads): 2 * cores * batch
         for batch in batches
         for threads in {1, cores}
-    ]
-    return max(ways, key=lambda way: max(rate(way, 2 * cores * batches[-1]) for _ in range(2)))
+    }
+    return max(ways, key=lambda way: max(rate(way, ways[way]) for _ in range(2)))
 
 
 def measure(
@@ -122,10 +122,13 @@ def measure(
     loops: dict[str, Callable[..., object]] = {
         "engine": partial(engine, frozen, x, sigma, num_classes),
         "forward": floor(network, shape, precision),
-        "cohen": partial(cohen_style, network, x, sigma, num_classes, 100 if large else 1000),
+        "cohen": partial(cohen_style, network, x, sigma, num_classes, 50 if large else 1000),
         "per-draw": partial(per_draw_entropies, frozen, x, sigma),
     }
-    size = {name: draws_for(loop, 100 if large else 500) for name, loop in loops.items()}
+    if large:  # seconds a draw: no time to try; the engine hands out whole chunks, so it needs one for each thread
+        size = {name: torch.get_num_threads() * CHUNK if name in ("engine", "forward") else 50 for name in loops}
+    else:
+        size = {name: draws_for(loop, 500) for name, loop in loops.items()}
     found = [{name: rate(loop, size[name]) for name, loop in loops.items()} for _ in range(rounds)]
     ratios = {name: statistics.median(r["engine"] / r[name] for r in found) for name in loops if name != "engine"}
     medians = {name: statistics.median(r[name] for r in found) for name in loops}

@@ -8,7 +8,7 @@ from torch import nn
 
 from engine import inference
 from engine.errors import AcesError
-from engine.inference import FrozenNetwork, Layout, check_network, fastest, freeze
+from engine.inference import FrozenNetwork, Layout, check_network, default_layout, fastest, freeze
 from engine.models import Network, Normalize, build
 from engine.models.lanet import LaNet, StandardizedConv2d
 
@@ -115,6 +115,11 @@ def test_a_frozen_network_arrives_elsewhere_as_it_was():
     x = torch.rand(25, 1, 28, 28)
     assert torch.equal(there(x), freeze(network(), "bfloat16", layout=Layout(batch=25))(x))
     assert there.layout == Layout(batch=25)
+
+
+@pytest.mark.parametrize(("size", "batch"), [(28, 50), (224, 25), (380, 5), (600, 2), (2000, 1)])
+def test_larger_images_make_smaller_batches(size, batch):
+    assert default_layout(torch.device("cpu"), (3, size, size)).batch == batch
 
 
 @pytest.mark.slow

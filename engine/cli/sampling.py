@@ -138,16 +138,16 @@ def _print_plan(config: Config, store: Store, device: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from engine.plan import plan
+    from engine.estimate import estimates
 
-    estimates = plan(config, store, device=device)
+    found = estimates(config, store, device=device)
     grid = Table("run", "kind", "images", "draws", "cached", "missing", "draws/s", "time", box=None, pad_edge=False)
-    for e in estimates:
+    for e in found:
         rate = "" if e.rate is None else f"{e.rate:,.0f}"
         cells = (e.name, e.kind, str(e.images), f"{e.draws:,}", f"{e.cached:,}", f"{e.draws - e.cached:,}", rate)
         grid.add_row(*cells, duration(e.seconds))
     Console(width=None if sys.stdout.isatty() else 200).print(grid)
-    print(f"in all {duration(sum(e.seconds for e in estimates))} on this machine, from a probe of two seconds a run")
+    print(f"in all {duration(sum(e.seconds for e in found))} on this machine, from a probe of two seconds a run")
 
 
 def duration(seconds: float) -> str:

@@ -25,13 +25,17 @@ PUBLISHED = "published"  # in place of a path: the weights that an architecture'
 
 @dataclass(frozen=True)
 class NetworkCard:
-    """What a checkpoint is: enough to build it again and to know how it was trained, None where nobody says."""
+    """What a checkpoint is: enough to build it again and to know how it was trained, None where nobody says.
+
+    ``outputs``: 2 for a selection network, whose class 0 is "core"; None for one output a class of the dataset.
+    """
 
     name: str
     architecture: str
     dataset: str
     training: str | None
     sigma_train: float | None
+    outputs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,10 @@ def load(path: Path, hints: Hints = Hints()) -> Checkpoint:
 def _own(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
     """A checkpoint that ``save`` wrote: its card says everything."""
     assert contents.card is not None
-    if missing := {field.name for field in fields(NetworkCard)} - set(contents.card):
+    stated = {field.name: contents.card[field.name] for field in fields(NetworkCard) if field.name in contents.card}
+    if missing := {field.name for field in fields(NetworkCard)} - set(stated) - {"outputs"}:
         raise AcesError(f"{path} carries a network card without {', '.join(sorted(missing))}")
-    known = NetworkCard(**{field.name: contents.card[field.name] for field in fields(NetworkCard)})
+    known = NetworkCard(**stated)
     data = hints.dataset if hints.dataset and hints.dataset.name == known.dataset else card(known.dataset)
     weights = {name.removeprefix("body."): t for name, t in contents.weights.items() if name.startswith("body.")}
     chosen = find(known.architecture)

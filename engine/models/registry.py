@@ -195,9 +195,12 @@ def architecture(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
-def build(name: str, dataset: str) -> Network:
-    """An untrained network for a dataset. Raises ``AcesError`` on an unknown name, listing the known ones."""
-    return assemble(architecture(name), card(dataset))
+def build(name: str, dataset: str, outputs: int | None = None) -> Network:
+    """An untrained network for a dataset, with an output a class unless ``outputs`` says how many.
+
+    Raises ``AcesError`` on an unknown name, listing the known ones.
+    """
+    return assemble(architecture(name), card(dataset), outputs)
 
 
 def assemble(chosen: Architecture, data: DatasetCard, outputs: int | None = None) -> Network:

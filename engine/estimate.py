@@ -31,7 +31,7 @@ class Estimate:
         return (self.draws - self.cached) / self.rate if self.rate else 0.0
 
 
-def plan(config: Config, store: Store, *, device: str = "cpu") -> list[Estimate]:
+def estimates(config: Config, store: Store, *, device: str = "cpu") -> list[Estimate]:
     """Estimates for every run of ``config``, in order. Everything that ``precompute`` would refuse is refused here."""
     images = config.images()
     store.check_writable()
