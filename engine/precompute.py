@@ -115,7 +115,7 @@ def _frozen(job: Job, meta: Meta, images: ImageSet, device: str) -> FrozenNetwor
     network, precision = job.checkpoint.network, meta.precision or "float32"
     layout = default_layout(resolve_device(device), tuple(example.shape))
     if meta.kind == "core" and example.numel() >= LARGE_IMAGE:
-        layout = replace(layout, batch=CORE_BATCH)
+        layout = replace(layout, batch=min(layout.batch, CORE_BATCH))
     plain = freeze(network, precision, device, layout)
     check_network(plain, example, job.mechanism.outputs(meta.num_classes))
     return plain if meta.kind == "core" else fastest(network, tuple(example.shape), precision, device)
