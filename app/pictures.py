@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -12,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from engine.errors import AcesError
+from engine.pictures import to_png
 from engine.runs import Array
 
 LARGE = 224  # pixels of the longer side of a picture shown alone
@@ -29,14 +28,14 @@ class Pictures:
     @cached_property
     def thumbnails(self) -> dict[int, str]:
         """Data URLs for the cells of a table."""
-        return {i: "data:image/png;base64," + base64.b64encode(_png(x)).decode() for i, x in self.images.items()}
+        return {i: "data:image/png;base64," + base64.b64encode(to_png(x)).decode() for i, x in self.images.items()}
 
     def large(self, index: int) -> bytes | None:
         """PNG bytes, pixels enlarged without smoothing; None where the image does not ship."""
         image = self.images.get(index)
         if image is None:
             return None
-        return _png(image, max(1, LARGE // max(image.shape[1:])))
+        return to_png(image, max(1, LARGE // max(image.shape[1:])))
 
 
 def read_pictures(path: Path) -> Pictures:
@@ -51,12 +50,3 @@ def read_pictures(path: Path) -> Pictures:
             return Pictures(dict(zip(file["index"].tolist(), file["images"], strict=True)))
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise AcesError(f"{path}: no readable image file ({error}); the table does without pictures") from error
-
-
-def _png(image: Array, scale: int = 1) -> bytes:
-    """An image uint8 [C, H, W], grey or RGB, as PNG."""
-    pixels = image[0] if image.shape[0] == 1 else image.transpose(1, 2, 0)
-    picture = Image.fromarray(pixels)
-    buffer = io.BytesIO()
-    picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST).save(buffer, "PNG")
-    return buffer.getvalue()
