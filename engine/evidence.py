@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,12 +29,11 @@ class Evidence:
         """Before the first draw."""
         return cls(num_classes, core, concatenate([]), concatenate([]))
 
-    def with_guess(self, draws: Draws) -> Evidence:
-        return Evidence(self.num_classes, self.core, draws, self.estimate)
-
-    def with_more(self, draws: Draws) -> Evidence:
-        """One more part of the stream that estimates."""
-        return Evidence(self.num_classes, self.core, self.guess, concatenate([self.estimate, draws]))
+    def with_draws(self, stage: str, draws: Draws) -> Evidence:
+        """With the next part of the stream that guesses (``stage`` "guess") or of the one that estimates."""
+        if stage == "guess":
+            return replace(self, guess=concatenate([self.guess, draws]))
+        return replace(self, estimate=concatenate([self.estimate, draws]))
 
     def composition(self, sigma: float, n: int) -> Composition:
         """The counts of the first ``n`` draws, as the composition of one unlabelled image."""

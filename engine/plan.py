@@ -11,6 +11,8 @@ from engine.bounds import ceiling, check_level, smallest_n
 from engine.errors import AcesError
 from engine.looks import schedule
 
+MAX_N = 10_000_000  # bounds are tabulated by count
+
 
 class Mode(StrEnum):
     """Whether the sampling may be ended because of what was seen. The two are never mixed."""
@@ -41,8 +43,8 @@ class Plan:
     def __post_init__(self) -> None:
         if not 0 < self.sigma < math.inf:
             raise AcesError(f"sigma is {self.sigma}; it must be positive, in units where a pixel runs from 0 to 1")
-        if self.n < 1 or self.n0 < 1:
-            raise AcesError(f"n0 is {self.n0} and n is {self.n}; each needs at least 1 draw")
+        if not (1 <= self.n <= MAX_N and 1 <= self.n0 <= MAX_N):
+            raise AcesError(f"n0 is {self.n0} and n is {self.n}; each needs 1 to {MAX_N:,} draws")
         check_thetas(self.theta)
         check_level(self.alpha)
         object.__setattr__(self, "correction", Correction(self.correction))
