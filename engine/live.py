@@ -85,9 +85,17 @@ class Pair:
         return torch.from_numpy(tensor).to(self.certify.device).float() / 255
 
 
-def open_pair(certify: Path, core: Path, precision: str = "float32", device: str = "cpu") -> Pair:
-    """Load and freeze two checkpoints. Raises ``AcesError`` where one is missing or they are of different datasets."""
-    certification, natural = load(certify), load(core)
+def open_pair(
+    certify: Path,
+    core: Path,
+    precision: str = "float32",
+    device: str = "cpu",
+    sha256: tuple[str | None, str | None] = (None, None),
+) -> Pair:
+    """Load and freeze two checkpoints. Raises ``AcesError`` where one is missing or they are of different datasets,
+    or where their weights are not those of the ``sha256`` that is expected.
+    """
+    certification, natural = _load(certify, sha256[0]), _load(core, sha256[1])
     if certification.card.dataset != natural.card.dataset:
         raise AcesError(
             f"{certify.name} is for {certification.card.dataset}, {core.name} for {natural.card.dataset}: "
@@ -102,6 +110,13 @@ def open_pair(certify: Path, core: Path, precision: str = "float32", device: str
         dataset.name, dataset.classes, _info(certification), _info(natural), precision, frozen.device.type
     )
     return Pair(networks, dataset, frozen, alone, certification.network)
+
+
+def _load(path: Path, sha256: str | None) -> Checkpoint:
+    checkpoint = load(path)
+    if sha256 not in (None, checkpoint.sha256):
+        raise AcesError(f"{path} holds other weights than the run of that name was sampled with")
+    return checkpoint
 
 
 def _info(checkpoint: Checkpoint) -> NetworkInfo:

@@ -67,3 +67,18 @@ class TrainingBar(_Bar):
         )
         done = (e.epoch - 1) * e.images + e.seen
         self._progress.update(self._task, completed=done, total=self._epochs * e.images, text=text)
+
+
+class DrawsBar(_Bar):
+    """One bar over the draws of one image."""
+
+    def __init__(self, name: str, n: int) -> None:
+        super().__init__()
+        self._task = self._progress.add_task(name, total=n, text="")
+
+    def __enter__(self) -> DrawsBar:
+        super().__enter__()
+        return self
+
+    def __call__(self, drawn: int, seconds: float) -> None:
+        self._progress.update(self._task, completed=drawn, text=f"{drawn / max(seconds, 1e-9):,.0f} draws/s")
