@@ -8,56 +8,23 @@ fresh draws and by PREDICT (Algorithm 4), before and after.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from engine.aces import predict
+from engine.errands import Attack, Judged
 from engine.evidence import Evidence
-from engine.live import Pair, fresh_seed
+from engine.live import Pair
 from engine.pictures import Pixels
-from engine.plan import Plan
-from engine.runs import ABSTAIN
+from engine.plan import Plan, fresh_seed
 from engine.sampling import Stage
 from engine.scores import entropy
 
 COPIES, STEPS = 32, 20
 JUDGES = 1_000  # fresh draws that judge an image
 INDEX = -(2**62)  # of no upload, whose indices have 48 bits
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The smoothed system at one image: ``select`` and ``certify`` of ``JUDGES`` draws chose the certification network
-    and the class under attack; ``answer`` is PREDICT's, ``ABSTAIN`` if it is not certain; ``core`` the core network's.
-    """
-
-    select: int
-    certify: int
-    answer: int
-    core: int
-
-
-@dataclass(frozen=True, eq=False)
-class Attack:
-    """The strongest perturbation found: ``image`` float32 [C, H, W] in [0, 1], at l2 distance ``norm``.
-
-    ``goal``: "class" or "selection", whichever it drove lower.
-    """
-
-    image: npt.NDArray[np.float32]
-    norm: float
-    goal: str
-    before: Judged
-    after: Judged
-
-    @property
-    def held(self) -> bool:
-        """Whether the answer is what it was, or uncertain; uncertain is not lost."""
-        return _same(self.before, self.after)
 
 
 def attack(pair: Pair, tensor: Pixels, plan: Plan, target: int, budget: float) -> Attack:
@@ -71,14 +38,9 @@ def attack(pair: Pair, tensor: Pixels, plan: Plan, target: int, budget: float) -
     found = []
     for goal, loss in _losses(target).items():
         changed = _ascend(pair, clean, plan.sigma, budget, loss)
-        found.append((goal, changed, _judge(pair, changed, plan, target)))
-    goal, image, after = min(found, key=lambda one: (_same(before, one[2]), min(one[2].select, one[2].certify)))
-    return Attack(image.cpu().numpy(), float((image - clean).norm()), goal, before, after)
-
-
-def _same(before: Judged, after: Judged) -> bool:
-    """Whether no other answer was found; one that became uncertain is not another."""
-    return after.answer in (before.answer, ABSTAIN)
+        after = _judge(pair, changed, plan, target)
+        found.append(Attack(changed.cpu().numpy(), float((changed - clean).norm()), goal, before, after))
+    return min(found, key=lambda one: (one.held, min(one.after.select, one.after.certify)))
 
 
 def _losses(target: int) -> dict[str, Callable[[Tensor], Tensor]]:
@@ -120,4 +82,4 @@ def _judge(pair: Pair, pixels: Tensor, plan: Plan, target: int) -> Judged:
     counts = evidence.composition(plan.sigma, JUDGES)
     answer = int(predict(counts, [plan.theta], plan.alpha).prediction()[0, 0])
     at = int(np.searchsorted(counts.thetas, plan.theta + 1e-9, side="right")) - 1
-    return Judged(int(counts.select_counts[0, at]), int(counts.class_counts[0, target]), answer, core)
+    return Judged(JUDGES, int(counts.select_counts[0, at]), int(counts.class_counts[0, target]), answer, core)

@@ -8,7 +8,6 @@ certificate = issue(evidence, plan, subject, pair.networks, seed)
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +27,6 @@ from engine.plan import Plan
 from engine.runs import NetworkInfo
 from engine.sampling import BLOCK, Stage, blocks, sample_block
 from engine.scores import entropy
-
-SEED_BITS = 53  # what JSON numbers hold exactly everywhere
-
-
-def fresh_seed() -> int:
-    """A seed that nobody could know before: drawn after the image is fixed, it makes the noise independent of it."""
-    return secrets.randbits(SEED_BITS)
 
 
 @dataclass(frozen=True, eq=False)

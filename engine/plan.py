@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +13,14 @@ from engine.errors import AcesError
 from engine.looks import schedule
 
 MAX_N = 10_000_000  # bounds are tabulated by count
+
+
+SEED_BITS = 53  # what JSON numbers hold exactly everywhere
+
+
+def fresh_seed() -> int:
+    """A seed that nobody could know before: drawn after the image is fixed, it makes the noise independent of it."""
+    return secrets.randbits(SEED_BITS)
 
 
 class Mode(StrEnum):

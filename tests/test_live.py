@@ -11,9 +11,9 @@ from engine import sampling
 from engine.certificate import PART, Certificate, CertificateError, Subject, check, from_json, issue, to_json
 from engine.datasets import DATASETS
 from engine.errors import AcesError
-from engine.live import Pair, fresh_seed, open_pair
+from engine.live import Pair, open_pair
 from engine.pictures import Framing, tensor_sha256
-from engine.plan import Mode, Plan
+from engine.plan import Mode, Plan, fresh_seed
 from engine.resample import resample
 from engine.sampling import Stage
 from tests import toy

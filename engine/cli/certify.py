@@ -17,7 +17,7 @@ from cache.weights import weights_of
 from engine.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.cli.options import AlphaOption, CacheOption, CorrectionOption, number
 from engine.errors import AcesError
-from engine.plan import Mode, Plan
+from engine.plan import Mode, Plan, fresh_seed
 from engine.runs import CoreRun, SmoothedRun
 
 if TYPE_CHECKING:
@@ -192,7 +192,6 @@ def _files(images: list[Path]) -> Iterator[Path]:
 
 def _one(path: Path, pair: Pair, plan: Plan, framing: Framing, stop: Stop, seed: int | None) -> Certificate:
     from engine.certificate import Subject, issue
-    from engine.live import fresh_seed
     from engine.pictures import read_picture, tensor_sha256, to_tensor
     from engine.progress import DrawsBar
 
