@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from multiprocessing.connection import Connection
 
@@ -82,6 +83,7 @@ class View:
     message: str = ""
     ahead: int = 0
     seconds: float = 0.0
+    ended: datetime | None = None
     attempt: Try | None = None
 
     @property
@@ -268,7 +270,7 @@ class Server:
         elif isinstance(errand, Break) and job is not None and failure and job.view.attempt is not None:
             job.update(attempt=replace(job.view.attempt, message=failure))
         elif isinstance(errand, Sample) and job is not None:
-            job.update(seconds=time.monotonic() - job.started)
+            job.update(seconds=time.monotonic() - job.started, ended=datetime.now(UTC))
             job.update(**_ended(job, failure))
 
 

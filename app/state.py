@@ -52,8 +52,11 @@ class Filters:
         return kept
 
 
-def controls(metas: Sequence[Meta]) -> Settings | None:
-    """The sidebar. None if the runs hold no certification network with a core network of its dataset."""
+def controls(metas: Sequence[Meta], *, of_many: bool = True) -> Settings | None:
+    """The sidebar; without ``of_many``, only what one image needs as well.
+
+    None if the runs hold no certification network with a core network of its dataset.
+    """
     usable = [experiment for experiment in experiments(metas) if cores(metas, experiment.dataset)]
     if not usable:
         return None
@@ -68,9 +71,9 @@ def controls(metas: Sequence[Meta]) -> Settings | None:
             core=cores(metas, experiment.dataset)[core],
             theta=_theta(),
             alpha=_alpha(),
-            radius=_radius(experiment),
+            radius=_radius(experiment) if of_many else DEFAULT_RADIUS,
             correction=_correction(),
-            paper=_paper(experiment),
+            paper=_paper(experiment) if of_many else (),
         )
 
 

@@ -107,8 +107,13 @@ class Certificate:
     version: Literal[1] = VERSION
 
 
-def issue(evidence: Evidence, plan: Plan, image: Subject, networks: Networks, seed: int) -> Certificate:
-    """The certificate of what was drawn. Raises ``AcesError`` before the plan's first look: nothing is promised yet."""
+def issue(
+    evidence: Evidence, plan: Plan, image: Subject, networks: Networks, seed: int, created: datetime | None = None
+) -> Certificate:
+    """The certificate of what was drawn, ``created`` now unless it was before.
+
+    Raises ``AcesError`` before the plan's first look: nothing is promised yet.
+    """
     if len(evidence.estimate) < plan.looks[0]:
         drawn = f"{len(evidence.estimate):,} of {plan.n:,} draws"
         raise AcesError(f"no certificate after {drawn}: {_first_promise(plan)}; go on sampling")
@@ -130,7 +135,7 @@ def issue(evidence: Evidence, plan: Plan, image: Subject, networks: Networks, se
         thetas=tuple(thetas.tolist()),
         segments=segments,
         looks=_bounds(looks, plan),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=(created or datetime.now(UTC)).isoformat(timespec="seconds"),
     )
 
 
