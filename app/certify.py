@@ -19,6 +19,7 @@ from engine import datasets
 from engine.certificate import Networks
 from engine.datasets import DatasetCard
 from engine.errands import PairSpec
+from engine.evidence import Evidence
 from engine.plan import Mode, Plan
 
 POLL_SECONDS = 0.5
@@ -54,8 +55,11 @@ def _show(settings: Settings, limits: Limits, theme: figures.Theme) -> None:
     with right, errors_in_place():
         _ask(server, session, settings, limits, card, chosen, view)
     if view is not None:
+        every = POLL_SECONDS if _active(view) else None
+        with right:
+            st.fragment(_draw_answer, run_every=every)(server, session, view.id, _active(view))
         st.divider()
-        _job(server, session, view, theme)
+        st.fragment(_draw_details, run_every=every)(server, session, view.id, _active(view), theme)
 
 
 def _ask(
@@ -150,39 +154,44 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def _job(server: Server, session: str, view: View, theme: figures.Theme) -> None:
-    """The job of the address: live while it runs, its result when it stands."""
-    every = POLL_SECONDS if _active(view) else None
-    st.fragment(_draw_job, run_every=every)(server, session, view.id, _active(view), theme)
-
-
-def _draw_job(server: Server, session: str, id: str, was_active: bool, theme: figures.Theme) -> None:
+def _draw_answer(server: Server, session: str, id: str, was_active: bool) -> None:
+    """Beside the image: how far the job is, or what came of it."""
     view = server.view(session, id)
-    if view is None:
-        st.rerun()
+    if view is None or _active(view) != was_active:
+        st.rerun()  # polling begins or ends, and the controls wait for that
+    if view.message:
+        (st.error if view.state is State.FAILED else st.warning)(view.message, icon=":material/info:")
+    evidence = _promising(view)
     if view.state.active:
-        certify_result.live(view, partial(server.end, id), theme)
-    else:
-        _over(view, theme)
-        if view.evidence is not None and view.evidence.answer(view.task.plan) is not None:
-            certify_result.attempt(view, partial(server.try_to_break, id))
-    if _active(view) != was_active:
-        st.rerun()  # polling begins or ends, and the controls above wait for that
+        certify_result.progress(view, partial(server.end, id))
+    elif evidence is not None:
+        certify_result.answer(view, evidence)
+    elif view.state is not State.FAILED:
+        st.info("Cancelled: no certificate.", icon=":material/cancel:")
+
+
+def _draw_details(server: Server, session: str, id: str, was_active: bool, theme: figures.Theme) -> None:
+    """Below: counts as they come, then everything that is known, and the attack."""
+    view = server.view(session, id)
+    if view is None or _active(view) != was_active:
+        st.rerun()
+    evidence = _promising(view)
+    if view.state.active:
+        if view.drawn and view.evidence is not None:
+            certify_result.counts(view, view.evidence, theme)
+    elif evidence is not None:
+        certify_result.details(view, evidence, theme)
+        certify_result.attempt(view, evidence, partial(server.try_to_break, id))
 
 
 def _active(view: View) -> bool:
     return view.state.active or (view.attempt is not None and view.attempt.active)
 
 
-def _over(view: View, theme: figures.Theme) -> None:
-    if view.message:
-        st.warning(view.message, icon=":material/timer:")
-    if view.state is State.FAILED:
-        return
-    if view.evidence is None or view.evidence.answer(view.task.plan) is None:
-        st.info("Cancelled: no certificate.", icon=":material/cancel:")
-        return
-    certify_result.result(view, theme)
+def _promising(view: View) -> Evidence | None:
+    """The evidence, if a look has been reached; else no answer can rest on it."""
+    evidence = view.evidence
+    return evidence if evidence is not None and evidence.answer(view.task.plan) is not None else None
 
 
 def _current(server: Server, session: str) -> View | None:

@@ -76,9 +76,8 @@ def _example(settings: Settings, card: DatasetCard) -> bytes | None:
     name = st.pills(
         "Example",
         list(images),
-        format_func=lambda name: f"![{name}]({pictures.data_url(images[name])})" if name in images else name,
+        format_func=lambda name: f"![{name}]({pictures.thumbnail(images[name])})",
         key="example",
-        bind=state.URL,
         default=next(iter(images)),
         required=True,
         label_visibility="collapsed",

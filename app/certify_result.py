@@ -27,23 +27,21 @@ ICONS = {"certified": "verified", "core": "bolt", "consensus": "handshake", "abs
 AMPLIFIED = 4  # the change in the picture of an attack
 
 
-def live(view: View, end: Callable[[State], None], theme: figures.Theme) -> None:
-    """Progress, bounds and counts of a job under way, and the ways to end it."""
-    plan = view.task.plan
-    bar, stop, cancel = st.columns([6, 1, 1], vertical_alignment="bottom")
-    bar.progress(min(1.0, view.drawn / plan.n), text=_progress(view))
+def progress(view: View, end: Callable[[State], None]) -> None:
+    """How far a job is, what its bounds are worth so far, and the ways to end it."""
+    plan, evidence = view.task.plan, view.evidence
+    st.progress(min(1.0, view.drawn / plan.n), text=_progress(view))
+    stop, cancel = st.columns(2)
     if plan.mode is Mode.EARLY:
         stop.button(
             "Stop now", key="stop", width="stretch", on_click=end, args=(State.STOPPED,),
             disabled=view.drawn < plan.looks[0],
         )  # fmt: skip
     cancel.button("Cancel", key="cancel", width="stretch", on_click=end, args=(State.CANCELLED,))
-    evidence = view.evidence
     if evidence is None or not len(evidence.estimate):
-        st.skeleton(height=420)
-        return
-    _so_far(view, evidence)
-    _counts(view, evidence, theme)
+        st.skeleton(height=200)
+    else:
+        _so_far(view, evidence)
 
 
 def _progress(view: View) -> str:
@@ -53,7 +51,7 @@ def _progress(view: View) -> str:
     if not view.rate:
         return "Starting"
     left = (plan.n - view.drawn) / view.rate
-    return f"{view.drawn:,} of {plan.n:,} draws · {view.rate:,.0f} a second · {left:.0f} s left"
+    return f"{view.drawn:,} of {plan.n:,} draws · {view.rate:,.0f}/s · {left:.0f} s left"
 
 
 def _so_far(view: View, evidence: Evidence) -> None:
@@ -68,19 +66,28 @@ def _so_far(view: View, evidence: Evidence) -> None:
     bounds = evidence.bounds(plan)
     if bounds:
         made = _certificate(view, evidence)
-        st.markdown(f":material/{ICONS[made.outcome]}: If you stop now: {made.statement}")
+        st.markdown(f":material/{ICONS[made.outcome]}: **If you stop now:** {made.statement}")
         _bounds(bounds[-1], plan.sigma, f"valid at every look; the last one was at {bounds[-1].n:,} draws")
 
 
 def _bounds(bounds: LookBounds, sigma: float, about: str) -> None:
-    with st.grid(4, min_column_width=130):
-        st.metric("p_S", explain.floor(bounds.p_select), border=True, help=f"Selection, lower bound: {about}.")
-        st.metric("p_A", explain.floor(bounds.p_certify), border=True, help=f"Class ĉ, lower bound: {about}.")
-        st.metric("Votes for the selection", f"{bounds.select:,} of {bounds.n:,}", border=True)
-        st.metric("Votes for the class", f"{bounds.certify:,} of {bounds.n:,}", border=True)
+    with st.grid(2, min_column_width=130):
+        st.metric(
+            "p_S",
+            explain.floor(bounds.p_select),
+            border=True,
+            help="Selection: a lower bound of its probability.",
+        )
+        st.metric(
+            "p_A",
+            explain.floor(bounds.p_certify),
+            border=True,
+            help="Class ĉ: a lower bound of its probability.",
+        )
+    st.caption(f"{bounds.select:,} and {bounds.certify:,} of {bounds.n:,} votes; {about}.")
 
 
-def _counts(view: View, evidence: Evidence, theme: figures.Theme) -> None:
+def counts(view: View, evidence: Evidence, theme: figures.Theme) -> None:
     """Votes by class and the entropies' distribution of all draws so far."""
     plan = view.task.plan
     so_far = evidence.composition(plan.sigma, len(evidence.estimate))
@@ -97,18 +104,18 @@ def _counts(view: View, evidence: Evidence, theme: figures.Theme) -> None:
     )
 
 
-def result(view: View, theme: figures.Theme) -> None:
-    """What was found, in a sentence, in numbers, over θ, and to take away."""
-    evidence = view.evidence
-    assert evidence is not None
+def answer(view: View, evidence: Evidence) -> None:
+    """What was found, in a sentence, and to take away."""
     certificate = _certificate(view, evidence)
-    picture, words = st.columns([1, 5], vertical_alignment="center")
-    picture.image(pictures.large(view.task.tensor), alt="The exact image that was certified")
-    with words:
-        ALERTS[certificate.outcome](_bold(certificate), icon=f":material/{ICONS[certificate.outcome]}:")
-        _downloads(certificate, view)
+    ALERTS[certificate.outcome](_bold(certificate), icon=f":material/{ICONS[certificate.outcome]}:")
+    _downloads(certificate, view)
+
+
+def details(view: View, evidence: Evidence, theme: figures.Theme) -> None:
+    """What was found, in numbers, over θ, and look by look."""
+    certificate = _certificate(view, evidence)
     _tiles(certificate, view, evidence)
-    _counts(view, evidence, theme)
+    counts(view, evidence, theme)
     _over_theta(view, evidence, theme)
     _looks(certificate)
 
@@ -127,15 +134,15 @@ def _certificate(view: View, evidence: Evidence) -> Certificate:
 def _downloads(certificate: Certificate, view: View) -> None:
     with st.container(horizontal=True):
         st.download_button(
-            "Certificate (JSON)", to_json(certificate), "aces-certificate.json", "application/json",
+            "Certificate", to_json(certificate), "aces-certificate.json", "application/json",
             on_click="ignore", icon=":material/download:", key="get_json",
         )  # fmt: skip
         st.download_button(
-            "For people (HTML)", to_html(certificate, view.task.tensor), "aces-certificate.html", "text/html",
+            "For people", to_html(certificate, view.task.tensor), "aces-certificate.html", "text/html",
             on_click="ignore", icon=":material/print:", key="get_html",
         )  # fmt: skip
         st.download_button(
-            "Exact tensor (PNG)", to_png(view.task.tensor), "aces-tensor.png", "image/png",
+            "Exact tensor", to_png(view.task.tensor), "aces-tensor.png", "image/png",
             on_click="ignore", icon=":material/image:", key="get_tensor",
         )  # fmt: skip
 
@@ -143,31 +150,36 @@ def _downloads(certificate: Certificate, view: View) -> None:
 def _tiles(certificate: Certificate, view: View, evidence: Evidence) -> None:
     """The radius in two units, and what each network says."""
     classes, last = view.task.networks.classes, certificate.looks[-1]
-    answer = evidence.answer(view.task.plan)
-    assert answer is not None
-    alone = float(answer.radius_certify[0, 0])
+    found = evidence.answer(view.task.plan)
+    assert found is not None
+    alone = float(found.radius_certify[0, 0])
     levels = round_down(grey_levels(certificate.radius, certificate.image.shape), 3)
-    with st.grid(6, min_column_width=150):
+    with st.grid(6, min_column_width=130):
         _tile(
             "Radius", str(_radius(certificate.radius)), "ℓ2", "In units where a pixel runs from 0 to 1; rounded down."
         )
         _tile(
             "Per pixel",
             f"{levels:f}" if certificate.radius else "—",
-            "grey levels of 255",
-            "The same radius as a change of every pixel value alike.",
+            "grey levels",
+            "The same radius as a change of every pixel value alike, of 255 grey levels.",
         )
         _tile(
-            "Certification network",
-            classes[int(answer.c_hat[0])],
+            "Certification",
+            classes[int(found.c_hat[0])],
             f"{last.certify:,} of {last.n:,}",
-            "The class that was guessed from draws of its own, and its votes under noise.",
+            "The certification network: the class that was guessed from draws of its own, and its votes under noise.",
         )
-        _tile("... alone", str(_radius(alone)), "ℓ2, no selection", "The radius of the certification network alone.")
-        _tile("Core network, alone", classes[certificate.core_answer], "no guarantee", "Its answer without noise.")
+        _tile("... alone", str(_radius(alone)), "radius, no core", "What it would certify by itself.")
+        _tile(
+            "Core alone",
+            classes[certificate.core_answer],
+            "no guarantee",
+            "The core network's answer, without noise.",
+        )
         _tile(
             "Selection",
-            "certification" if _chose_certify(view, evidence) else "core",
+            "certify" if _chose_certify(view, evidence) else "core",
             f"{last.select:,} of {last.n:,}",
             "Which network is chosen under noise, by θ, and its votes.",
         )
@@ -190,10 +202,10 @@ def _chose_certify(view: View, evidence: Evidence) -> bool:
 
 def _over_theta(view: View, evidence: Evidence, theme: figures.Theme) -> None:
     plan = view.task.plan
-    answer = evidence.answer(plan, thresholds())
-    assert answer is not None
+    found = evidence.answer(plan, thresholds())
+    assert found is not None
     st.plotly_chart(
-        figures.answer_over_theta(answer, plan.theta, theme),
+        figures.answer_over_theta(found, plan.theta, theme),
         theme=None,
         key="job_thetas",
         alt="Outcome and certified radius of this image over the threshold",
@@ -224,14 +236,12 @@ def _looks(certificate: Certificate) -> None:
         )
 
 
-def attempt(view: View, start: Callable[[int, float], None]) -> None:
+def attempt(view: View, evidence: Evidence, start: Callable[[int, float], None]) -> None:
     """Try to break it: a budget, a button, what was found."""
-    evidence, plan = view.evidence, view.task.plan
-    assert evidence is not None
-    answer = evidence.answer(plan)
-    assert answer is not None
-    radius, prediction = float(answer.radius[0, 0]), int(answer.prediction()[0, 0])
-    target = int(answer.c_hat[0]) if prediction == ABSTAIN else prediction
+    found = evidence.answer(view.task.plan)
+    assert found is not None
+    radius, prediction = float(found.radius[0, 0]), int(found.prediction()[0, 0])
+    target = int(found.c_hat[0]) if prediction == ABSTAIN else prediction
     st.subheader("Try to break it", anchor=False)
     st.caption(
         "An ℓ2 attack on the smoothed system. Inside the certified radius the answer must hold; outside it may fall. "

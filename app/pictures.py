@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from engine.runs import Array
 
 LARGE = 224  # pixels of the longer side of a picture shown alone
 FRAME = (0, 114, 178)  # the window in an upload
+THUMBNAIL = 64
 GAP = 8  # pixels between pictures in a row
 
 
@@ -60,6 +61,16 @@ def read_pictures(path: Path) -> Pictures:
 def data_url(png: bytes) -> str:
     """PNG bytes where a page asks for an address."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+@lru_cache(maxsize=64)
+def thumbnail(file: bytes) -> str:
+    """An image file that ships, small, as a data URL."""
+    image = Image.open(io.BytesIO(file))
+    image.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return data_url(buffer.getvalue())
 
 
 def large(tensor: Pixels) -> bytes:
