@@ -188,6 +188,12 @@ class Server:
                         self._end(job, State.CANCELLED)
                     del self._jobs[id]
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """Jobs that are kept, and errands that wait or are under way."""
+        with self._changed:
+            return len(self._jobs), len(self._queue)
+
     def close(self) -> None:
         """End the worker process; what is under way fails."""
         self._worker.close()

@@ -156,6 +156,15 @@ def test_a_job_lives_as_long_as_a_session_that_looks_at_it(server):
     assert wait(server, server.submit("a", task()), ended).state is State.DONE  # the left one was cancelled
 
 
+def test_two_hundred_jobs_leave_nothing_behind(server):
+    for k in range(200):
+        server.submit(f"session {k}", task(LONG))
+        server.leave(f"session {k}")
+    wait(server, server.submit("a", task()), ended)
+    server.leave("a")
+    assert server.load == (0, 0)
+
+
 def test_the_rate_is_probed_once(server):
     spec = task().pair
     while (rate := server.rate(spec, 0.5)) is None:
