@@ -32,6 +32,8 @@ from engine.runs import Array, Meta
 
 URL: Literal["query-params"] = "query-params"
 FRONT, ROWS = "figure_front", "rows"  # keys of the figure and the table that a click is read from
+CONTROLS = ("dataset", "training", "sigma", "core", "theta", "alpha", "radius", "correction", "paper")
+PAGE = "page"
 THETA_STEP = 0.001
 RIGHT_OR_WRONG = ("right", "wrong", "abstained")
 
@@ -75,6 +77,15 @@ def controls(metas: Sequence[Meta], *, of_many: bool = True) -> Settings | None:
             correction=_correction(),
             paper=_paper(experiment) if of_many else (),
         )
+
+
+def keep_in_url(page: str) -> None:
+    """Write the controls into the URL again after a change of pages, which empties it."""
+    if st.session_state.get(PAGE, page) != page:
+        for key in st.session_state:
+            if key in CONTROLS:
+                st.session_state[key] = st.session_state[key]
+    st.session_state[PAGE] = page
 
 
 def _experiment(usable: list[Experiment]) -> Experiment:

@@ -180,7 +180,7 @@ def test_the_pages_lead_to_each_other_and_share_their_settings(open_page):
     page.get_by_role("link", name="Trade-off").click()
     page.wait_for_selector(".st-key-figure_front .js-plotly-plot .main-svg")
     settle(page)
-    assert parse_qs(urlparse(page.url).query)["theta"] == ["0.6"]
+    page.wait_for_function("location.pathname === '/' && location.search.includes('theta=0.6')")
     page.get_by_role("link", name="Certify my image").click()
-    page.wait_for_selector(".st-key-start")
-    assert page.get_by_text("fashion_mnist-gaussian-0.5 with").count() == 1
+    page.get_by_text("fashion_mnist-gaussian-0.5 with").wait_for()
+    page.wait_for_function("location.pathname === '/certify' && location.search.includes('theta=0.6')")
