@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import torch
 from torch import nn
 
+from engine import inference
 from engine.errors import AcesError
-from engine.inference import check_network, freeze
-from engine.models import build
-from engine.models.registry import Network, Normalize
+from engine.inference import FrozenNetwork, Layout, check_network, default_layout, fastest, freeze
+from engine.models import Network, Normalize, build
+from engine.models.lanet import LaNet, StandardizedConv2d
 
 
 def network(seed: int = 0) -> Network:
@@ -43,6 +46,22 @@ def test_freezing_folds_every_batch_norm_and_leaves_the_original():
     assert all(not p.requires_grad for p in frozen.body.parameters())
 
 
+def test_weight_standardisation_is_baked_in_and_folded():
+    body = LaNet(width=4, layers=6)
+    for module in body.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    body.train()(torch.rand(16, 3, 32, 32))
+    net, x = Network(nn.Identity(), body).eval(), torch.rand(50, 3, 32, 32)
+    frozen = freeze(net)
+    kinds = {type(module) for module in frozen.body.modules()}
+    assert StandardizedConv2d not in kinds
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in frozen.body.modules()) == 12  # those after a concatenation
+    with torch.inference_mode():
+        plain = net(x)
+    assert torch.allclose(frozen(x), plain, atol=1e-3 * float(plain.abs().max()))
+
+
 def test_a_body_that_cannot_be_traced_is_run_as_it_is():
     class Branching(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -56,6 +75,79 @@ def test_a_body_that_cannot_be_traced_is_run_as_it_is():
 def test_unknown_precision_and_missing_device_are_refused(precision, device):
     with pytest.raises(AcesError, match=precision if precision == "float16" else device):
         freeze(network(), precision, device)
+
+
+# --- layouts -----------------------------------------------------------------------------------------------------
+
+
+def test_the_probe_finds_a_layout_with_the_logits_of_the_default(monkeypatch):
+    net = network()
+    best = fastest(net, (1, 28, 28), "bfloat16")
+    x = torch.rand(250, 1, 28, 28)
+    logits = torch.cat([best(part) for part in x.split(best.batch)])
+    as_recorded = freeze(net, "bfloat16", layout=best.identity)
+    assert torch.equal(logits, torch.cat([as_recorded(part) for part in x.split(as_recorded.batch)]))
+
+
+def speeds(monkeypatch, rates: dict[Layout, float], exact: bool) -> FrozenNetwork:
+    """What the probe chooses where layouts run at these rates (1.0 where not named)."""
+    monkeypatch.setattr(inference, "_images_per_second", lambda frozen, shape: rates.get(frozen.layout, 1.0))
+    monkeypatch.setattr(inference, "_same_logits", lambda a, b, shape: exact)
+    monkeypatch.setattr(inference, "PROBE_SECONDS", 60.0)
+    return fastest(network(), (1, 28, 28))
+
+
+def test_a_layout_with_equal_logits_wins_by_any_lead_and_keeps_the_identity(monkeypatch):
+    best = speeds(monkeypatch, {Layout(batch=125): 1.01}, exact=True)
+    assert (best.layout, best.identity) == (Layout(batch=125), Layout(batch=50))
+    assert best.as_run["batch"] == 50
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(1.29, "channels_last"), (1.31, "contiguous")])
+def test_a_layout_with_other_logits_must_be_much_faster_and_is_recorded(monkeypatch, rate, expected):
+    best = speeds(monkeypatch, {Layout("contiguous"): rate}, exact=False)
+    assert best.layout == best.identity
+    assert best.as_run["memory_format"] == expected
+
+
+def test_a_frozen_network_arrives_elsewhere_as_it_was():
+    there = pickle.loads(pickle.dumps(freeze(network(), "bfloat16", layout=Layout(batch=25))))
+    x = torch.rand(25, 1, 28, 28)
+    assert torch.equal(there(x), freeze(network(), "bfloat16", layout=Layout(batch=25))(x))
+    assert there.layout == Layout(batch=25)
+
+
+@pytest.mark.parametrize(("size", "batch"), [(28, 50), (224, 25), (380, 5), (600, 2), (2000, 1)])
+def test_larger_images_make_smaller_batches(size, batch):
+    assert default_layout(torch.device("cpu"), (3, size, size)).batch == batch
+
+
+@pytest.mark.slow
+def test_a_compiled_network_answers_as_the_plain_one():
+    net, x = network(), torch.rand(50, 1, 28, 28)
+    compiled = freeze(net, layout=Layout(batch=50, compiled=True))
+    assert torch.allclose(compiled(x), freeze(net)(x), atol=1e-4)
+    assert compiled.as_run["compiled"] is True
+
+
+def test_modules_that_can_be_baked_are():
+    class Doubling(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.linear(x, 2 * self.weight)
+
+        def bake(self) -> nn.Module:
+            plain = nn.Linear(self.in_features, self.out_features, bias=False)
+            plain.weight.data = 2 * self.weight.data
+            return plain
+
+    net = Network(Normalize((0.0,), (1.0,)), nn.Sequential(nn.Flatten(), Doubling(4, 3, bias=False)))
+    frozen, x = freeze(net), torch.rand(5, 1, 2, 2)
+    assert not any(isinstance(module, Doubling) for module in frozen.body.modules())
+    with torch.inference_mode():
+        assert torch.allclose(frozen(x), net(x))
+
+
+# --- refusals ----------------------------------------------------------------------------------------------------
 
 
 def head(function) -> Network:
@@ -73,6 +165,7 @@ def head(function) -> Network:
         (lambda x: x.flatten(1)[:, :3] * float("nan"), "NaN"),
         (lambda x: torch.dropout(x.flatten(1)[:, :3] + 1, 0.5, train=True), "dropout"),
         (lambda x: x[:, 3], "cannot read images"),
+        (lambda x: (x - x.mean(0)).flatten(1)[:, :3], "depends on the rest of its batch"),
     ],
 )
 def test_networks_that_cannot_be_counted_are_refused_before_sampling(function, message):

@@ -1,22 +1,31 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import sqlite3
+from dataclasses import replace
 from multiprocessing.synchronize import Event as EventType
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
 
 from cache.store import BlockKey, Store
 from engine import runs
+from engine.compose import compose
 from engine.config import read_config
 from engine.counts import count
+from engine.datasets import Transform, own_card
+from engine.draws import BLOCK
 from engine.errors import AcesError
-from engine.precompute import Progress, jobs, precompute
-from engine.runs import CoreRun, SmoothedRun
-from engine.sampling import BLOCK
+from engine.jobs import jobs
+from engine.models import ARCHITECTURES, NetworkCard, architecture, assemble, load, save
+from engine.precompute import Progress, precompute
+from engine.runs import CoreRun, SelectionRun, SmoothedRun
 from tests import toy
 
 pytestmark = pytest.mark.usefixtures("toy_dataset")
@@ -65,7 +74,20 @@ def test_more_draws_continue_the_streams(tmp_path):
     (continued, _), reports = make(config, store, n=BLOCK + 700)
     assert sampled(reports) == 6 * 700
     (fresh, _), _ = make(config, tmp_path / "fresh", n=BLOCK + 700)
-    assert runs.to_bytes(continued) == runs.to_bytes(fresh)
+    assert runs.arrays(continued).keys() == runs.arrays(fresh).keys()
+    assert all(np.array_equal(array, runs.arrays(fresh)[name]) for name, array in runs.arrays(continued).items())
+
+
+def test_the_record_says_every_n_that_was_decided_on(tmp_path):
+    config, store = toy.config(tmp_path), tmp_path / "store"
+    (first, _), _ = make(config, store, n=300)
+    (second, core), _ = make(config, store, n=600)
+    (same, _), _ = make(config, store, n=600)
+    assert (first.meta.n_decided, first.meta.looked) == ((300,), False)
+    assert (second.meta.n_decided, second.meta.looked) == ((300, 600), True)
+    assert same.meta == second.meta
+    assert core.meta.n_decided is None
+    assert runs.from_bytes(runs.to_bytes(second)).meta == second.meta
 
 
 def test_two_halves_equal_the_whole(tmp_path):
@@ -101,6 +123,9 @@ def test_other_noise_than_in_training_is_named_in_the_run(tmp_path):
     config = toy.config(tmp_path)
     text = config.read_text().replace("noisy.safetensors", "noisy.safetensors\n    sigma: [0.25, 0.5]")
     config.write_text(text)
+    with pytest.raises(AcesError, match=r"trained at sigma 0.25 and is to be sampled at 0.5: .* `other_sigma: true`"):
+        jobs(read_config(config))
+    config.write_text(text.replace("[0.25, 0.5]", "[0.25, 0.5]\n    other_sigma: true"))
     assert [job.name for job in jobs(read_config(config))] == ["noisy", "noisy@0.5", "plain"]
 
 
@@ -120,6 +145,96 @@ def test_a_wrong_config_is_refused_in_one_line_that_names_it(tmp_path, old, new,
     with pytest.raises(AcesError, match=message) as caught:
         read_config(config)
     assert "\n" not in str(caught.value)
+
+
+def selecting(folder: Path, outputs: int, part: str = "select", extra: str = "") -> Path:
+    """The toy config, and a network of so many outputs in it as ``part``."""
+    torch.manual_seed(5)
+    network = assemble(architecture("resnet8"), toy.CARD, outputs)
+    save(folder / "other.safetensors", network, NetworkCard("other", "resnet8", "toy", "gaussian", 0.25))
+    path = toy.config(folder)
+    entry = f"\n  - checkpoint: other.safetensors\n{extra}"
+    text = path.read_text()
+    path.write_text(text.replace(f"{part}:", f"{part}:{entry}") if f"{part}:" in text else f"{text}{part}:{entry}")
+    return path
+
+
+def test_a_selection_network_is_sampled_into_a_selection_run(tmp_path):
+    (certify, select, core), _ = make(selecting(tmp_path, 2), tmp_path / "store")
+    assert isinstance(select, SelectionRun)
+    assert select.meta.num_classes == 3
+    assert select.select_counts[:, -1].tolist() == [600] * 6
+    network = load(tmp_path / "other.safetensors").network
+    x = torch.from_numpy(toy.images("test").image(8))
+    scores = torch.softmax(network(x + 0.25 * torch.randn(2000, 1, 8, 8)), 1)[:, 0]
+    assert select.score_median[2] == pytest.approx(scores.median().item(), abs=0.02)
+    assert compose(certify, core, select).score_median.tolist() == select.score_median.tolist()
+
+
+def test_the_entropies_of_another_network_can_select_at_another_sigma(tmp_path):
+    extra = "    mechanism: entropy\n    sigma: [0.5]\n    other_sigma: true\n"
+    (_, select, _), _ = make(selecting(tmp_path, 3, extra=extra), tmp_path / "store")
+    assert (select.meta.name, select.meta.sigma) == ("other@0.5", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "part", "message"),
+    [
+        (3, "select", "has 3 outputs; selection by network needs 2"),
+        (1, "select", "has one output: its softmax is 1 whatever the image"),
+        (2, "certify", "has 2 outputs; toy has 3 classes"),
+        (1000, "core", "has 1000 outputs; toy has 3 classes"),
+    ],
+)
+def test_networks_that_do_not_fit_their_part_are_refused_before_anything_is_sampled(tmp_path, outputs, part, message):
+    with pytest.raises(AcesError, match=message):
+        jobs(read_config(selecting(tmp_path, outputs, part)))
+
+
+def test_a_config_can_have_the_normaliser_probed_and_warns_when_that_tells_nothing(tmp_path, caplog):
+    network = assemble(architecture("resnet8"), toy.CARD)
+    path = toy.config(tmp_path)
+    save_file(network.body.state_dict(), tmp_path / "noisy.safetensors")
+    path.write_text(
+        path.read_text().replace("noisy.safetensors", "noisy.safetensors\n    normalizer: probe\n    sigma: [0.5]")
+    )
+    job = jobs(read_config(path))[0]
+    assert job.checkpoint.why.startswith("by a probe: normalize ")
+    assert "at sigma 0.5" in job.checkpoint.why
+    assert "too close to tell" in caplog.text
+
+
+def test_a_core_network_sees_pictures_through_a_transform_of_its_own(tmp_path, monkeypatch):
+    wide = replace(architecture("resnet8"), transform=Transform(crop=16, channels=1))
+    monkeypatch.setitem(ARCHITECTURES, "resnet8", wide)
+    (_, core), _ = make(toy.config(tmp_path), tmp_path / "store")
+    x = toy.images("test").every(4).seen_through(wide.transform).pixels()
+    expected = load(tmp_path / "plain.safetensors").network(torch.from_numpy(x)).detach().numpy()
+    assert x.shape == (6, 1, 16, 16)
+    assert core.logits == pytest.approx(expected, abs=1e-4)
+
+
+def test_pictures_of_ones_own_that_were_exchanged_are_sampled_again(tmp_path):
+    config = toy.config(tmp_path)
+    for k, name in enumerate(["dark/a.png", "bright/b.png", "grey/c.png"]):
+        (tmp_path / "own" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (60 * k, 0, 0)).save(tmp_path / "own" / name)
+    data = own_card("own", tmp_path / "own", 8)
+    save_file(assemble(architecture("resnet8"), data).body.state_dict(), tmp_path / "own.safetensors")
+    config.write_text(
+        "dataset: own\ndata: {path: own, size: 8}\nn: 250\ncertify: [{checkpoint: own.safetensors, sigma: [0.25]}]\n"
+    )
+    (before,), _ = make(config, tmp_path / "store")
+    (again,), reports = make(config, tmp_path / "store")
+    assert reports == []
+    Image.new("RGB", (8, 8), (0, 250, 0)).save(tmp_path / "own" / "dark" / "a.png")
+    with pytest.raises(AcesError, match="another run named 'own'"):
+        make(config, tmp_path / "store")
+    with Store(tmp_path / "store") as store:
+        store.remove("own")
+    (after,), reports = make(config, tmp_path / "store")
+    assert sampled(reports) == 350  # of three images, one was exchanged
+    assert runs.to_bytes(before) == runs.to_bytes(again) != runs.to_bytes(after)
 
 
 def _work(config: Path, store: Path, started: EventType) -> None:
@@ -155,8 +270,102 @@ def test_kill_9_at_random_instants_loses_nothing_and_counts_nothing_twice(tmp_pa
 
 def test_counts_come_from_the_stored_draws(tmp_path):
     (run, _), _ = make(toy.config(tmp_path), tmp_path / "store")
-    key = BlockKey(run.meta.network.sha256, "toy", "test", 8, 0.25, 0, "float32/cpu/250", "estimate", 0)
+    as_run = "/".join(map(str, ("float32", *run.meta.as_run.values())))
+    key = BlockKey(run.meta.network.sha256, "toy", "test", 8, 0.25, 0, "entropy", as_run, "estimate", 0)
     with Store(tmp_path / "store") as store:
         draws = store.get_block(key)
     assert draws is not None
     assert count(draws, 3).class_counts.tolist() == run.class_counts[2].tolist()
+
+
+def _work_beside(config: Path, store: Path, barrier) -> None:
+    toy.register()
+    with Store(store) as opened:
+        barrier.wait(60)
+        precompute(read_config(config), opened)
+
+
+@pytest.mark.slow
+def test_two_processes_on_one_run_make_the_run_of_one(tmp_path):
+    config = toy.config(tmp_path, n=6_000)
+    (alone, _), _ = make(config, tmp_path / "alone")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["engine.precompute", "tests.toy"])
+    barrier = context.Barrier(2)
+    both = [context.Process(target=_work_beside, args=(config, tmp_path / "both", barrier)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(300)
+    assert [process.exitcode for process in both] == [0, 0]
+    with Store(tmp_path / "both") as store:
+        assert runs.to_bytes(store.get("noisy")) == runs.to_bytes(alone)
+
+
+def test_an_interruption_from_the_keyboard_keeps_what_was_drawn(tmp_path, monkeypatch):
+    config, store = toy.config(tmp_path, n=2000), tmp_path / "store"
+
+    def interrupt(progress: Progress) -> None:
+        if progress.draws > 1500:
+            raise KeyboardInterrupt
+
+    with Store(store) as opened, pytest.raises(KeyboardInterrupt):
+        precompute(read_config(config), opened, report=interrupt)
+    _, reports = make(config, store)
+    assert reports[-1].cached > 1500
+
+
+@pytest.mark.parametrize("instant", ["before", "between", "after"])
+def test_a_disk_that_fills_up_stops_the_run_and_loses_nothing_that_was_stored(tmp_path, monkeypatch, instant):
+    config, place = toy.config(tmp_path, n=2000), tmp_path / "store"
+    monkeypatch.setattr("engine.precompute.FLUSH_SECONDS", 0.0)
+    writes = {"before": 0, "between": 5, "after": 10**9}[instant]
+    put_parts, put, told = Store.put_parts, Store.put, []
+
+    def full(*_, **__) -> None:
+        raise AcesError("the disk is full; what was stored is kept")
+
+    def parts(self, given) -> None:
+        told.append(1)
+        (put_parts if len(told) <= writes else full)(self, given)
+
+    with monkeypatch.context() as patch, Store(place) as store:
+        patch.setattr(Store, "put_parts", parts)
+        patch.setattr(Store, "put", full)
+        with pytest.raises(AcesError, match="the disk is full"):
+            precompute(read_config(config), store)
+    assert Store.put is put
+    (resumed, _), reports = make(config, place)
+    (alone, _), _ = make(config, tmp_path / "alone")
+    assert runs.to_bytes(resumed) == runs.to_bytes(alone)
+    if instant != "before":
+        assert not reports or reports[-1].cached > 0
+
+
+@pytest.mark.parametrize("device", ["cuda:77", "tpu"])
+def test_a_missing_device_is_refused_before_any_sampling(tmp_path, device):
+    with Store(tmp_path / "store") as store, pytest.raises(AcesError, match="is not available"):
+        precompute(read_config(toy.config(tmp_path)), store, device=device, report=lambda _: pytest.fail("sampled"))
+
+
+def test_a_later_network_that_cannot_be_counted_stops_the_first_from_being_sampled(tmp_path):
+    config = toy.config(tmp_path)
+    network = load(tmp_path / "plain.safetensors")
+    torch.nn.init.constant_(network.network.body.fc.weight, float("nan"))
+    save(tmp_path / "plain.safetensors", network.network, network.card)
+    with Store(tmp_path / "store") as store, pytest.raises(AcesError, match="NaN"):
+        precompute(read_config(config), store, report=lambda _: pytest.fail("sampled"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_an_unwritable_store_is_refused_before_any_sampling(tmp_path):
+    place = tmp_path / "store"
+    place.mkdir(mode=0o500)
+    with Store(place) as store, pytest.raises(AcesError, match="name a folder you may write"):
+        precompute(read_config(toy.config(tmp_path)), store, report=lambda _: pytest.fail("sampled"))
+
+
+def test_a_store_below_a_file_is_refused_before_any_sampling(tmp_path):
+    (tmp_path / "file").write_text("")
+    with Store(tmp_path / "file" / "store") as store, pytest.raises(AcesError, match="name a folder you may write"):
+        precompute(read_config(toy.config(tmp_path)), store, report=lambda _: pytest.fail("sampled"))
