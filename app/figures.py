@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 
 from app.explain import Explanation
 from app.views import EntropyHistogram, Front, RadiusCurves
+from engine.aces import Certificates, Outcome
 from engine.metrics import Metrics
 from engine.runs import Array
 
@@ -53,6 +54,8 @@ DARK = Theme(
     "#eef2f6", "#9aa7b4", "#2b3644", "#10161f",
     ("#4ba6e0", "#f0883e", "#2bc79a", "#e09ac4", "#e6b93c", "#8fd0f5", "#d1679b", "#6cc082", "#9d94ee", "#c6c65f"),
 )  # fmt: skip
+STRIP = 0.22  # height of the strip of outcomes, in largest radii
+OUTCOME_SERIES = {"certified": 0, "core": 2, "consensus": 8, "abstain": 1}  # the outcomes' places among the series
 CERTIFIABLE, OTHER, NAC, ACR, SELECTED = 2, 1, 6, 8, 9  # the quantities' places among the series
 
 
@@ -212,6 +215,36 @@ def selection_share(e: Explanation, theme: Theme) -> go.Figure:
     figure.update_layout(xaxis_range=[0, 1], yaxis_range=PERCENT)
     _mark(figure, e.theta, f"θ {e.theta:.3f}", theme.ink, "solid", theme)
     return figure
+
+
+def answer_over_theta(answer: Certificates, theta: float, theme: Theme) -> go.Figure:
+    """One image's radius over theta, above a strip that names the outcome of every theta."""
+    figure = _figure("The same for every θ", "selection threshold θ", "certified radius", theme, DETAIL_HEIGHT)
+    labels = [Outcome(k).label for k in answer.outcome[0]]
+    _line(
+        figure, answer.thetas, answer.radius[0], theme.series[ACR], "solid",
+        customdata=labels, hovertemplate="θ %{x:.3f}: %{customdata}, radius %{y:.4f}<extra></extra>",
+    )  # fmt: skip
+    top = float(answer.radius.max()) or 1.0
+    figure.update_layout(xaxis_range=[0, 1], yaxis_range=[-STRIP * top, 1.15 * top])
+    changes = np.flatnonzero(np.diff(answer.outcome[0])) + 1
+    edges = [0.0, *answer.thetas[changes].tolist(), 1.0]
+    for start, end, at in zip(edges[:-1], edges[1:], [0, *changes.tolist()], strict=True):
+        _band(figure, start, end, -STRIP * top, labels[at], theme)
+    _mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
+    return figure
+
+
+def _band(figure: go.Figure, start: float, end: float, bottom: float, label: str, theme: Theme) -> None:
+    """A stretch of the strip, named where there is room."""
+    color = theme.series[OUTCOME_SERIES[label]]
+    figure.add_shape(
+        type="rect", x0=start, x1=end, y0=bottom, y1=bottom / 3, fillcolor=color, opacity=0.85, line={"width": 0}
+    )
+    if end - start > 0.012 * len(label):
+        figure.add_annotation(
+            x=(start + end) / 2, y=2 * bottom / 3, showarrow=False, text=label, font={"color": theme.paper, "size": 11}
+        )
 
 
 def nearest(thetas: Array, theta: float) -> int:

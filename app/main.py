@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -15,10 +14,35 @@ st.set_page_config(page_title="ACES Explorer", page_icon=HERE / "icon.svg", layo
 st.html(HERE / "style.css")
 st.logo(HERE / "logo.svg", icon_image=HERE / "icon.svg", size="large")
 
+
+def trade_off() -> None:
+    """Where a composition stands, over many images."""
+    if settings is None:
+        notices.nothing_cached()
+    else:
+        tradeoff.show(settings)
+
+
+def certify_image() -> None:
+    """One image, now."""
+    from app import certify  # loads what the other pages do without
+
+    if settings is None:
+        notices.nothing_cached()
+    else:
+        certify.show(settings)
+
+
+page = st.navigation(
+    [
+        st.Page(trade_off, title="Trade-off", url_path="trade-off", default=True),
+        st.Page(certify_image, title="Certify my image", url_path="certify"),
+    ],
+    position="top",
+)
 catalogue = data.catalogue()
 for message in catalogue.broken.values():
     notices.show_error(message)
-
-settings = state.controls(catalogue.metas)
-show = notices.nothing_cached if settings is None else partial(tradeoff.show, settings)
-st.navigation([st.Page(show, title="Trade-off", url_path="trade-off", default=True)], position="top").run()
+state.keep_in_url(page.url_path)
+settings = state.controls(catalogue.metas, of_many=page.url_path != "certify")
+page.run()

@@ -1,4 +1,4 @@
-"""The images of a dataset as the pages show them: PNG bytes and data URLs of what the networks saw without noise."""
+"""Images as the pages show them: PNG bytes and data URLs of a dataset's, of an upload, and of what is done to it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import numpy.typing as npt
+from PIL import Image, ImageDraw
 
 from engine.errors import AcesError
+from engine.pictures import Framing, Picture, Pixels, to_png
 from engine.runs import Array
 
 LARGE = 224  # pixels of the longer side of a picture shown alone
+FRAME = (0, 114, 178)  # the window in an upload
+THUMBNAIL = 64
+GAP = 8  # pixels between pictures in a row
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,14 +34,14 @@ class Pictures:
     @cached_property
     def thumbnails(self) -> dict[int, str]:
         """Data URLs for the cells of a table."""
-        return {i: "data:image/png;base64," + base64.b64encode(_png(x)).decode() for i, x in self.images.items()}
+        return {i: data_url(to_png(x)) for i, x in self.images.items()}
 
     def large(self, index: int) -> bytes | None:
         """PNG bytes, pixels enlarged without smoothing; None where the image does not ship."""
         image = self.images.get(index)
         if image is None:
             return None
-        return _png(image, max(1, LARGE // max(image.shape[1:])))
+        return large(image)
 
 
 def read_pictures(path: Path) -> Pictures:
@@ -53,10 +58,52 @@ def read_pictures(path: Path) -> Pictures:
         raise AcesError(f"{path}: no readable image file ({error}); the table does without pictures") from error
 
 
-def _png(image: Array, scale: int = 1) -> bytes:
-    """An image uint8 [C, H, W], grey or RGB, as PNG."""
-    pixels = image[0] if image.shape[0] == 1 else image.transpose(1, 2, 0)
-    picture = Image.fromarray(pixels)
+def data_url(png: bytes) -> str:
+    """PNG bytes where a page asks for an address."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+@lru_cache(maxsize=64)
+def thumbnail(file: bytes) -> str:
+    """An image file that ships, small, as a data URL."""
+    image = Image.open(io.BytesIO(file))
+    image.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()
-    picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST).save(buffer, "PNG")
+    image.save(buffer, "PNG")
+    return data_url(buffer.getvalue())
+
+
+def large(tensor: Pixels) -> bytes:
+    """A tensor uint8 [C, H, W] alone, as PNG, pixels enlarged without smoothing."""
+    return to_png(tensor, max(1, LARGE // max(tensor.shape[1:])))
+
+
+def framed(picture: Picture, framing: Framing, shape: tuple[int, int, int]) -> bytes:
+    """An upload, at most ``LARGE`` pixels high, with the window that the networks see."""
+    scale = LARGE / max(picture.size)
+    size = max(1, round(scale * picture.size[0])), max(1, round(scale * picture.size[1]))
+    small = Image.fromarray(picture.pixels).resize(size).convert("RGB")
+    box = [scale * edge for edge in framing.box(picture.size, (shape[1], shape[2]))]
+    ImageDraw.Draw(small).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), outline=FRAME, width=3)
+    buffer = io.BytesIO()
+    small.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def noisy_copies(tensor: Pixels, sigma: float, copies: int) -> bytes:
+    """The tensor under ``copies`` fixed draws of noise, in a row; what leaves [0, 1] is shown at its end."""
+    noise = np.random.default_rng(0).normal(0, sigma, (copies, *tensor.shape))
+    return in_a_row([tensor / 255 + one for one in noise], max(1, LARGE // 2 // max(tensor.shape[1:])))
+
+
+def in_a_row(images: list[npt.NDArray[np.floating]], scale: int) -> bytes:
+    """Images float [C, H, W] in [0, 1] side by side as PNG with a transparent gap."""
+    tiles = []
+    for image in images:
+        tile = np.clip(255 * image + 0.5, 0, 255).astype(np.uint8).repeat(scale, 1).repeat(scale, 2)
+        opaque = np.full((1, *tile.shape[1:]), 255, np.uint8)
+        tiles += [np.concatenate([np.broadcast_to(tile, (3, *tile.shape[1:])), opaque])]
+        tiles += [np.zeros((4, tile.shape[1], GAP), np.uint8)]
+    buffer = io.BytesIO()
+    Image.fromarray(np.concatenate(tiles[:-1], 2).transpose(1, 2, 0)).save(buffer, "PNG")
     return buffer.getvalue()

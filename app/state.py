@@ -32,6 +32,8 @@ from engine.runs import Array, Meta
 
 URL: Literal["query-params"] = "query-params"
 FRONT, ROWS = "figure_front", "rows"  # keys of the figure and the table that a click is read from
+CONTROLS = ("dataset", "training", "sigma", "core", "theta", "alpha", "radius", "correction", "paper")
+PAGE = "page"
 THETA_STEP = 0.001
 RIGHT_OR_WRONG = ("right", "wrong", "abstained")
 
@@ -52,8 +54,11 @@ class Filters:
         return kept
 
 
-def controls(metas: Sequence[Meta]) -> Settings | None:
-    """The sidebar. None if the runs hold no certification network with a core network of its dataset."""
+def controls(metas: Sequence[Meta], *, of_many: bool = True) -> Settings | None:
+    """The sidebar; without ``of_many``, only what one image needs as well.
+
+    None if the runs hold no certification network with a core network of its dataset.
+    """
     usable = [experiment for experiment in experiments(metas) if cores(metas, experiment.dataset)]
     if not usable:
         return None
@@ -68,10 +73,19 @@ def controls(metas: Sequence[Meta]) -> Settings | None:
             core=cores(metas, experiment.dataset)[core],
             theta=_theta(),
             alpha=_alpha(),
-            radius=_radius(experiment),
+            radius=_radius(experiment) if of_many else DEFAULT_RADIUS,
             correction=_correction(),
-            paper=_paper(experiment),
+            paper=_paper(experiment) if of_many else (),
         )
+
+
+def keep_in_url(page: str) -> None:
+    """Write the controls into the URL again after a change of pages, which empties it."""
+    if st.session_state.get(PAGE, page) != page:
+        for key in st.session_state:
+            if key in CONTROLS:
+                st.session_state[key] = st.session_state[key]
+    st.session_state[PAGE] = page
 
 
 def _experiment(usable: list[Experiment]) -> Experiment:

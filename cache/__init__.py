@@ -5,5 +5,6 @@ Imports ``engine.runs``, ``engine.draws`` and ``engine.errors`` only: looking at
 
 from cache.shelf import Shelf
 from cache.store import BlockKey, DamagedError, Store
+from cache.weights import weights_of
 
-__all__ = ["BlockKey", "DamagedError", "Shelf", "Store"]
+__all__ = ["BlockKey", "DamagedError", "Shelf", "Store", "weights_of"]

@@ -22,7 +22,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 
 SMOOTH_N = 10_000  # from this n on, tables interpolate where the bound is smooth in the count
-SHOWN_DIGITS = Context(prec=9, rounding=ROUND_DOWN)
 
 
 def check_level(alpha: float, name: str = "alpha") -> float:
@@ -163,13 +162,13 @@ def smallest_n(alpha: float) -> int:
     return math.floor(math.log(check_level(alpha)) / math.log(0.5)) + 1  # alpha^(1/n) > 1/2
 
 
-def round_down(radius: float) -> Decimal:
-    """A radius as text may claim: never more than what was certified. Nine significant digits.
+def round_down(radius: float, digits: int = 9) -> Decimal:
+    """A radius as text may claim: never more than what was certified, to so many significant digits.
 
-    >>> str(round_down(0.1))
-    '0.100000000'
+    >>> str(round_down(0.1)), str(round_down(0.29999, 4))
+    ('0.100000000', '0.2999')
     """
-    return SHOWN_DIGITS.create_decimal(Decimal(float(radius)))
+    return Context(prec=digits, rounding=ROUND_DOWN).create_decimal(Decimal(float(radius)))
 
 
 def round_significant(x: npt.ArrayLike, digits: int) -> Floats:

@@ -106,3 +106,18 @@ class TrainingBar(_Bar):
         if task is None:
             task = self._progress.add_task(name, total=wanted, text="")
         self._progress.update(task, completed=done, text=f"{done}/{wanted} answers an image")
+
+
+class DrawsBar(_Bar):
+    """One bar over the draws of one image."""
+
+    def __init__(self, name: str, n: int) -> None:
+        super().__init__()
+        self._task = self._progress.add_task(name, total=n, text="")
+
+    def __enter__(self) -> DrawsBar:
+        super().__enter__()
+        return self
+
+    def __call__(self, drawn: int, seconds: float) -> None:
+        self._progress.update(self._task, completed=drawn, text=f"{drawn / max(seconds, 1e-9):,.0f} draws/s")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import models, results, sampling, shelf, training
+from engine.cli import certify, models, results, sampling, shelf, training
 from engine.errors import AcesError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -25,6 +25,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "table": results.table,
     "smoothed": results.smoothed,
     "outcomes": results.outcomes,
+    "certify": certify.certify,
+    "check": certify.check,
     "precompute": sampling.precompute,
     "verify": sampling.verify,
     "train": training.train,

@@ -1,0 +1,141 @@
+"""What a worker process is asked, and what it answers: frozen records that travel over a pipe. No torch in here.
+
+An errand is answered by any number of ``Core``, ``Drawn``, ``Rate`` or ``Attack``, and at the end by one ``Done`` or
+``Failed``. ``engine/worker.py`` is the other end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.draws import Draws
+from engine.pictures import Pixels
+from engine.plan import Plan
+from engine.runs import ABSTAIN
+
+
+@dataclass(frozen=True)
+class PairSpec:
+    """Which two networks: checkpoints, the sha256 that is expected of their weights, and the precision of sampling."""
+
+    certify: str
+    core: str
+    sha256: tuple[str | None, str | None]
+    precision: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Load the networks, and say how many draws a second they give."""
+
+    job: int
+    pair: PairSpec
+    sigma: float
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Draw for one image; ``index`` and ``seed`` name its streams."""
+
+    job: int
+    pair: PairSpec
+    plan: Plan
+    tensor: Pixels
+    seed: int
+    index: int
+
+
+@dataclass(frozen=True, eq=False)
+class Break:
+    """Attack the answer ``target`` within ``budget``."""
+
+    job: int
+    pair: PairSpec
+    plan: Plan
+    tensor: Pixels
+    target: int
+    budget: float
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Draw no more for this errand, or do not begin it."""
+
+    job: int
+
+
+Errand = Probe | Sample | Break
+
+
+@dataclass(frozen=True)
+class Core:
+    """What the core network says of the image."""
+
+    answer: int
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The next draws of a stream: ``stage`` is "guess" or "estimate"."""
+
+    stage: str
+    draws: Draws
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Draws a second."""
+
+    rate: float
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The smoothed system at one image, asked with ``draws`` fresh draws.
+
+    ``select`` of them chose the certification network, ``certify`` the class under attack; ``answer`` is PREDICT's,
+    ``ABSTAIN`` if it is not certain; ``core`` the core network's.
+    """
+
+    draws: int
+    select: int
+    certify: int
+    answer: int
+    core: int
+
+
+@dataclass(frozen=True, eq=False)
+class Attack:
+    """The strongest perturbation found: ``image`` float32 [C, H, W] in [0, 1], at l2 distance ``norm``.
+
+    ``goal``: "class" or "selection", whichever attack it came from.
+    """
+
+    image: npt.NDArray[np.float32]
+    norm: float
+    goal: str
+    before: Judged
+    after: Judged
+
+    @property
+    def held(self) -> bool:
+        """Whether no other answer was found; one that became uncertain is not another."""
+        return self.after.answer in (self.before.answer, ABSTAIN)
+
+
+@dataclass(frozen=True)
+class Done:
+    """The errand is done, or was stopped."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The errand could not be done; one sentence."""
+
+    message: str
+
+
+Reply = Core | Drawn | Rate | Attack | Done | Failed
