@@ -140,6 +140,20 @@ class Store:
                     before = [] if held is None else [held.first(part.first)]
                     _write(cache, text, draw_bytes.to_bytes(draw_bytes.concatenate([*before, part.draws])))
 
+    def remember(self, about: str, text: str) -> None:
+        """Keep a short text beside the draws."""
+        with self._blocks.writing() as cache:
+            _write(cache, about, text.encode())
+
+    def recall(self, about: str) -> str | None:
+        """What was remembered; None where nothing was, or where it is damaged."""
+        with self._blocks.reading() as cache:
+            try:
+                payload = _read(cache, about)
+            except DamagedError:
+                return None
+        return None if payload is None else payload.decode()
+
     def check_writable(self) -> None:
         """Raises ``AcesError`` where nothing could be stored, before anything is sampled."""
         for database in (self._runs, self._blocks):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,8 +27,10 @@ from engine.models import Network
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 
-MARGIN = 1.3  # how much faster a layout must be before it may change the last bits of a logit
+MARGIN = 1.5  # how much faster a layout must be before it may change the last bits of a logit
 PROBE_SECONDS = 2.0  # after which no further layout is tried
+ROUNDS = 5  # in which two layouts are timed side by side
+SHORT = 2e-3  # seconds a batch: a network so small is not worth a probe
 MOST_VALUES = 2**22  # of a CPU batch, 16 MB in float32: activations take many times that
 LARGE_IMAGE = 3 * 128 * 128  # values, from which on fewer images make a GPU batch
 
@@ -186,26 +189,33 @@ def hardware(device: torch.device) -> str:
 # --- the probe -------------------------------------------------------------------------------------------------
 
 
-def fastest(network: Network, shape: tuple[int, ...], precision: str = "float32", device: str = "cpu") -> FrozenNetwork:
+def fastest(
+    network: Network,
+    shape: tuple[int, ...],
+    precision: str = "float32",
+    device: str = "cpu",
+    identity: Layout | None = None,
+) -> FrozenNetwork:
     """``network`` frozen in the layout that is fastest here for images of ``shape`` [C, H, W]: a short measured probe.
 
     Timed on one thread, as the pass runs it. A layout whose logits equal the best one's to the last bit wins by any
-    lead and takes over its identity; one whose logits differ must be ``MARGIN`` times as fast.
+    lead and takes over its identity; one whose logits differ must be ``MARGIN`` times as fast in every round, and is
+    not considered at all where ``identity`` says which logits are wanted.
     """
     where = resolve_device(device)
     begun = time.perf_counter()
     with intra_op_threads(1):
-        best = freeze(network, precision, device, default_layout(where, shape))
-        rate = _images_per_second(best, shape)
+        best = freeze(network, precision, device, identity or default_layout(where, shape))
         for change in _alternatives(where, shape):
             layout = replace(best.layout, **change)
             if time.perf_counter() - begun > PROBE_SECONDS or layout == best.layout:
                 continue
             other = freeze(network, precision, device, layout)
-            exact = _same_logits(other, best, shape)
-            other_rate = _images_per_second(other, shape)
-            if other_rate > rate * (1 if exact else MARGIN) and (exact or _keeps_places(other, shape)):
-                best, rate = (replace(other, identity=best.identity) if exact else other), other_rate
+            if _same_logits(other, best, shape):
+                if statistics.median(_leads(other, best, shape)) > 1:
+                    best = replace(other, identity=best.identity)
+            elif identity is None and min(_leads(other, best, shape)) > MARGIN and _keeps_places(other, shape):
+                best = other
     return best
 
 
@@ -220,15 +230,22 @@ def intra_op_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _images_per_second(frozen: FrozenNetwork, shape: tuple[int, ...]) -> float:
-    """The best of a few batches, the first of which only warms up: others may be using the machine."""
+def _leads(a: FrozenNetwork, b: FrozenNetwork, shape: tuple[int, ...]) -> list[float]:
+    """How many times as fast ``a`` is as ``b``, in each of a few rounds side by side: others may use the machine.
+
+    Where a batch takes less than ``SHORT`` there is nothing to gain, and no round is measured: [1].
+    """
+    if _seconds_per_image(b, shape) * b.batch < SHORT:  # also warms up
+        return [1.0]
+    _seconds_per_image(a, shape)
+    return [_seconds_per_image(b, shape) / _seconds_per_image(a, shape) for _ in range(ROUNDS)]
+
+
+def _seconds_per_image(frozen: FrozenNetwork, shape: tuple[int, ...]) -> float:
     x = _some_images(frozen.batch, shape, frozen.device)
-    times: list[float] = []
-    while len(times) < 2 or (len(times) < 8 and sum(times) < PROBE_SECONDS / 10):
-        begun = time.perf_counter()
-        frozen(x).cpu()
-        times.append(time.perf_counter() - begun)
-    return frozen.batch / min(times[1:])
+    begun = time.perf_counter()
+    frozen(x).cpu()
+    return (time.perf_counter() - begun) / frozen.batch
 
 
 def _same_logits(a: FrozenNetwork, b: FrozenNetwork, shape: tuple[int, ...]) -> bool:

@@ -6,11 +6,12 @@ sampled; ``fill`` samples the draws that the store lacks, through an executor; `
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import torch
@@ -22,7 +23,17 @@ from engine.datasets import ImageSet
 from engine.draws import BLOCK, CHUNK, Draws, concatenate
 from engine.errors import AcesError
 from engine.executors import Executor
-from engine.inference import LARGE_IMAGE, FrozenNetwork, check_network, default_layout, fastest, freeze, resolve_device
+from engine.inference import (
+    LARGE_IMAGE,
+    FrozenNetwork,
+    Layout,
+    check_network,
+    default_layout,
+    fastest,
+    freeze,
+    hardware,
+    resolve_device,
+)
 from engine.jobs import LOG, Job, continued, jobs, record, same_work
 from engine.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun
 from engine.sampling import Mechanism, Segment, Source, Stage, sample, segments
@@ -96,7 +107,7 @@ def prepare(job: Job, config: Config, images: ImageSet, store: Store, device: st
         if same_work(stored, meta, images):
             return Work(stored.meta, images, None, job.mechanism.score, stored)
         meta = continued(stored, meta, images)
-    network = _frozen(job, meta, images, device)
+    network = _frozen(job, meta, images, store, device)
     as_run = network.as_run if job.kind != "core" else None
     return Work(replace(meta, as_run=as_run), images, network, job.mechanism.score)
 
@@ -109,7 +120,7 @@ def _stored(store: Store, name: str) -> Run | None:
         return None
 
 
-def _frozen(job: Job, meta: Meta, images: ImageSet, device: str) -> FrozenNetwork:
+def _frozen(job: Job, meta: Meta, images: ImageSet, store: Store, device: str) -> FrozenNetwork:
     """The network in its fastest layout; checked first in the default one, so that refusals come at once."""
     example = torch.from_numpy(images.image(0))
     network, precision = job.checkpoint.network, meta.precision or "float32"
@@ -118,7 +129,21 @@ def _frozen(job: Job, meta: Meta, images: ImageSet, device: str) -> FrozenNetwor
         layout = replace(layout, batch=min(layout.batch, CORE_BATCH))
     plain = freeze(network, precision, device, layout)
     check_network(plain, example, job.mechanism.outputs(meta.num_classes))
-    return plain if meta.kind == "core" else fastest(network, tuple(example.shape), precision, device)
+    if meta.kind == "core":
+        return plain
+    return _in_its_layout(plain, job.checkpoint.sha256, tuple(example.shape), store)
+
+
+def _in_its_layout(plain: FrozenNetwork, sha256: str, shape: tuple[int, ...], store: Store) -> FrozenNetwork:
+    """The fastest layout; with the logits of the one that the store remembers, so that what was begun goes on."""
+    device = plain.device
+    about = json.dumps(["layout", sha256, plain.precision, device.type, hardware(device), shape])
+    known = store.recall(about)
+    identity = None if known is None else Layout(**json.loads(known))
+    found = fastest(plain.origin, shape, plain.precision, str(device), identity)
+    if known is None:
+        store.remember(about, json.dumps(asdict(found.identity)))
+    return found
 
 
 def _made(work: Work, store: Store, executor: Executor, report: Report) -> Run:

@@ -235,7 +235,7 @@ def test_verify_samples_again_and_finds_a_tampered_run(call, tmp_path):
     assert (status, out) == (0, "'noisy': 2 images sampled again, every count the same\n")
     assert err.count("650 draws, the same") == 2
     status, _, err = call("verify", "noisy", "--cache", place)
-    assert (status, "Name its file with --checkpoint" in err) == (2, True)
+    assert (status, "the weights of 'noisy' are missing" in err) == (2, True)
     with Store(place) as store:
         run = store.get("noisy")
         store.put(replace(run, class_counts=np.roll(run.class_counts, 1, 1)), replace=True)

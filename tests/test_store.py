@@ -181,6 +181,15 @@ def test_swapped_blocks_are_both_missing(store):
     assert store.get_block(other) is None
 
 
+def test_short_texts_are_remembered_beside_the_draws_and_forgotten_when_damaged(store):
+    assert store.recall("layout") is None
+    store.remember("layout", "channels_last")
+    assert store.recall("layout") == "channels_last"
+    assert store.get_block(KEY) is None
+    flip(store, "blocks", "layout")
+    assert store.recall("layout") is None
+
+
 def test_nothing_is_ever_evicted(store):
     put(store, KEY, draws())
     settings = dict(sql(store, "blocks", "SELECT key, value FROM Settings"))

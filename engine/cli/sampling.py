@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cache.shelf import DEMO, Shelf
+from cache.shelf import Shelf
 from cache.store import Store
+from cache.weights import weights_of
 from engine.cli.options import CacheOption
 from engine.errors import AcesError
 from engine.runs import Meta, Run
@@ -87,7 +88,7 @@ def verify(
     run: Annotated[str, typer.Argument(help="A sampled run's name or a unique prefix.")],
     images: Annotated[int, typer.Option(help="How many images to sample again, chosen at random.", min=1)] = 5,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="The network's file; by default the one that ships with the demo.")
+        Path | None, typer.Option(help="The network's file; by default one of its name in the demo or in models/.")
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="The config that made the run: says where its checkpoint and images are.")
@@ -175,10 +176,7 @@ def _origin(run: Run, checkpoint: Path | None, config: Path | None) -> tuple[Che
         if not same:
             raise AcesError(f"{config} names no network that '{run.meta.name}' was sampled from")
         return same[0], settings.images()
-    shipped = DEMO / f"{run.meta.network.name}.safetensors"
-    if checkpoint is None and not shipped.is_file():
-        raise AcesError(f"where is the network of '{run.meta.name}'? Name its file with --checkpoint, or use --config")
-    return load(checkpoint or shipped), datasets.load(run.meta.dataset, run.meta.split or "test")
+    return load(checkpoint or weights_of(run.meta)), datasets.load(run.meta.dataset, run.meta.split or "test")
 
 
 def _print_verdict(verdict: Verdict) -> None:
