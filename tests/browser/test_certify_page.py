@@ -66,6 +66,8 @@ def send(page: Page, name: str, data: bytes) -> None:
     page.locator(".st-key-upload input[type=file]").set_input_files(
         {"name": name, "mimeType": "application/octet-stream", "buffer": data}
     )
+    page.locator(".st-key-upload").get_by_text(Path(name).name).wait_for()
+    settle(page)
 
 
 def download(page: Page, key: str) -> bytes:
