@@ -51,7 +51,7 @@ def main() -> None:
     except TyperException as error:  # unknown options and the like; without a message its help was printed
         status = _fail(f"{error.format_message()} See `python -m engine --help`.") if str(error) else 2
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted; what was done is kept: the same command goes on from here", file=sys.stderr)
+        print("interrupted; what was stored is kept: precompute and train go on where they were", file=sys.stderr)
         status = 130
     except BrokenPipeError:  # the reader, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
