@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import random
 import sqlite3
+import sys
+import types
 from dataclasses import replace
 from multiprocessing.synchronize import Event as EventType
 from pathlib import Path
@@ -34,6 +36,15 @@ pytestmark = pytest.mark.usefixtures("toy_dataset")
 @pytest.fixture(autouse=True)
 def _fixed_time(monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+
+
+@pytest.fixture
+def forkserver(monkeypatch):
+    """Processes that begin with the engine loaded. They would run ``__main__`` again, which other tests replace."""
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["engine.precompute", "tests.toy"])
+    return context
 
 
 def make(config: Path, store: Path, **changes):
@@ -246,15 +257,13 @@ def _work(config: Path, store: Path, started: EventType) -> None:
 
 
 @pytest.mark.slow
-def test_kill_9_at_random_instants_loses_nothing_and_counts_nothing_twice(tmp_path):
+def test_kill_9_at_random_instants_loses_nothing_and_counts_nothing_twice(tmp_path, forkserver):
     config = toy.config(tmp_path, n=20_000)
     (undisturbed, _), _ = make(config, tmp_path / "undisturbed")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["engine.precompute", "tests.toy"])
     rng, kills = random.Random(0), 0
     for _ in range(20):
-        started = context.Event()
-        process = context.Process(target=_work, args=(config, tmp_path / "killed", started))
+        started = forkserver.Event()
+        process = forkserver.Process(target=_work, args=(config, tmp_path / "killed", started))
         process.start()
         assert started.wait(60)
         process.join(rng.uniform(0.01, 0.4))
@@ -286,13 +295,11 @@ def _work_beside(config: Path, store: Path, barrier) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_on_one_run_make_the_run_of_one(tmp_path):
+def test_two_processes_on_one_run_make_the_run_of_one(tmp_path, forkserver):
     config = toy.config(tmp_path, n=6_000)
     (alone, _), _ = make(config, tmp_path / "alone")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["engine.precompute", "tests.toy"])
-    barrier = context.Barrier(2)
-    both = [context.Process(target=_work_beside, args=(config, tmp_path / "both", barrier)) for _ in range(2)]
+    barrier = forkserver.Barrier(2)
+    both = [forkserver.Process(target=_work_beside, args=(config, tmp_path / "both", barrier)) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:
