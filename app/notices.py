@@ -12,6 +12,7 @@ from app.views import subset
 from engine.aces import Correction
 from engine.compose import Composition
 from engine.errors import AcesError
+from engine.runs import decisions
 
 FILL_COMMANDS = """python -m engine precompute engine/configs/demo.yaml   # sample networks on a dataset
 python -m engine import RUNS.npz                       # or bring in finished runs"""
@@ -43,6 +44,8 @@ def rests_on(settings: Settings, c: Composition) -> None:
     badge = ""
     if mismatched(run):
         badge = f" :orange-badge[:material/warning: σ differs from the training noise {run.network.sigma_train:g}]"
+    if run.looked:
+        badge += f" :orange-badge[:material/warning: n was changed after looking: {decisions(run)}]"
     st.caption(" · ".join(facts) + badge)
 
 

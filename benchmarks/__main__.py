@@ -1,7 +1,7 @@
 """``python -m benchmarks``: everything in one run, as a table of ratios and, with ``--json FILE``, as JSON.
 
-``python -m benchmarks sampling`` (or ``statistics``, ``browser``) runs one part; ``python -m benchmarks.coverage``
-measures coverage instead of speed.
+``python -m benchmarks sampling`` (or ``networks``, ``growth``, ``statistics``, ``browser``) runs one part;
+``python -m benchmarks.coverage`` measures coverage instead of speed.
 """
 
 from __future__ import annotations
@@ -29,20 +29,70 @@ class Line:
     target: str | None = None
 
 
+NETWORKS: dict[str, tuple[str, str]] = {
+    # title -> architecture, dataset; untrained, which changes no speed
+    "ResNet-20, 32 px": ("resnet20", "cifar10"),
+    "ResNet-110, 32 px": ("resnet110", "cifar10"),
+    "ResNet-50, 224 px": ("resnet50", "imagenet"),
+}
+
+
 def sampling_lines() -> Iterator[Line]:
-    """Draws a second on the demo's certification network."""
+    """Draws a second on the demo's certification network, against the loops that the engine replaces."""
     from engine import datasets
+    from engine.inference import fastest
     from engine.models import load
 
     checkpoint = load(DEMO)
     card = datasets.card(checkpoint.card.dataset)
-    rates = sampling.measure(checkpoint.network, card.shape, card.num_classes)
-    for rate in rates.values():
-        yield Line(rate.name, rate.draws_per_second, "draws/s")
-    targets = dict(zip(sampling.ratios(rates), (">= 5", ">= 2", ">= 8", ">= 0.85", ">= 0.85"), strict=True))
-    for name, ratio in sampling.ratios(rates).items():
-        yield Line(name, ratio, "x", targets[name])
-    yield Line("peak memory of the process, torch included", sampling.peak_memory_mb(), "MB")
+    targets = {
+        ("bfloat16", "cohen"): ">= 5",
+        ("float32", "cohen"): ">= 2",
+        ("bfloat16", "per-draw"): ">= 8",
+        ("bfloat16", "forward"): ">= 0.85",
+        ("float32", "forward"): ">= 0.85",
+    }
+    for precision in sampling.precisions():
+        rates = sampling.measure(checkpoint.network, card.shape, card.num_classes, precision)
+        yield from _rate_lines(f"demo ResNet-8, 28 px, {precision}", precision, rates, targets)
+    for kind, share in sampling.profile(fastest(checkpoint.network, card.shape, "bfloat16"), card.shape, 10).items():
+        yield Line(f"CPU profile of a worker, demo ResNet-8, bfloat16: {kind}", share, "%")
+
+
+def networks_lines() -> Iterator[Line]:
+    """The same on the paper's networks, untrained."""
+    from engine import datasets
+    from engine.models import build
+
+    for title, (architecture, dataset) in NETWORKS.items():
+        card = datasets.card(dataset)
+        network = build(architecture, dataset).eval()
+        for precision in sampling.precisions():
+            rates = sampling.measure(network, card.shape, card.num_classes, precision, rounds=3)
+            yield from _rate_lines(f"{title}, {precision}", precision, rates, {})
+
+
+def _rate_lines(
+    title: str, precision: str, rates: sampling.Rates, targets: dict[tuple[str, str], str]
+) -> Iterator[Line]:
+    against = {
+        "cohen": "Cohen-style float32 loop",
+        "per-draw": "per-draw entropies",
+        "forward": "its bare forward pass",
+    }
+    yield Line(f"{title}: engine ({rates.layout})", rates.engine, "draws/s")
+    yield Line(f"{title}: bare forward pass", rates.floor, "draws/s")
+    for name, ratio in rates.ratios.items():
+        yield Line(f"{title}: engine / {against[name]}", ratio, "x", targets.get((precision, name)))
+
+
+def growth_lines() -> Iterator[Line]:
+    """What the pass costs beside the network, and how that and the memory grow."""
+    for num_classes in (10, 100, 1000):
+        for n in (1_000, 10_000, 100_000):
+            cost = sampling.pass_alone(num_classes, n)
+            yield Line(f"pass without a network, {num_classes} classes, n = {n:,}", cost, "us/draw")
+    yield Line("peak memory of the process so far, torch included", sampling.peak_memory_mb(), "MB")
 
 
 def statistics_lines() -> Iterator[Line]:
@@ -69,6 +119,8 @@ def browser_lines() -> Iterator[Line]:
 
 PARTS: dict[str, Callable[[], Iterator[Line]]] = {
     "sampling": sampling_lines,
+    "networks": networks_lines,
+    "growth": growth_lines,
     "statistics": statistics_lines,
     "browser": browser_lines,
 }

@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +43,9 @@ class BlockKey:
     """Everything that the draws of one block depend on, and nothing else.
 
     ``network`` is the sha256 of its weights; ``index`` the image's position in the split; ``sigma`` in pixel units;
-    ``precision`` names the network as run; ``block`` counts within the stream of ``stage``. The number of draws is
-    not in it, since raising it continues the streams, and neither is anything that is turned afterwards (alpha, theta).
+    ``mechanism`` names what scored the draws; ``as_run`` precision, device and layout; ``block`` counts within the
+    stream of ``stage``. The number of draws is not in it, since raising it continues the streams, and neither is
+    anything that is turned afterwards (alpha, theta).
     """
 
     network: str
@@ -53,7 +54,8 @@ class BlockKey:
     index: int
     sigma: float
     seed: int
-    precision: str
+    mechanism: str
+    as_run: str
     stage: str
     block: int
 
@@ -65,8 +67,17 @@ class BlockKey:
 def block_key(key: BlockKey) -> str:
     """The text under which a block is stored: equal for equal keys (0.5 and 1/2), different for different ones."""
     place = (key.network, key.dataset, key.split, int(key.index))
-    stream = (float(key.sigma).hex(), int(key.seed), key.precision, key.stage, int(key.block))
+    stream = (float(key.sigma).hex(), int(key.seed), key.mechanism, key.as_run, key.stage, int(key.block))
     return json.dumps(["draws", *place, *stream])
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Draws of one block from its draw ``first`` on."""
+
+    key: BlockKey
+    first: int
+    draws: Draws
 
 
 class DamagedError(AcesError):
@@ -115,13 +126,26 @@ class Store:
         with self._blocks.reading() as cache:
             return self._block(cache, block_key(key))
 
-    def put_block(self, key: BlockKey, draws: Draws) -> None:
-        """Store the first draws of a block; as many or more that are there already stay."""
-        text = block_key(key)
+    def put_parts(self, parts: Iterable[Part]) -> None:
+        """Lengthen blocks, all in one transaction. What is there already stays: equal keys mean equal draws.
+
+        A part that begins after the end of its block is left out: what came before it was found damaged meanwhile.
+        """
         with self._blocks.writing() as cache:
-            held = self._block(cache, text)
-            if held is None or len(held) < len(draws):
-                _write(cache, text, draw_bytes.to_bytes(draws))
+            for part in parts:
+                text = block_key(part.key)
+                held = self._block(cache, text)
+                have = 0 if held is None else len(held)
+                if part.first <= have < part.first + len(part.draws):
+                    before = [] if held is None else [held.first(part.first)]
+                    _write(cache, text, draw_bytes.to_bytes(draw_bytes.concatenate([*before, part.draws])))
+
+    def check_writable(self) -> None:
+        """Raises ``AcesError`` where nothing could be stored, before anything is sampled."""
+        for database in (self._runs, self._blocks):
+            with database.writing() as cache:
+                cache.set("writable", b"")
+                cache.delete("writable")
 
     def _block(self, cache: diskcache.Cache, text: str) -> Draws | None:
         try:

@@ -30,12 +30,30 @@ class SmoothedEntry(Entry):
     sigma: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = ()
 
 
+class Data(BaseModel):
+    """Where the images lie: a folder or a parquet file, relative to the config file.
+
+    For a known dataset ``path`` is all there is to say. Pictures of one's own also need ``size``, in pixels after
+    the shorter side was resized to ``resize`` (default: ``size``) and the centre cropped; those in a parquet file
+    the names of their ``classes``. Damaged pictures are refused unless ``skip_damaged``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path
+    size: Positive | None = None
+    resize: Positive | None = None
+    classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
+    skip_damaged: bool = False
+
+
 class Config(BaseModel):
     """Which images, how many draws, which networks."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dataset: str
+    data: Data | None = None  # default: the data folder, or a download
     split: Literal["train", "test"] = "test"
     every: Positive | None = None  # default: the paper's subset of the dataset
     limit: Positive | None = None
@@ -46,10 +64,20 @@ class Config(BaseModel):
     certify: tuple[SmoothedEntry, ...] = ()
     core: tuple[Entry, ...] = ()
 
+    def card(self) -> datasets.DatasetCard:
+        """The card of the dataset: a known one, or the user's own, which ``data`` describes."""
+        data = self.data
+        if data is None:
+            return datasets.card(self.dataset)
+        if data.size is None:
+            return datasets.card_at(self.dataset, data.path)
+        return datasets.own_card(self.dataset, data.path, data.size, resize=data.resize, classes=data.classes)
+
     def images(self) -> datasets.ImageSet:
-        """The images that the config names."""
-        every = self.every or datasets.card(self.dataset).every
-        return datasets.load(self.dataset, self.split).every(every, self.limit)
+        """The images that the config names, each known to be readable."""
+        card = self.card()
+        chosen = card.read(self.split).every(self.every or card.every, self.limit)
+        return chosen.checked(skip_damaged=self.data is not None and self.data.skip_damaged)
 
 
 def read_config(path: Path) -> Config:
@@ -66,13 +94,15 @@ def read_config(path: Path) -> Config:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise AcesError(f"{path}: {where}: {first['msg']}") from error
-    datasets.card(config.dataset)
-    return config.model_copy(
+    config = config.model_copy(
         update={
+            "data": config.data and config.data.model_copy(update={"path": (path.parent / config.data.path).resolve()}),
             "certify": tuple(_found(path, entry) for entry in config.certify),
             "core": tuple(_found(path, entry) for entry in config.core),
         }
     )
+    config.card()  # an unknown dataset, or no pictures where the config says
+    return config
 
 
 def _found(path: Path, entry: AnyEntry) -> AnyEntry:

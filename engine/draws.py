@@ -14,6 +14,9 @@ import numpy.typing as npt
 
 from engine.errors import AcesError
 
+CHUNK = 250  # draws of one noise generator
+BLOCK = 10 * CHUNK  # draws that the store keeps under one key
+
 _HEADER = struct.Struct("<I")  # k
 _CLASS, _SCORE = np.dtype("<u2"), np.dtype("<f4")
 

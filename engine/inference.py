@@ -1,54 +1,156 @@
-"""A network made fast and frozen: evaluation mode, batch norm folded, channels last, fixed precision and batch.
+"""A network made fast and frozen: evaluation mode, batch norm folded, fixed precision, memory format and batch.
 
-What is certified is the network *as run*: precision, memory format and batch belong to its identity, and a frozen
-network always runs at the batch size it was frozen for.
+What is certified is the network *as run*: precision, device kind, memory format and batch belong to its identity.
+``fastest`` measures how a network runs best on this machine, and chooses freely only among layouts that give the same
+logits to the last bit: a close race never decides what is certified.
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
+from engine.draws import CHUNK
 from engine.errors import AcesError
 from engine.models import Network
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+
+MARGIN = 1.3  # how much faster a layout must be before it may change the last bits of a logit
+PROBE_SECONDS = 2.0  # after which no further layout is tried
+LARGE_IMAGE = 3 * 128 * 128  # values, from which on fewer images make a batch
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a network is run on a device: ``memory_format`` of weights and activations, images a batch, torch.compile.
+
+    ``batch`` divides ``CHUNK`` or is a multiple of it.
+    """
+
+    memory_format: str = "channels_last"
+    batch: int = 50
+    compiled: bool = False
+
+    def __post_init__(self) -> None:
+        assert self.memory_format in FORMATS, self.memory_format
+        assert CHUNK % self.batch == 0 or self.batch % CHUNK == 0, self.batch
+
+    def __str__(self) -> str:
+        return f"{self.memory_format}/{self.batch}" + ("/compiled" if self.compiled else "")
+
+
+def default_layout(device: torch.device, shape: tuple[int, ...] = ()) -> Layout:
+    """What a device runs images of ``shape`` [C, H, W] well in, without measuring."""
+    large = math.prod(shape) >= LARGE_IMAGE
+    if device.type == "cpu":
+        return Layout(batch=25 if large else 50)
+    return Layout(batch=CHUNK if large else 5 * CHUNK)
+
+
+def _alternatives(device: torch.device) -> list[dict[str, Any]]:
+    """Changes to a layout that ``fastest`` tries, in this order; small CPU batches keep activations in the cache."""
+    if device.type == "cpu":
+        return [{"memory_format": "contiguous"}, {"batch": 125}, {"batch": 25}]
+    return [{"compiled": True}, {"batch": CHUNK}, {"batch": 10 * CHUNK}]
 
 
 @dataclass(frozen=True, eq=False)
 class FrozenNetwork:
-    """Images in [0, 1], float32 [batch, C, H, W] -> logits float32 [batch, m], without gradients."""
+    """Images in [0, 1], float32 [batch, C, H, W] -> logits float32 [batch, m], without gradients.
 
+    ``layout`` is how it runs; ``identity`` the layout whose logits it reproduces to the last bit (often the same).
+    ``origin`` is the network that was frozen. Threads may share it; pickled, it is frozen again where it arrives.
+    """
+
+    origin: Network
     normalize: nn.Module
     body: nn.Module
     precision: str
     device: torch.device
-    batch: int
+    layout: Layout
+    identity: Layout
 
     @torch.inference_mode()
     def __call__(self, x: Tensor) -> Tensor:
         # Normalised in float32 before the cast: exact also at zero-padded borders, where folding the mean is not.
-        normal = self.normalize(x).to(PRECISIONS[self.precision], memory_format=torch.channels_last)
+        normal = self.normalize(x).to(PRECISIONS[self.precision], memory_format=FORMATS[self.layout.memory_format])
         logits: Tensor = self.body(normal)
         return logits.float()
 
+    def on(self, device: str) -> FrozenNetwork:
+        """The same network, run in the same way on another device."""
+        return replace(freeze(self.origin, self.precision, device, self.layout), identity=self.identity)
 
-def freeze(network: Network, precision: str = "float32", device: str = "cpu", batch: int = 250) -> FrozenNetwork:
-    """Freeze a copy of ``network``; the original is left as it is.
+    def __reduce__(self) -> tuple[Callable[..., FrozenNetwork], tuple[Any, ...]]:
+        return _frozen_again, (self.origin, self.precision, str(self.device), self.layout, self.identity)
+
+    @property
+    def batch(self) -> int:
+        """Images a batch: the number it always runs at."""
+        return self.layout.batch
+
+    @property
+    def as_run(self) -> dict[str, object]:
+        """What the promise of equal bytes covers, for the record of a run."""
+        return {
+            "device": self.device.type,
+            "hardware": hardware(self.device),
+            "memory_format": self.identity.memory_format,
+            "batch": self.identity.batch,
+            "compiled": self.identity.compiled,
+        }
+
+
+def _frozen_again(origin: Network, precision: str, device: str, layout: Layout, identity: Layout) -> FrozenNetwork:
+    return replace(freeze(origin, precision, device, layout), identity=identity)
+
+
+@runtime_checkable
+class Bakeable(Protocol):
+    """A module that computes its weights in every forward pass, and can be replaced by one that holds the result."""
+
+    def bake(self) -> nn.Module: ...
+
+
+def freeze(
+    network: Network, precision: str = "float32", device: str = "cpu", layout: Layout | None = None
+) -> FrozenNetwork:
+    """Freeze a copy of ``network``; the original is left as it is. By default it runs in the device's default layout.
 
     Raises ``AcesError`` for an unknown precision or a device that is not there.
     """
     if precision not in PRECISIONS:
         raise AcesError(f"unknown precision '{precision}'; known: {', '.join(PRECISIONS)}")
     where = resolve_device(device)
-    body = _fold_batch_norm(copy.deepcopy(network.body).cpu().eval())
-    body = body.to(where, PRECISIONS[precision]).to(memory_format=torch.channels_last)
+    layout = layout or default_layout(where)
+    body = _fold_batch_norm(_bake(copy.deepcopy(network.body).cpu().eval()))
+    body = body.to(where, PRECISIONS[precision]).to(memory_format=FORMATS[layout.memory_format])
     body.requires_grad_(False)
-    return FrozenNetwork(copy.deepcopy(network.normalize).to(where).eval(), body, precision, where, batch)
+    if layout.compiled:
+        body = cast(nn.Module, torch.compile(body, dynamic=False))
+    return FrozenNetwork(
+        network, copy.deepcopy(network.normalize).to(where).eval(), body, precision, where, layout, layout
+    )
+
+
+def _bake(module: nn.Module) -> nn.Module:
+    """Replace every ``Bakeable`` module, such as a weight-standardised convolution, by what it amounts to."""
+    if isinstance(module, Bakeable):
+        return module.bake()
+    for name, child in module.named_children():
+        setattr(module, name, _bake(child))
+    return module
 
 
 def _fold_batch_norm(body: nn.Module) -> nn.Module:
@@ -70,15 +172,93 @@ def resolve_device(device: str) -> torch.device:
     return where
 
 
-def check_network(frozen: FrozenNetwork, example: Tensor, num_classes: int) -> None:
-    """Refuse, before any sampling, a network whose answers could not be counted.
+def hardware(device: torch.device) -> str:
+    """What the last bits of a logit depend on besides the software: the GPU's name, or the CPU's instruction set."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return str(torch.backends.cpu.get_cpu_capability())
 
-    ``example`` is one image [C, H, W]. Raises ``AcesError`` for a wrong number of outputs, for NaN or infinity, and
-    for a network that answers the same batch differently twice (dropout left on).
+
+# --- the probe -------------------------------------------------------------------------------------------------
+
+
+def fastest(network: Network, shape: tuple[int, ...], precision: str = "float32", device: str = "cpu") -> FrozenNetwork:
+    """``network`` frozen in the layout that is fastest here for images of ``shape`` [C, H, W]: a short measured probe.
+
+    Timed on one thread, as the pass runs it. A layout whose logits equal the best one's to the last bit wins by any
+    lead and takes over its identity; one whose logits differ must be ``MARGIN`` times as fast.
+    """
+    where = resolve_device(device)
+    begun = time.perf_counter()
+    with intra_op_threads(1):
+        best = freeze(network, precision, device, default_layout(where, shape))
+        rate = _images_per_second(best, shape)
+        for change in _alternatives(where):
+            layout = replace(best.layout, **change)
+            if time.perf_counter() - begun > PROBE_SECONDS or layout == best.layout:
+                continue
+            other = freeze(network, precision, device, layout)
+            exact = _same_logits(other, best, shape)
+            other_rate = _images_per_second(other, shape)
+            if other_rate > rate * (1 if exact else MARGIN) and (exact or _keeps_places(other, shape)):
+                best, rate = (replace(other, identity=best.identity) if exact else other), other_rate
+    return best
+
+
+@contextmanager
+def intra_op_threads(threads: int) -> Iterator[None]:
+    """Run with so many threads inside an operation; the number that was set comes back afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _images_per_second(frozen: FrozenNetwork, shape: tuple[int, ...]) -> float:
+    """The best of a few batches, the first of which only warms up: others may be using the machine."""
+    x = _some_images(frozen.batch, shape, frozen.device)
+    times: list[float] = []
+    while len(times) < 2 or (len(times) < 8 and sum(times) < PROBE_SECONDS / 10):
+        begun = time.perf_counter()
+        frozen(x).cpu()
+        times.append(time.perf_counter() - begun)
+    return frozen.batch / min(times[1:])
+
+
+def _same_logits(a: FrozenNetwork, b: FrozenNetwork, shape: tuple[int, ...]) -> bool:
+    """Whether two layouts of one network give equal logits to the last bit, wherever in a batch an image stands."""
+    x = _some_images(math.lcm(a.batch, b.batch), shape, a.device)
+    logits_a, logits_b = (torch.cat([net(part) for part in torch.split(x, net.batch)]) for net in (a, b))
+    return torch.equal(logits_a, logits_b)
+
+
+def _keeps_places(frozen: FrozenNetwork, shape: tuple[int, ...]) -> bool:
+    """Whether an image's logits do not depend on its place: asked of batches that hold several chunks."""
+    x = _some_images(frozen.batch, shape, frozen.device)
+    return frozen.batch <= CHUNK or torch.equal(frozen(x.roll(CHUNK, 0)).roll(-CHUNK, 0), frozen(x))
+
+
+def _some_images(count: int, shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Noise [count, C, H, W]: the first rows are the same for every count."""
+    return torch.randn((count, *shape), generator=torch.Generator(device).manual_seed(0), device=device)
+
+
+# --- refusals --------------------------------------------------------------------------------------------------
+
+
+def check_network(frozen: FrozenNetwork, example: Tensor, num_classes: int) -> None:
+    """Refuse, before any sampling, a network whose answers could not be counted or would not be its own.
+
+    ``example`` is one image [C, H, W]. Raises ``AcesError`` for a wrong number of outputs, for NaN or infinity, for a
+    network that answers the same batch differently twice (dropout left on), and for one whose answer to an image
+    depends on the other images of the batch (batch statistics): no function of the image could be certified.
     """
     x = example.to(frozen.device).expand(frozen.batch, *example.shape).contiguous()
+    company = torch.cat([x[:1], 1 - x[1:]])  # the same first image among others
     try:
-        first, second = frozen(x), frozen(x)
+        first, second, among_others = frozen(x), frozen(x), frozen(company)
     except (RuntimeError, IndexError) as error:
         reason = str(error).splitlines()[0]
         raise AcesError(f"the network cannot read images of shape {tuple(example.shape)}: {reason}") from error
@@ -88,3 +268,5 @@ def check_network(frozen: FrozenNetwork, example: Tensor, num_classes: int) -> N
         raise AcesError("the network returns NaN or infinite logits: check its weights and its precision")
     if not torch.equal(first, second):
         raise AcesError("the network answers the same images differently twice: is dropout left on?")
+    if not torch.allclose(among_others[0], first[0], rtol=1e-2, atol=1e-2 * float(first.abs().max())):
+        raise AcesError("the network's answer to an image depends on the rest of its batch: is batch norm in training?")

@@ -1,43 +1,35 @@
-"""Dataset x network x sigma -> runs in the store: what is there is not sampled again, an interruption costs a block.
+"""Dataset x network x sigma -> runs in the store: what is there is not sampled again, an interruption costs a moment.
 
-Reading order: ``precompute`` goes over the jobs of a config; ``sample_run`` makes one smoothed run, image by image;
-``_draws`` gathers an image's blocks from the store and samples the missing ones.
+Reading order: ``precompute`` prepares every job, so that whatever must be refused is refused before anything is
+sampled; ``fill`` samples the draws that the store lacks, through an executor; ``assemble`` counts them from the store.
 """
 
 from __future__ import annotations
 
-import os
+import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
-from cache.store import BlockKey, DamagedError, Store
-from engine import __version__, datasets
+from cache.store import BlockKey, DamagedError, Part, Store
 from engine.config import Config
 from engine.counts import Counts, count, thresholds
 from engine.datasets import ImageSet
-from engine.draws import Draws, concatenate
+from engine.draws import BLOCK, CHUNK, Draws, concatenate
 from engine.errors import AcesError
-from engine.inference import FrozenNetwork, check_network, freeze
+from engine.executors import Executor
+from engine.inference import FrozenNetwork, check_network, default_layout, fastest, freeze, resolve_device
+from engine.jobs import Job, continued, jobs, record, same_work
 from engine.models import Checkpoint, load
-from engine.runs import CoreRun, Meta, NetworkInfo, Run, SmoothedRun
-from engine.sampling import BLOCK, Mechanism, Stage, blocks, sample_block
+from engine.runs import CoreRun, Meta, Run, SmoothedRun
+from engine.sampling import Mechanism, Segment, Source, Stage, sample, segments
 from engine.scores import entropy
 
-
-@dataclass(frozen=True)
-class Job:
-    """One run to make: a network on the images of a config, with noise (``sigma``) or, for a core network, without."""
-
-    name: str
-    kind: str
-    checkpoint: Path
-    sigma: float | None
+FLUSH_SECONDS = 0.25  # draws wait at most so long before they are stored: what an interruption costs
 
 
 @dataclass(frozen=True)
@@ -57,56 +49,55 @@ class Progress:
         """Sampled draws a second, without those that the store had."""
         return (self.draws - self.cached) / self.seconds if self.seconds > 0 else 0.0
 
+    @property
+    def seconds_left(self) -> float | None:
+        """At this rate; None as long as there is none."""
+        return (self.total - self.draws) / self.rate if self.rate > 0 else None
+
 
 Report = Callable[[Progress], None]
 
 
-def jobs(config: Config) -> list[Job]:
-    """The runs that a config asks for, in order. Reads the checkpoints' cards for names and training noise."""
-    wanted = []
-    for entry in config.certify:
-        card = load(entry.checkpoint).card
-        for sigma in entry.sigma or (card.sigma_train,):
-            if sigma <= 0:
-                raise AcesError(f"{entry.checkpoint} was trained without noise: say which sigma to sample it at")
-            name = entry.name or card.name
-            name = name if sigma == card.sigma_train else f"{name}@{sigma:g}"
-            wanted.append(Job(name, "smoothed", entry.checkpoint, sigma))
-    wanted += [Job(e.name or load(e.checkpoint).card.name, "core", e.checkpoint, None) for e in config.core]
-    twice = {job.name for job in wanted if [j.name for j in wanted].count(job.name) > 1}
-    if twice:
-        raise AcesError(f"two runs would be named '{min(twice)}': give one of them a name of its own")
-    return wanted
-
-
-def precompute(config: Config, store: Store, *, device: str = "cpu", report: Report = lambda _: None) -> list[Run]:
+def precompute(
+    config: Config,
+    store: Store,
+    *,
+    device: str = "cpu",
+    executor: Executor = sample,
+    report: Report = lambda _: None,
+) -> list[Run]:
     """Make every run of ``config`` that ``store`` lacks; returns all of them, in the config's order."""
-    wanted = jobs(config)  # every checkpoint is read before anything is sampled
     images = config.images()
-    return [_run(job, config, images, store, device, report) for job in wanted]
+    store.check_writable()
+    prepared = [prepare(job, config, images, store, device) for job in jobs(config)]
+    return [_made(work, store, executor, report) for work in prepared]
 
 
-def _run(job: Job, config: Config, images: ImageSet, store: Store, device: str, report: Report) -> Run:
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A job that may run: its record, images and frozen network; or ``done``, the run that the store has already."""
+
+    meta: Meta
+    images: ImageSet
+    network: FrozenNetwork | None
+    mechanism: Mechanism
+    done: Run | None = None
+
+
+def prepare(job: Job, config: Config, images: ImageSet, store: Store, device: str) -> Work:
+    """Everything that can be refused, and the probe of the network's layout. Raises ``AcesError``; samples nothing."""
     checkpoint = load(job.checkpoint)
     if checkpoint.card.dataset != config.dataset:
         raise AcesError(f"{job.checkpoint} is for {checkpoint.card.dataset}; the config is for {config.dataset}")
-    meta = _meta(job, config, checkpoint)
+    meta = record(job, config, checkpoint)
     stored = _stored(store, job.name)
     if stored is not None:
-        if _same_work(stored, meta, images):
-            return stored
-        if not _same_work(stored, replace(meta, n=stored.meta.n), images):
-            raise AcesError(
-                f"the store holds another run named '{job.name}' (its network, images, sigma, n0, seed or precision "
-                f"differ); give this one a `name` in the config, or remove that one"
-            )
-    run: Run
-    if job.kind == "core":
-        run = sample_core(meta, checkpoint, images, device)
-    else:
-        run = sample_smoothed(meta, checkpoint, images, store, device, report)
-    store.put(run, replace=True)
-    return run
+        if same_work(stored, meta, images):
+            return Work(stored.meta, images, None, entropy, stored)
+        meta = continued(stored, meta, images)
+    network = _frozen(meta, checkpoint, images, device)
+    as_run = network.as_run if job.kind != "core" else None
+    return Work(replace(meta, as_run=as_run), images, network, entropy)
 
 
 def _stored(store: Store, name: str) -> Run | None:
@@ -117,120 +108,169 @@ def _stored(store: Store, name: str) -> Run | None:
         return None
 
 
-def _meta(job: Job, config: Config, checkpoint: Checkpoint) -> Meta:
-    sampled = job.kind != "core"
-    card = checkpoint.card
-    return Meta(
-        kind=job.kind,
-        name=job.name,
-        dataset=config.dataset,
-        split=config.split,
-        num_classes=datasets.card(config.dataset).num_classes,
-        created=_now(),
-        engine_version=__version__,
-        sigma=job.sigma,
-        n0=config.n0 if sampled else None,
-        n=config.n if sampled else None,
-        seed=config.seed if sampled else None,
-        precision=config.precision if sampled else "float32",
-        network=NetworkInfo(card.name, checkpoint.sha256, card.training, card.sigma_train),
+def _frozen(meta: Meta, checkpoint: Checkpoint, images: ImageSet, device: str) -> FrozenNetwork:
+    """The network in its fastest layout; checked first in the default one, so that refusals come at once."""
+    example = torch.from_numpy(images.image(0))
+    precision = meta.precision or "float32"
+    layout = default_layout(resolve_device(device), tuple(example.shape))
+    plain = freeze(checkpoint.network, precision, device, layout)
+    check_network(plain, example, meta.num_classes)
+    return plain if meta.kind == "core" else fastest(checkpoint.network, tuple(example.shape), precision, device)
+
+
+def _made(work: Work, store: Store, executor: Executor, report: Report) -> Run:
+    if work.done is not None:
+        return work.done
+    run: Run
+    if work.meta.kind == "core":
+        run = sample_core(work)
+    else:
+        fill(work, store, executor, report)
+        run = assemble(work, store)
+    store.put(run, replace=True)
+    return run
+
+
+# --- sampling: from the network into the store ---------------------------------------------------------------------
+
+
+def fill(work: Work, store: Store, executor: Executor = sample, report: Report = lambda _: None) -> None:
+    """Sample the draws that the store lacks. Interrupted at any instant, what was stored stays and is right."""
+    tally = Tally(work.meta, len(work.images))
+    rows = _rows(work.images)
+    waiting: list[Part] = []
+    stored_at = time.monotonic()
+    try:
+        for segment, draws in executor(source(work), missing(work, store, tally)):
+            key = _key(work, rows[segment.index], segment.stage, segment.chunk * CHUNK // BLOCK)
+            waiting.append(Part(key, segment.chunk * CHUNK % BLOCK + segment.start, draws))
+            if time.monotonic() - stored_at > FLUSH_SECONDS:
+                store.put_parts(waiting)
+                waiting, stored_at = [], time.monotonic()
+            report(tally.sampled(segment))
+    finally:  # an interruption from the keyboard keeps these too
+        store.put_parts(waiting)
+
+
+def source(work: Work) -> Source:
+    """The network, noise and images of a sampled run."""
+    assert work.network is not None
+    rows, images = _rows(work.images), work.images
+    seed = work.meta.seed or 0
+    return Source(
+        work.network, work.mechanism, work.meta.noise, seed, lambda index: torch.from_numpy(images.image(rows[index]))
     )
 
 
-def _now() -> str:
-    """The time, or SOURCE_DATE_EPOCH where somebody wants files that are the same to the byte."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
-    return moment.isoformat(timespec="seconds")
+def _rows(images: ImageSet) -> dict[int, int]:
+    return {int(index): row for row, index in enumerate(images.index)}
 
 
-def _same_work(run: Run, meta: Meta, images: ImageSet) -> bool:
-    """Whether a stored run is what sampling ``meta`` on ``images`` would give."""
-    identity = ("kind", "dataset", "split", "sigma", "n0", "n", "seed", "precision", "network")
-    same_meta = all(getattr(run.meta, name) == getattr(meta, name) for name in identity)
-    return same_meta and np.array_equal(run.index, images.index)
-
-
-def sample_smoothed(
-    meta: Meta, checkpoint: Checkpoint, images: ImageSet, store: Store, device: str, report: Report
-) -> SmoothedRun:
-    """Sample every image: n0 draws that guess, n draws that estimate, each block kept in ``store`` as it is made."""
-    sampler = Sampler(meta, freeze(checkpoint.network, meta.precision or "float32", device), entropy, images, store)
-    check_network(sampler.network, sampler.pixels(0), meta.num_classes)
-    guesses: list[Counts] = []
-    estimates: list[Counts] = []
-    cached, start = 0, time.perf_counter()
-    per_image = meta.draws0 + meta.draws
-    for row in range(len(images)):
-        for stage, n, counts in ((Stage.GUESS, meta.draws0, guesses), (Stage.ESTIMATE, meta.draws, estimates)):
-            draws, from_store = sampler.draws(row, stage, n)
-            counts.append(count(draws, meta.num_classes))
-            cached += from_store
-        done, total = (row + 1) * per_image, len(images) * per_image
-        report(Progress(meta.name, row + 1, len(images), done, cached, total, time.perf_counter() - start))
-    return _assemble(meta, images, guesses, estimates)
-
-
-@dataclass(frozen=True, eq=False)
-class Sampler:
-    """One network under one noise level on the images of a run, drawing through the store."""
+@dataclass(eq=False)
+class Tally:
+    """Counts what is done, for the reports."""
 
     meta: Meta
-    network: FrozenNetwork
-    mechanism: Mechanism
-    images: ImageSet
-    store: Store
+    images: int
+    left: Counter[int] = field(default_factory=Counter)  # draws still to come, by image
+    done: int = 0  # images without any left
+    draws: int = 0
+    cached: int = 0
+    start: float = field(default_factory=time.monotonic)
 
-    def draws(self, row: int, stage: Stage, n: int) -> tuple[Draws, int]:
-        """The first ``n`` draws of one stream of one image, and how many of them the store had."""
-        cached, parts = 0, []
-        for block in blocks(n):
-            need = min(BLOCK, n - block * BLOCK)
-            key = self._key(row, stage, block)
-            part = self.store.get_block(key)
-            if part is None or len(part) < need:
-                part = self._sample(row, stage, block, need)
-                self.store.put_block(key, part)
-            else:
-                cached += need
-            parts.append(part.first(need))
-        return concatenate(parts), cached
+    def planned(self, index: int, missing: int) -> None:
+        """An image was looked at: so many of its draws are not in the store."""
+        per_image = self.meta.draws0 + self.meta.draws
+        self.cached += per_image - missing
+        self.draws += per_image - missing
+        self.left[index] = missing
+        self.done += missing == 0
 
-    def pixels(self, row: int) -> torch.Tensor:
-        """One image as float32 [C, H, W] in [0, 1] on the network's device."""
-        return torch.from_numpy(self.images.images[row]).to(self.network.device).float() / 255
-
-    def _sample(self, row: int, stage: Stage, block: int, draws: int) -> Draws:
-        seed, index = self.meta.seed or 0, int(self.images.index[row])
-        return sample_block(
-            self.network,
-            self.pixels(row),
-            self.meta.noise,
-            self.mechanism,
-            seed=seed,
-            index=index,
-            stage=stage,
-            block=block,
-            draws=draws,
-        )
-
-    def _key(self, row: int, stage: Stage, block: int) -> BlockKey:
-        """Everything that the draws depend on. Device kind and batch count: they change the last bits of a logit."""
-        network = self.network
-        return BlockKey(
-            network=self.meta.network.sha256 or "",
-            dataset=self.meta.dataset,
-            split=self.meta.split or "",
-            index=int(self.images.index[row]),
-            sigma=self.meta.noise,
-            seed=self.meta.seed or 0,
-            precision=f"{network.precision}/{network.device.type}/{network.batch}",
-            stage=stage.value,
-            block=block,
-        )
+    def sampled(self, segment: Segment) -> Progress:
+        """A segment has come."""
+        self.draws += len(segment)
+        self.left[segment.index] -= len(segment)
+        self.done += self.left[segment.index] == 0
+        total = self.images * (self.meta.draws0 + self.meta.draws)
+        seconds = time.monotonic() - self.start
+        return Progress(self.meta.name, self.done, self.images, self.draws, self.cached, total, seconds)
 
 
-def _assemble(meta: Meta, images: ImageSet, guesses: list[Counts], estimates: list[Counts]) -> SmoothedRun:
+def missing(work: Work, store: Store, tally: Tally) -> Iterator[Segment]:
+    """The segments that the store lacks, an image at a time, looked up when its turn comes.
+
+    Each process begins at another image, so that two that work on one run meet late; what both sampled is the same.
+    """
+    begin = random.randrange(len(work.images))
+    for row in (*range(begin, len(work.images)), *range(begin)):
+        index = int(work.images.index[row])
+        lacking = [
+            segment
+            for stage, n in _stages(work.meta)
+            for block, end in _blocks(n)
+            for segment in segments(index, stage, min(end, block * BLOCK + _held(work, store, row, stage, block)), end)
+        ]
+        tally.planned(index, sum(map(len, lacking)))
+        yield from lacking
+
+
+def _stages(meta: Meta) -> tuple[tuple[Stage, int], tuple[Stage, int]]:
+    return (Stage.GUESS, meta.draws0), (Stage.ESTIMATE, meta.draws)
+
+
+def _blocks(n: int) -> Iterator[tuple[int, int]]:
+    """The blocks of the first n draws of a stream, each with the number of the draw that ends it."""
+    return ((block, min((block + 1) * BLOCK, n)) for block in range(-(-n // BLOCK)))
+
+
+def _held(work: Work, store: Store, row: int, stage: Stage, block: int) -> int:
+    draws = store.get_block(_key(work, row, stage, block))
+    return 0 if draws is None else len(draws)
+
+
+def _key(work: Work, row: int, stage: Stage, block: int) -> BlockKey:
+    """Everything that the draws depend on. How the network runs is of it: it decides the last bits of a logit."""
+    meta, network = work.meta, work.network
+    assert network is not None
+    return BlockKey(
+        network=meta.network.sha256 or "",
+        dataset=work.images.content(row),
+        split=meta.split or "",
+        index=int(work.images.index[row]),
+        sigma=meta.noise,
+        seed=meta.seed or 0,
+        mechanism=work.mechanism.__name__,
+        as_run="/".join(map(str, (network.precision, *network.as_run.values()))),
+        stage=stage.value,
+        block=block,
+    )
+
+
+# --- counting: from the store into a run -----------------------------------------------------------------------------
+
+
+def assemble(work: Work, store: Store) -> SmoothedRun:
+    """Count the stored draws of every image. Raises ``AcesError`` if some went missing since they were sampled."""
+    guesses, estimates = (
+        [count(_stored_draws(work, store, row, stage, n), work.meta.num_classes) for row in range(len(work.images))]
+        for stage, n in _stages(work.meta)
+    )
+    return _smoothed(work.meta, work.images, guesses, estimates)
+
+
+def _stored_draws(work: Work, store: Store, row: int, stage: Stage, n: int) -> Draws:
+    """The first n draws of one stream of one image."""
+    parts = []
+    for block, end in _blocks(n):
+        draws = store.get_block(_key(work, row, stage, block))
+        need = end - block * BLOCK
+        if draws is None or len(draws) < need:
+            raise AcesError(f"draws of image {work.images.index[row]} were lost from the store; run the command again")
+        parts.append(draws.first(need))
+    return concatenate(parts)
+
+
+def _smoothed(meta: Meta, images: ImageSet, guesses: list[Counts], estimates: list[Counts]) -> SmoothedRun:
     quantiles = np.stack([c.quantiles for c in estimates])
     return SmoothedRun(
         meta=meta,
@@ -246,10 +286,13 @@ def _assemble(meta: Meta, images: ImageSet, guesses: list[Counts], estimates: li
     )
 
 
-def sample_core(meta: Meta, checkpoint: Checkpoint, images: ImageSet, device: str = "cpu") -> CoreRun:
-    """What a core network answers on the images themselves, in float32."""
-    network = freeze(checkpoint.network, "float32", device)
-    x = torch.from_numpy(images.pixels())
-    check_network(network, x[0], meta.num_classes)
-    logits = torch.cat([network(part.to(network.device)).cpu() for part in torch.split(x, network.batch)]).numpy()
-    return CoreRun(meta, images.index, images.label, logits.argmax(1).astype(np.int64), logits)
+def sample_core(work: Work) -> CoreRun:
+    """What a core network answers on the images themselves, a batch at a time, in float32."""
+    network, images = work.network, work.images
+    assert network is not None
+    logits = []
+    for start in range(0, len(images), network.batch):
+        x = np.stack([images.image(row) for row in range(start, min(start + network.batch, len(images)))])
+        logits.append(network(torch.from_numpy(x).to(network.device)).cpu().numpy())
+    all_logits = np.concatenate(logits)
+    return CoreRun(work.meta, images.index, images.label, all_logits.argmax(1).astype(np.int64), all_logits)

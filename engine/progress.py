@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+from dataclasses import asdict
 from types import TracebackType
 
 from rich.console import Console
@@ -46,6 +49,29 @@ class SamplingBar(_Bar):
             task = self._progress.add_task(p.job, total=p.total, text="")
         text = f"{p.images}/{p.total_images} images  {p.rate:,.0f} draws/s"
         self._progress.update(task, completed=p.draws, text=text)
+
+
+class SamplingLines:
+    """Reports as lines of JSON on stdout, for programs: at most one in ``PAUSE`` seconds, and each run's last."""
+
+    PAUSE = 0.5
+
+    def __init__(self) -> None:
+        self._said = 0.0
+
+    def __enter__(self) -> SamplingLines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is open."""
+
+    def __call__(self, p: SamplingProgress) -> None:
+        now = time.monotonic()
+        if now - self._said < self.PAUSE and p.draws < p.total:
+            return
+        self._said = now
+        rates = {"draws_per_second": p.rate, "seconds_left": p.seconds_left}
+        print(json.dumps({"event": "progress", **asdict(p), **rates}), flush=True)
 
 
 class TrainingBar(_Bar):

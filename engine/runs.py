@@ -53,6 +53,10 @@ _PROVENANCE: dict[str, type | tuple[type, ...]] = {
 class Meta:
     """What a run is. ``sigma`` (pixel units), ``n0``, ``n``, ``seed``, ``precision`` are None for core runs.
 
+    ``n_decided``: every n that was decided on, in order. Where it holds more than one, the draws were continued after
+    the results of fewer could be seen, and bounds for an n fixed in advance (docs/statistics.md) do not hold as stated.
+    ``as_run``: how the network ran (device kind, hardware, memory format, batch, compiled): what a promise of equal
+    bytes covers.
     ``radius_digits``: for imported logs, the significant digits to which radii are rounded.
     ``extra`` keeps entries of ``meta`` that this version does not know.
     """
@@ -67,8 +71,10 @@ class Meta:
     sigma: float | None = None
     n0: int | None = None
     n: int | None = None
+    n_decided: tuple[int, ...] | None = None
     seed: int | None = None
     precision: str | None = None
+    as_run: Mapping[str, Any] | None = None
     network: NetworkInfo = NetworkInfo()
     radius_digits: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -81,6 +87,8 @@ class Meta:
         network = asdict(self.network)
         if self.kind != "core" or any(v is not None for v in network.values()):
             out["network"] = network
+        if self.n_decided is not None:
+            out["n_decided"] = list(self.n_decided)  # as JSON reads it back
         return {"format": FORMAT, "version": VERSION, **out, **self.extra}
 
     @classmethod
@@ -100,6 +108,8 @@ class Meta:
         network = values.pop("network", None) or {}
         if not isinstance(network, dict):
             raise RunError(f"meta.network is {network!r}; expected an object with name, sha256, training, sigma_train")
+        if isinstance(values.get("n_decided"), list):
+            values["n_decided"] = tuple(values["n_decided"])
         values["network"] = NetworkInfo(**{k: network.get(k) for k in ("name", "sha256", "training", "sigma_train")})
         extra = {k: v for k, v in data.items() if k not in known and k not in ("format", "version")}
         meta = cls(**values, extra=extra)
@@ -134,6 +144,16 @@ class Meta:
             wanted = _PROVENANCE.get(name)
             if wanted is not None and value is not None and (isinstance(value, bool) or not isinstance(value, wanted)):
                 raise RunError(f"meta.{name} is {value!r}; expected a {'text' if wanted is str else 'number'}")
+        decided = self.n_decided
+        if decided is not None and not (isinstance(decided, tuple) and all(_is_int(n) and n > 0 for n in decided)):
+            raise RunError(f"meta.n_decided is {decided!r}; expected a list of positive integers")
+        if self.as_run is not None and not isinstance(self.as_run, dict):
+            raise RunError(f"meta.as_run is {self.as_run!r}; expected an object")
+
+    @property
+    def looked(self) -> bool:
+        """Whether draws were added (or left away) after results could be seen."""
+        return self.n_decided is not None and len(self.n_decided) > 1
 
     @property
     def noise(self) -> float:
@@ -152,6 +172,11 @@ class Meta:
         """``n`` of a sampled run."""
         assert self.n is not None
         return self.n
+
+
+def decisions(meta: Meta) -> str:
+    """Every n that was decided on, for people: ``1,000, then 10,000``."""
+    return ", then ".join(f"{n:,}" for n in meta.n_decided or ())
 
 
 @dataclass(frozen=True, eq=False)

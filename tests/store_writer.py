@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cache.store import BlockKey, Store
+from cache.store import BlockKey, Part, Store
 from engine.draws import Draws
 from engine.runs import CoreRun, Meta
 
-KEY = BlockKey("ab" * 32, "toy", "test", 17, 0.25, 0, "float32/cpu/250", "estimate", 3)
+KEY = BlockKey(
+    "ab" * 32, "toy", "test", 17, 0.25, 0, "entropy", "float32/cpu/AVX2/channels_last/50/False", "estimate", 3
+)
 
 
 def draws(seed: int = 0, k: int = 2500) -> Draws:
@@ -35,7 +37,7 @@ def main(directory: str, first: str, count: str) -> None:
         print("ready", flush=True)
         sys.stdin.readline()
         for i in range(int(first), int(first) + int(count)):
-            store.put_block(replace(KEY, block=i), draws(i))
+            store.put_parts([Part(replace(KEY, block=i), 0, draws(i))])
             store.put(version(i), replace=True)
             print(i, flush=True)
 

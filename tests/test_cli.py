@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,70 @@ def test_precompute_from_a_config_and_look_at_the_result(call, tmp_path):
                           "--cache", tmp_path / "s")  # fmt: skip
     assert status == 0
     assert len(rows(out)) == 1
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_a_table_warns_where_n_was_changed_after_looking(call, tmp_path):
+    config, place = toy.config(tmp_path), tmp_path / "s"
+    for n in (200, 300):
+        assert call("precompute", config, "--n", n, "--cache", place)[0] == 0
+        _, _, err = call("table", "--certify", "noisy", "--core", "plain", "--theta", "1", "--cache", place)
+    assert "n of 'noisy' was changed after results could be seen (200, then 300)" in err
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_a_dry_run_says_what_is_missing_and_samples_nothing(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.estimate.PROBE_SECONDS", 0.05)
+    status, out, _ = call("precompute", toy.config(tmp_path), "--dry-run", "--cache", tmp_path / "s")
+    assert status == 0
+    assert re.search(r"noisy +smoothed +6 +3,900 +0 +3,900", out)
+    assert "from a probe of two seconds" in out
+    assert "noisy" not in call("runs", "--cache", tmp_path / "s")[1]
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_progress_for_programs_is_a_line_of_json_an_event(call, tmp_path):
+    status, out, err = call("precompute", toy.config(tmp_path), "--progress", "json", "--cache", tmp_path / "s")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert (status, err) == (0, "")
+    last = [event for event in events if event["event"] == "progress"][-1]
+    assert (last["job"], last["images"], last["draws"], last["total"]) == ("noisy", 6, 3900, 3900)
+    assert last["draws_per_second"] > 0
+    assert [event["meta"]["name"] for event in events if event["event"] == "run"] == ["noisy", "plain"]
+
+
+@pytest.mark.usefixtures("toy_dataset")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--executor", "ray", "--devices", "cpu,cpu"], "--devices is for this machine"),
+        (["--address", "127.0.0.1:6379"], "--address is of a Ray cluster: add --executor ray"),
+        (["--devices", "cpu,cuda:77"], "device 'cuda:77' is not available"),
+        (["--n", "0"], "--n is 0; at least 1 draw is needed"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_in_one_line(call, tmp_path, options, message):
+    status, out, err = call("precompute", toy.config(tmp_path), *options, "--cache", tmp_path / "s")
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_verify_samples_again_and_finds_a_tampered_run(call, tmp_path):
+    config, place = toy.config(tmp_path), tmp_path / "s"
+    call("precompute", config, "--cache", place)
+    status, out, err = call("verify", "noisy", "--config", config, "--images", "2", "--cache", place)
+    assert (status, out) == (0, "'noisy': 2 images sampled again, every count the same\n")
+    assert err.count("650 draws, the same") == 2
+    status, _, err = call("verify", "noisy", "--cache", place)
+    assert (status, "Name its file with --checkpoint" in err) == (2, True)
+    with Store(place) as store:
+        run = store.get("noisy")
+        store.put(replace(run, class_counts=np.roll(run.class_counts, 1, 1)), replace=True)
+    status, _, err = call("verify", "noisy", "--checkpoint", tmp_path / "noisy.safetensors", "--cache", place)
+    assert status == 2
+    assert "5 of 5 images of 'noisy' differ" in err
+    assert "do not trust this run" in err
 
 
 @pytest.mark.usefixtures("toy_dataset")

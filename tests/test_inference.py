@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import torch
 from torch import nn
 
+from engine import inference
 from engine.errors import AcesError
-from engine.inference import check_network, freeze
+from engine.inference import FrozenNetwork, Layout, check_network, fastest, freeze
 from engine.models import build
 from engine.models.registry import Network, Normalize
 
@@ -58,6 +61,74 @@ def test_unknown_precision_and_missing_device_are_refused(precision, device):
         freeze(network(), precision, device)
 
 
+# --- layouts -----------------------------------------------------------------------------------------------------
+
+
+def test_the_probe_finds_a_layout_with_the_logits_of_the_default(monkeypatch):
+    net = network()
+    best = fastest(net, (1, 28, 28), "bfloat16")
+    x = torch.rand(250, 1, 28, 28)
+    logits = torch.cat([best(part) for part in x.split(best.batch)])
+    as_recorded = freeze(net, "bfloat16", layout=best.identity)
+    assert torch.equal(logits, torch.cat([as_recorded(part) for part in x.split(as_recorded.batch)]))
+
+
+def speeds(monkeypatch, rates: dict[Layout, float], exact: bool) -> FrozenNetwork:
+    """What the probe chooses where layouts run at these rates (1.0 where not named)."""
+    monkeypatch.setattr(inference, "_images_per_second", lambda frozen, shape: rates.get(frozen.layout, 1.0))
+    monkeypatch.setattr(inference, "_same_logits", lambda a, b, shape: exact)
+    monkeypatch.setattr(inference, "PROBE_SECONDS", 60.0)
+    return fastest(network(), (1, 28, 28))
+
+
+def test_a_layout_with_equal_logits_wins_by_any_lead_and_keeps_the_identity(monkeypatch):
+    best = speeds(monkeypatch, {Layout(batch=125): 1.01}, exact=True)
+    assert (best.layout, best.identity) == (Layout(batch=125), Layout(batch=50))
+    assert best.as_run["batch"] == 50
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(1.29, "channels_last"), (1.31, "contiguous")])
+def test_a_layout_with_other_logits_must_be_much_faster_and_is_recorded(monkeypatch, rate, expected):
+    best = speeds(monkeypatch, {Layout("contiguous"): rate}, exact=False)
+    assert best.layout == best.identity
+    assert best.as_run["memory_format"] == expected
+
+
+def test_a_frozen_network_arrives_elsewhere_as_it_was():
+    there = pickle.loads(pickle.dumps(freeze(network(), "bfloat16", layout=Layout(batch=25))))
+    x = torch.rand(25, 1, 28, 28)
+    assert torch.equal(there(x), freeze(network(), "bfloat16", layout=Layout(batch=25))(x))
+    assert there.layout == Layout(batch=25)
+
+
+@pytest.mark.slow
+def test_a_compiled_network_answers_as_the_plain_one():
+    net, x = network(), torch.rand(50, 1, 28, 28)
+    compiled = freeze(net, layout=Layout(batch=50, compiled=True))
+    assert torch.allclose(compiled(x), freeze(net)(x), atol=1e-4)
+    assert compiled.as_run["compiled"] is True
+
+
+def test_modules_that_can_be_baked_are():
+    class Doubling(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.linear(x, 2 * self.weight)
+
+        def bake(self) -> nn.Module:
+            plain = nn.Linear(self.in_features, self.out_features, bias=False)
+            plain.weight.data = 2 * self.weight.data
+            return plain
+
+    net = Network(Normalize((0.0,), (1.0,)), nn.Sequential(nn.Flatten(), Doubling(4, 3, bias=False)))
+    frozen, x = freeze(net), torch.rand(5, 1, 2, 2)
+    assert not any(isinstance(module, Doubling) for module in frozen.body.modules())
+    with torch.inference_mode():
+        assert torch.allclose(frozen(x), net(x))
+
+
+# --- refusals ----------------------------------------------------------------------------------------------------
+
+
 def head(function) -> Network:
     class Head(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -73,6 +144,7 @@ def head(function) -> Network:
         (lambda x: x.flatten(1)[:, :3] * float("nan"), "NaN"),
         (lambda x: torch.dropout(x.flatten(1)[:, :3] + 1, 0.5, train=True), "dropout"),
         (lambda x: x[:, 3], "cannot read images"),
+        (lambda x: (x - x.mean(0)).flatten(1)[:, :3], "depends on the rest of its batch"),
     ],
 )
 def test_networks_that_cannot_be_counted_are_refused_before_sampling(function, message):

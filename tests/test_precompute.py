@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import sqlite3
 from multiprocessing.synchronize import Event as EventType
@@ -8,15 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from cache.store import BlockKey, Store
 from engine import runs
 from engine.config import read_config
 from engine.counts import count
+from engine.draws import BLOCK
 from engine.errors import AcesError
-from engine.precompute import Progress, jobs, precompute
+from engine.jobs import jobs
+from engine.models import load, save
+from engine.precompute import Progress, precompute
 from engine.runs import CoreRun, SmoothedRun
-from engine.sampling import BLOCK
 from tests import toy
 
 pytestmark = pytest.mark.usefixtures("toy_dataset")
@@ -65,7 +69,20 @@ def test_more_draws_continue_the_streams(tmp_path):
     (continued, _), reports = make(config, store, n=BLOCK + 700)
     assert sampled(reports) == 6 * 700
     (fresh, _), _ = make(config, tmp_path / "fresh", n=BLOCK + 700)
-    assert runs.to_bytes(continued) == runs.to_bytes(fresh)
+    assert runs.arrays(continued).keys() == runs.arrays(fresh).keys()
+    assert all(np.array_equal(array, runs.arrays(fresh)[name]) for name, array in runs.arrays(continued).items())
+
+
+def test_the_record_says_every_n_that_was_decided_on(tmp_path):
+    config, store = toy.config(tmp_path), tmp_path / "store"
+    (first, _), _ = make(config, store, n=300)
+    (second, core), _ = make(config, store, n=600)
+    (same, _), _ = make(config, store, n=600)
+    assert (first.meta.n_decided, first.meta.looked) == ((300,), False)
+    assert (second.meta.n_decided, second.meta.looked) == ((300, 600), True)
+    assert same.meta == second.meta
+    assert core.meta.n_decided is None
+    assert runs.from_bytes(runs.to_bytes(second)).meta == second.meta
 
 
 def test_two_halves_equal_the_whole(tmp_path):
@@ -155,8 +172,102 @@ def test_kill_9_at_random_instants_loses_nothing_and_counts_nothing_twice(tmp_pa
 
 def test_counts_come_from_the_stored_draws(tmp_path):
     (run, _), _ = make(toy.config(tmp_path), tmp_path / "store")
-    key = BlockKey(run.meta.network.sha256, "toy", "test", 8, 0.25, 0, "float32/cpu/250", "estimate", 0)
+    as_run = "/".join(map(str, ("float32", *run.meta.as_run.values())))
+    key = BlockKey(run.meta.network.sha256, "toy", "test", 8, 0.25, 0, "entropy", as_run, "estimate", 0)
     with Store(tmp_path / "store") as store:
         draws = store.get_block(key)
     assert draws is not None
     assert count(draws, 3).class_counts.tolist() == run.class_counts[2].tolist()
+
+
+def _work_beside(config: Path, store: Path, barrier) -> None:
+    toy.register()
+    with Store(store) as opened:
+        barrier.wait(60)
+        precompute(read_config(config), opened)
+
+
+@pytest.mark.slow
+def test_two_processes_on_one_run_make_the_run_of_one(tmp_path):
+    config = toy.config(tmp_path, n=6_000)
+    (alone, _), _ = make(config, tmp_path / "alone")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["engine.precompute", "tests.toy"])
+    barrier = context.Barrier(2)
+    both = [context.Process(target=_work_beside, args=(config, tmp_path / "both", barrier)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(300)
+    assert [process.exitcode for process in both] == [0, 0]
+    with Store(tmp_path / "both") as store:
+        assert runs.to_bytes(store.get("noisy")) == runs.to_bytes(alone)
+
+
+def test_an_interruption_from_the_keyboard_keeps_what_was_drawn(tmp_path, monkeypatch):
+    config, store = toy.config(tmp_path, n=2000), tmp_path / "store"
+
+    def interrupt(progress: Progress) -> None:
+        if progress.draws > 1500:
+            raise KeyboardInterrupt
+
+    with Store(store) as opened, pytest.raises(KeyboardInterrupt):
+        precompute(read_config(config), opened, report=interrupt)
+    _, reports = make(config, store)
+    assert reports[-1].cached > 1500
+
+
+@pytest.mark.parametrize("instant", ["before", "between", "after"])
+def test_a_disk_that_fills_up_stops_the_run_and_loses_nothing_that_was_stored(tmp_path, monkeypatch, instant):
+    config, place = toy.config(tmp_path, n=2000), tmp_path / "store"
+    monkeypatch.setattr("engine.precompute.FLUSH_SECONDS", 0.0)
+    writes = {"before": 0, "between": 5, "after": 10**9}[instant]
+    put_parts, put, told = Store.put_parts, Store.put, []
+
+    def full(*_, **__) -> None:
+        raise AcesError("the disk is full; what was stored is kept")
+
+    def parts(self, given) -> None:
+        told.append(1)
+        (put_parts if len(told) <= writes else full)(self, given)
+
+    with monkeypatch.context() as patch, Store(place) as store:
+        patch.setattr(Store, "put_parts", parts)
+        patch.setattr(Store, "put", full)
+        with pytest.raises(AcesError, match="the disk is full"):
+            precompute(read_config(config), store)
+    assert Store.put is put
+    (resumed, _), reports = make(config, place)
+    (alone, _), _ = make(config, tmp_path / "alone")
+    assert runs.to_bytes(resumed) == runs.to_bytes(alone)
+    if instant != "before":
+        assert not reports or reports[-1].cached > 0
+
+
+@pytest.mark.parametrize("device", ["cuda:77", "tpu"])
+def test_a_missing_device_is_refused_before_any_sampling(tmp_path, device):
+    with Store(tmp_path / "store") as store, pytest.raises(AcesError, match="is not available"):
+        precompute(read_config(toy.config(tmp_path)), store, device=device, report=lambda _: pytest.fail("sampled"))
+
+
+def test_a_later_network_that_cannot_be_counted_stops_the_first_from_being_sampled(tmp_path):
+    config = toy.config(tmp_path)
+    network = load(tmp_path / "plain.safetensors")
+    torch.nn.init.constant_(network.network.body.fc.weight, float("nan"))
+    save(tmp_path / "plain.safetensors", network.network, network.card)
+    with Store(tmp_path / "store") as store, pytest.raises(AcesError, match="NaN"):
+        precompute(read_config(config), store, report=lambda _: pytest.fail("sampled"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_an_unwritable_store_is_refused_before_any_sampling(tmp_path):
+    place = tmp_path / "store"
+    place.mkdir(mode=0o500)
+    with Store(place) as store, pytest.raises(AcesError, match="name a folder you may write"):
+        precompute(read_config(toy.config(tmp_path)), store, report=lambda _: pytest.fail("sampled"))
+
+
+def test_a_store_below_a_file_is_refused_before_any_sampling(tmp_path):
+    (tmp_path / "file").write_text("")
+    with Store(tmp_path / "file" / "store") as store, pytest.raises(AcesError, match="name a folder you may write"):
+        precompute(read_config(toy.config(tmp_path)), store, report=lambda _: pytest.fail("sampled"))

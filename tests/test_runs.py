@@ -293,6 +293,9 @@ def test_runs_without_images_or_thresholds_are_refused():
         ({"radius_digits": "3"}, "meta.radius_digits is '3'"),
         ({"split": 5}, "meta.split is 5; expected a text"),
         ({"seed": "one"}, "meta.seed is 'one'; expected a number"),
+        ({"n_decided": [100, 0]}, r"meta.n_decided is \(100, 0\); expected a list of positive integers"),
+        ({"n_decided": "100"}, "meta.n_decided is '100'; expected a list of positive integers"),
+        ({"as_run": "cpu"}, "meta.as_run is 'cpu'; expected an object"),
         ({"network": {"sha256": 7}}, "meta.network.sha256 is 7; expected a text"),
         ({"network": {"sigma_train": "0.25"}}, "meta.network.sigma_train is '0.25'; expected a number"),
     ],
@@ -418,7 +421,14 @@ def test_unreadable_paths_are_refused(tmp_path):
 
 def test_meta_keeps_what_it_was_given():
     entries = {f.name for f in fields(Meta)} - {"extra"}
-    given = replace(full_smoothed().meta, created="2024-01-01T00:00:00Z", engine_version="0.1", extra={"x": 1})
+    given = replace(
+        full_smoothed().meta,
+        created="2024-01-01T00:00:00Z",
+        engine_version="0.1",
+        n_decided=(500, 1000),
+        as_run={"device": "cpu", "batch": 50},
+        extra={"x": 1},
+    )
     assert all(getattr(given, name) is not None for name in entries)
     assert Meta.from_json(json.loads(json.dumps(given.to_json()))) == given
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from engine.inference import freeze
+from engine.draws import BLOCK, CHUNK, to_bytes
+from engine.errors import AcesError
+from engine.inference import Layout, freeze, intra_op_threads
 from engine.models.registry import Network, Normalize
-from engine.sampling import BLOCK, CHUNK, Stage, blocks, chunk_generator, sample_block
+from engine.sampling import Segment, Source, Stage, chunk_generator, sample, sample_block, segments
 from engine.scores import core_probability, entropy
 
 
@@ -66,9 +70,61 @@ def test_chunk_seeds_do_not_collide():
     assert len(seeds) == 3 * 20 * 2 * 20
 
 
-@pytest.mark.parametrize(("draws", "expected"), [(1, [0]), (BLOCK, [0]), (BLOCK + 1, [0, 1])])
-def test_blocks_cover_the_draws(draws, expected):
-    assert list(blocks(draws)) == expected
+def sampled(network, wanted, images=None) -> dict[Segment, bytes]:
+    pixels = images or (lambda index: torch.full((1, 4, 4), 0.5 + 0.01 * index))
+    source = Source(network, entropy, 0.5, 0, pixels)
+    return {segment: to_bytes(draws) for segment, draws in sample(source, wanted)}
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (0, BLOCK), (100, 260), (249, 251), (2600, 2700), (5, 5)])
+def test_segments_cover_the_draws_once_and_stay_within_chunks(first, last):
+    found = list(segments(3, Stage.GUESS, first, last))
+    covered = [s.chunk * CHUNK + at for s in found for at in range(s.start, s.stop)]
+    assert covered == list(range(first, last))
+    assert all(0 <= s.start < s.stop <= CHUNK for s in found)
+
+
+@pytest.mark.parametrize("batch", [25, 50, 125, 250, 500, 1250])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_draws_do_not_depend_on_batch_threads_or_company(batch, threads):
+    network = Network(Normalize((0.0,), (1.0,)), Linear())
+    alone = {}
+    for index in range(3):
+        alone |= sampled(freeze(network), segments(index, Stage.GUESS, 0, 100))
+        alone |= sampled(freeze(network), segments(index, Stage.ESTIMATE, 40, 720))
+    mixed = sorted(alone, key=lambda segment: (segment.chunk, -segment.index))
+    with intra_op_threads(threads):
+        assert sampled(freeze(network, layout=Layout(batch=batch)), mixed) == alone
+
+
+def test_segments_come_in_order_and_are_asked_for_as_they_are_needed(linear):
+    asked = []
+
+    def wanted():
+        for segment in segments(0, Stage.ESTIMATE, 0, 100 * CHUNK):
+            asked.append(segment)
+            yield segment
+
+    source = Source(linear, entropy, 0.5, 0, lambda _: torch.zeros(1, 4, 4))
+    found = [segment for segment, _ in islice(sample(source, wanted()), 5)]
+    assert found == asked[:5]
+    assert len(asked) < 5 + 20
+
+
+def test_a_failing_network_ends_the_pass(linear):
+    def failing(_):
+        raise ValueError("no such image")
+
+    with pytest.raises(ValueError, match="no such image"):
+        sampled(linear, segments(0, Stage.GUESS, 0, 1000), failing)
+
+
+@pytest.mark.parametrize("value", [-0.01, 1.01, float("nan")])
+def test_an_image_outside_the_unit_range_is_refused(linear, value):
+    image = torch.full((1, 4, 4), 0.5)
+    image[0, 2, 2] = value
+    with pytest.raises(AcesError, match=r"image 3 does not lie in \[0, 1\]"):
+        draw(linear, image=image)
 
 
 def test_noise_is_neither_clamped_nor_scaled(linear):

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from cache import store as store_module
-from cache.store import BytesDisk, DamagedError, Store, block_key
+from cache.store import BlockKey, BytesDisk, DamagedError, Part, Store, block_key
 from engine.draws import Draws, to_bytes
 from engine.errors import AcesError
 from engine.runs import same
@@ -40,6 +40,10 @@ def equal(a: Draws | None, b: Draws) -> bool:
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "here") as store:
         yield store
+
+
+def put(store: Store, key: BlockKey, content: Draws) -> None:
+    store.put_parts([Part(key, 0, content)])
 
 
 def sql(store: Store, part: str, statement: str, *values: object) -> list[tuple]:
@@ -65,7 +69,8 @@ def flip(store: Store, part: str, key: str, at: int = -1) -> None:
 def test_the_key_of_a_block_is_known():
     """A key that changes orphans every stored draw; raise the engine's version and say so if it must."""
     assert block_key(KEY) == (
-        f'["draws", "{"ab" * 32}", "toy", "test", 17, "0x1.0000000000000p-2", 0, "float32/cpu/250", "estimate", 3]'
+        f'["draws", "{"ab" * 32}", "toy", "test", 17, "0x1.0000000000000p-2", 0, '
+        f'"entropy", "float32/cpu/AVX2/channels_last/50/False", "estimate", 3]'
     )
 
 
@@ -78,7 +83,8 @@ def test_the_key_of_a_block_is_known():
         {"index": 18},
         {"sigma": np.nextafter(0.25, 1)},
         {"seed": 1},
-        {"precision": "bfloat16/cpu/250"},
+        {"as_run": "bfloat16/cpu/AVX2/channels_last/50/False"},
+        {"mechanism": "core_probability"},
         {"stage": "guess"},
         {"block": 4},
     ],
@@ -109,7 +115,7 @@ def test_a_key_that_could_mix_streams_is_a_bug(change):
 
 def test_draws_come_back_and_outlive_the_store_object(store):
     assert store.get_block(KEY) is None
-    store.put_block(KEY, draws())
+    put(store, KEY, draws())
     assert equal(store.get_block(KEY), draws())
     with Store(store.directory) as again:
         assert equal(again.get_block(KEY), draws())
@@ -117,30 +123,45 @@ def test_draws_come_back_and_outlive_the_store_object(store):
 
 def test_a_shorter_block_does_not_displace_a_longer_one(store):
     for k in (100, 2500, 250):
-        store.put_block(KEY, draws().first(k))
+        put(store, KEY, draws().first(k))
     assert equal(store.get_block(KEY), draws())
+
+
+def test_parts_lengthen_a_block_whatever_two_processes_have_stored_meanwhile(store):
+    whole = draws()
+    for first, last in ((0, 100), (100, 700), (50, 300), (700, 2500)):
+        store.put_parts([Part(KEY, first, Draws(whole.classes[first:last], whole.scores[first:last]))])
+    assert equal(store.get_block(KEY), whole)
+
+
+@pytest.mark.parametrize("held", [0, 100])
+def test_a_part_after_a_gap_is_left_out(store, held):
+    put(store, KEY, draws().first(held))
+    store.put_parts([Part(KEY, held + 1, draws(1))])
+    block = store.get_block(KEY)
+    assert len(block or ()) == held
 
 
 @pytest.mark.parametrize("at", [0, 31, 32, 36, -1], ids=["checksum", "checksum end", "k", "first class", "last score"])
 def test_a_damaged_block_is_named_dropped_and_written_again(store, caplog, at):
-    store.put_block(KEY, draws())
+    put(store, KEY, draws())
     flip(store, "blocks", block_key(KEY), at)
     assert store.get_block(KEY) is None
     assert block_key(KEY) in caplog.text
     assert sql(store, "blocks", "SELECT key FROM Cache") == []
-    store.put_block(KEY, draws())
+    put(store, KEY, draws())
     assert equal(store.get_block(KEY), draws())
 
 
 def test_a_damaged_block_gives_way_to_a_shorter_one(store):
-    store.put_block(KEY, draws())
+    put(store, KEY, draws())
     flip(store, "blocks", block_key(KEY))
-    store.put_block(KEY, draws().first(100))
+    put(store, KEY, draws().first(100))
     assert equal(store.get_block(KEY), draws().first(100))
 
 
 def test_damage_in_the_file_itself_is_found(store):
-    store.put_block(KEY, draws())
+    put(store, KEY, draws())
     store.close()
     file = store.directory / "blocks" / "cache.db"
     content = bytearray(file.read_bytes())
@@ -152,8 +173,8 @@ def test_damage_in_the_file_itself_is_found(store):
 
 def test_swapped_blocks_are_both_missing(store):
     other = replace(KEY, block=4)
-    store.put_block(KEY, draws(0))
-    store.put_block(other, draws(1))
+    put(store, KEY, draws(0))
+    put(store, other, draws(1))
     for new, old in [("aside", block_key(KEY)), (block_key(KEY), block_key(other)), (block_key(other), "aside")]:
         sql(store, "blocks", "UPDATE Cache SET key = ? WHERE key = ?", new, old)
     assert store.get_block(KEY) is None
@@ -161,7 +182,7 @@ def test_swapped_blocks_are_both_missing(store):
 
 
 def test_nothing_is_ever_evicted(store):
-    store.put_block(KEY, draws())
+    put(store, KEY, draws())
     settings = dict(sql(store, "blocks", "SELECT key, value FROM Settings"))
     assert (settings["eviction_policy"], settings["cull_limit"], settings["size_limit"]) == ("none", 0, 2**62)
 
@@ -169,7 +190,7 @@ def test_nothing_is_ever_evicted(store):
 def test_threads_share_a_store(store):
     def work(block: int) -> bool:
         key = replace(KEY, block=block)
-        store.put_block(key, draws(block))
+        put(store, key, draws(block))
         found = equal(store.get_block(key), draws(block))
         store.close()  # of this thread
         return found
@@ -308,7 +329,7 @@ def explodes(store: Store, part: str, read) -> bool:
 @pytest.mark.parametrize("place", ["row", "file"])
 def test_a_planted_pickle_value_executes_nothing(store, tmp_path, place):
     marker, bomb = tmp_path / "exploded", pickle.dumps(Bomb(tmp_path / "exploded"))
-    store.put_block(KEY, draws())
+    put(store, KEY, draws())
     store.put(core_run("c"))
     (tmp_path / "bomb.val").write_bytes(bomb)
     planted = (None, bomb) if place == "row" else ("../../bomb.val", None)
@@ -338,10 +359,10 @@ def test_a_planted_pickle_key_executes_nothing_and_hides_nothing(store, tmp_path
 def test_a_planted_file_name_neither_reads_nor_removes_that_file(store, tmp_path):
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
-    store.put_block(KEY, draws())
+    put(store, KEY, draws())
     sql(store, "blocks", "UPDATE Cache SET mode = 2, value = NULL, filename = '../../victim'")
     assert store.get_block(KEY) is None
-    store.put_block(KEY, draws())
+    put(store, KEY, draws())
     assert victim.read_bytes() == b"precious"
 
 
@@ -363,7 +384,7 @@ def test_nothing_but_text_is_a_key(tmp_path, key):
 def test_folders_are_the_owners_alone(store):
     before = os.umask(0)
     try:
-        store.put_block(KEY, draws())
+        put(store, KEY, draws())
         store.put(core_run())
     finally:
         os.umask(before)
@@ -389,7 +410,7 @@ def test_nothing_is_created_before_it_is_needed(tmp_path):
     assert not (store.directory / "blocks").exists()
 
 
-@pytest.mark.parametrize("use", [Store.metas, lambda s: s.put(core_run()), lambda s: s.put_block(KEY, draws())])
+@pytest.mark.parametrize("use", [Store.metas, lambda s: s.put(core_run()), lambda s: put(s, KEY, draws())])
 def test_a_place_that_cannot_be_written_is_one_line_that_says_what_to_do(tmp_path, use):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(AcesError, match=r"no store can be kept in .*file/store.*--cache or ACES_CACHE") as caught:
@@ -399,7 +420,7 @@ def test_a_place_that_cannot_be_written_is_one_line_that_says_what_to_do(tmp_pat
 
 def test_a_database_that_is_none_is_one_line_that_says_what_to_do(store):
     store.put(core_run("c"))
-    store.put_block(KEY, draws())
+    put(store, KEY, draws())
     store.close()
     (store.directory / "blocks" / "cache.db").write_bytes(b"not SQLite" * 1000)
     with Store(store.directory) as again:
@@ -410,11 +431,11 @@ def test_a_database_that_is_none_is_one_line_that_says_what_to_do(store):
 
 def fill(store: Store) -> None:
     for block in range(100):
-        store.put_block(replace(KEY, block=block), draws(block))
+        put(store, replace(KEY, block=block), draws(block))
 
 
 def test_a_full_disk_says_so_keeps_what_was_stored_and_goes_on_once_there_is_room(store):
-    store.put_block(KEY, draws(KEY.block))
+    put(store, KEY, draws(KEY.block))
     store.close()
     sql(store, "blocks", "INSERT INTO Settings VALUES ('sqlite_max_page_count', 60)")  # makes SQLite say SQLITE_FULL
     with Store(store.directory) as full, pytest.raises(AcesError, match="is full: free some space"):
@@ -439,7 +460,7 @@ def test_a_folder_that_finds_no_room_says_so(store, monkeypatch):
 
 def test_a_failed_commit_gives_the_lock_back(store):
     """An unmet deferred foreign key makes COMMIT fail and leaves the transaction open."""
-    store.put_block(KEY, draws())
+    put(store, KEY, draws())
     store.close()
     for statement in (
         "INSERT INTO Settings VALUES ('sqlite_foreign_keys', 1)",
@@ -449,24 +470,24 @@ def test_a_failed_commit_gives_the_lock_back(store):
     ):
         sql(store, "blocks", statement)
     with pytest.raises(AcesError, match="FOREIGN KEY"):
-        store.put_block(replace(KEY, block=4), draws())
+        put(store, replace(KEY, block=4), draws())
     sql(store, "blocks", "DROP TRIGGER Fail")
-    store.put_block(replace(KEY, block=4), draws())
+    put(store, replace(KEY, block=4), draws())
     assert equal(store.get_block(replace(KEY, block=4)), draws())
 
 
 def test_a_lock_that_is_never_released_is_an_error(store, monkeypatch):
     monkeypatch.setattr(store_module, "LOCK_SECONDS", 0.05)
-    store.put_block(KEY, draws())
+    put(store, KEY, draws())
     holder = sqlite3.connect(store.directory / "blocks" / "cache.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:
         with pytest.raises(AcesError, match="could not be locked"):
-            store.put_block(replace(KEY, block=4), draws())
+            put(store, replace(KEY, block=4), draws())
         assert equal(store.get_block(KEY), draws())  # readers do not wait for writers
     finally:
         holder.close()
-    store.put_block(replace(KEY, block=4), draws())
+    put(store, replace(KEY, block=4), draws())
 
 
 # --- kill -9 and company ---------------------------------------------------------------------------------------

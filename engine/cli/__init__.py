@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "certify": certify.certify,
     "check": certify.check,
     "precompute": sampling.precompute,
+    "verify": sampling.verify,
     "train": training.train,
 }
 for name, command in COMMANDS.items():

@@ -21,7 +21,7 @@ from engine.cli.options import (
 )
 from engine.compose import Composition, compose
 from engine.metrics import Convention, evaluate, standalone
-from engine.runs import CoreRun, SelectionRun, SmoothedRun
+from engine.runs import CoreRun, Meta, SelectionRun, SmoothedRun, decisions
 from engine.tables import Format, Rows, metric_rows, outcome_rows, render, standalone_row
 
 
@@ -97,10 +97,21 @@ def outcomes(
 def _compose(shelf: Shelf, certify_run: str, core: str, select: str | None) -> Composition:
     certification, core_run = shelf.load(certify_run, SmoothedRun.KIND), shelf.load(core, CoreRun.KIND)
     selection = shelf.load(select, SelectionRun.KIND) if select is not None else None
+    for sampled in (certification, selection):
+        if sampled is not None and sampled.meta.looked:
+            _warn_looked(sampled.meta)
     assert isinstance(certification, SmoothedRun)
     assert isinstance(core_run, CoreRun)
     assert selection is None or isinstance(selection, SelectionRun)
     return compose(certification, core_run, selection)
+
+
+def _warn_looked(meta: Meta) -> None:
+    print(
+        f"warning: n of '{meta.name}' was changed after results could be seen ({decisions(meta)}); bounds are for "
+        f"an n fixed in advance (docs/statistics.md)",
+        file=sys.stderr,
+    )
 
 
 def _print_rows(rows: Rows, form: Format) -> None:

@@ -1,21 +1,58 @@
-"""``precompute``: sampling what a config asks for."""
+"""``precompute`` and ``verify``: sampling what a config asks for, and making sure of what was sampled."""
 
 from __future__ import annotations
 
+import json
+import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cache.shelf import DEMO, Shelf
 from cache.store import Store
 from engine.cli.options import CacheOption
 from engine.errors import AcesError
+from engine.runs import Meta, Run
+
+if TYPE_CHECKING:
+    from engine.config import Config
+    from engine.datasets import ImageSet
+    from engine.executors import Executor
+    from engine.models import Checkpoint
+    from engine.verify import Verdict
+
+
+class Where(StrEnum):
+    """Where draws are made."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+class Show(StrEnum):
+    """How progress is told."""
+
+    BAR = "bar"
+    JSON = "json"
+
+
+ConfigArgument = Annotated[Path, typer.Argument(help="A YAML file that names images, draws and networks.")]
+DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 
 
 def precompute(
-    config: Annotated[Path, typer.Argument(help="A YAML file that names images, draws and networks.")],
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    config: ConfigArgument,
+    device: DeviceOption = "cpu",
+    devices: Annotated[str | None, typer.Option(help="Several of this machine: cuda:0,cuda:1.")] = None,
     n: Annotated[int | None, typer.Option(help="Estimation draws an image, instead of the config's.")] = None,
+    executor: Annotated[Where, typer.Option(help="local: here. ray: on a Ray cluster.")] = Where.LOCAL,
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster, or auto; by default one is started on this machine.")
+    ] = None,
+    progress: Annotated[Show, typer.Option(help="bar, or json: a line an event on stdout.")] = Show.BAR,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is cached, missing, and how long.")] = False,
     cache: CacheOption = None,
 ) -> None:
     """Sample what the config asks for and the store lacks. Interrupt it when you like: it goes on where it was.
@@ -24,14 +61,133 @@ def precompute(
     """
     from engine.config import read_config
     from engine.precompute import precompute as run_config
-    from engine.progress import SamplingBar
+    from engine.progress import SamplingBar, SamplingLines
 
-    settings = read_config(config)
-    if n is not None:
-        if n < 1:
-            raise AcesError(f"--n is {n}; at least 1 draw is needed")
-        settings = settings.model_copy(update={"n": n})
-    with Store(cache) as store, SamplingBar() as bar:
-        made = run_config(settings, store, device=device, report=bar)
+    settings = _with_n(read_config(config), n)
+    several = [name.strip() for name in devices.split(",")] if devices else []
+    if several:
+        device = several[0]
+    with Store(cache) as store:
+        if dry_run:
+            _print_plan(settings, store, device)
+            return
+        chosen = _executor(executor, several, address)
+        with SamplingBar() if progress is Show.BAR else SamplingLines() as report:
+            made = run_config(settings, store, device=device, executor=chosen, report=report)
     for run in made:
-        print(f"{run.meta.kind:9}  {run.meta.name}  ({len(run.index)} images)")
+        if progress is Show.JSON:
+            print(json.dumps({"event": "run", "images": len(run.index), "meta": run.meta.to_json()}))
+        else:
+            print(f"{run.meta.kind:9}  {run.meta.name}  ({len(run.index)} images)")
+
+
+def verify(
+    run: Annotated[str, typer.Argument(help="A sampled run's name or a unique prefix.")],
+    images: Annotated[int, typer.Option(help="How many images to sample again, chosen at random.", min=1)] = 5,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="The network's file; by default the one that ships with the demo.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="The config that made the run: says where its checkpoint and images are.")
+    ] = None,
+    device: DeviceOption = "cpu",
+    cache: CacheOption = None,
+) -> None:
+    """Sample a handful of a run's images again and compare the counts; exit status 2 if they differ.
+
+    Example: python -m engine verify fashion_mnist-gaussian-0.5 --images 2
+    """
+    from engine.verify import verify as resample
+
+    found = Shelf(cache).load(run)
+    network, data = _origin(found, checkpoint, config)
+    verdicts = resample(found, network, data, images, device=device, report=_print_verdict)
+    wrong = [verdict for verdict in verdicts if verdict.differing]
+    if wrong:
+        raise AcesError(_difference(found.meta, wrong, len(verdicts), device))
+    print(f"'{found.meta.name}': {len(verdicts)} images sampled again, every count the same")
+
+
+def _with_n(config: Config, n: int | None) -> Config:
+    if n is None:
+        return config
+    if n < 1:
+        raise AcesError(f"--n is {n}; at least 1 draw is needed")
+    return config.model_copy(update={"n": n})
+
+
+def _executor(where: Where, devices: list[str], address: str | None) -> Executor:
+    from engine.executors import on_devices, on_ray
+    from engine.sampling import sample
+
+    if where is Where.RAY:
+        if devices:
+            raise AcesError(
+                "--devices is for this machine; on Ray the cluster says what there is: leave one of them out"
+            )
+        return on_ray(address)
+    if address is not None:
+        raise AcesError("--address is of a Ray cluster: add --executor ray")
+    return on_devices(devices) if devices else sample
+
+
+def _print_plan(config: Config, store: Store, device: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from engine.estimate import estimates
+
+    found = estimates(config, store, device=device)
+    grid = Table("run", "kind", "images", "draws", "cached", "missing", "draws/s", "time", box=None, pad_edge=False)
+    for e in found:
+        rate = "" if e.rate is None else f"{e.rate:,.0f}"
+        cells = (e.name, e.kind, str(e.images), f"{e.draws:,}", f"{e.cached:,}", f"{e.draws - e.cached:,}", rate)
+        grid.add_row(*cells, duration(e.seconds))
+    Console(width=None if sys.stdout.isatty() else 200).print(grid)
+    print(f"in all {duration(sum(e.seconds for e in found))} on this machine, from a probe of two seconds a run")
+
+
+def duration(seconds: float) -> str:
+    """A time for people.
+
+    >>> duration(42.3), duration(600), duration(40_000)
+    ('42 s', '10 min', '11.1 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _origin(run: Run, checkpoint: Path | None, config: Path | None) -> tuple[Checkpoint, ImageSet]:
+    """The network and the images that a run was sampled from."""
+    from engine import datasets
+    from engine.config import read_config
+    from engine.models import load
+
+    if config is not None:
+        settings = read_config(config)
+        networks = [load(entry.checkpoint) for entry in settings.certify]
+        same = [network for network in networks if network.sha256 == run.meta.network.sha256]
+        if not same:
+            raise AcesError(f"{config} names no network that '{run.meta.name}' was sampled from")
+        return same[0], settings.images()
+    shipped = DEMO / f"{run.meta.network.name}.safetensors"
+    if checkpoint is None and not shipped.is_file():
+        raise AcesError(f"where is the network of '{run.meta.name}'? Name its file with --checkpoint, or use --config")
+    return load(checkpoint or shipped), datasets.load(run.meta.dataset, run.meta.split or "test")
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    said = f"{verdict.differing:,} differ" if verdict.differing else "the same"
+    print(f"image {verdict.index}: {verdict.draws:,} draws, {said}", file=sys.stderr)
+
+
+def _difference(meta: Meta, wrong: list[Verdict], images: int, device: str) -> str:
+    from engine.inference import hardware, resolve_device
+
+    here, there = hardware(resolve_device(device)), (meta.as_run or {}).get("hardware", "unknown hardware")
+    most = max(verdict.differing / verdict.draws for verdict in wrong)
+    said = f"{len(wrong)} of {images} images of '{meta.name}' differ, by up to {most:.2%} of their draws"
+    if here != there:
+        return f"{said}; it was sampled on {there}, this is {here}: the last bits of logits may differ"
+    return f"{said}, on the same kind of hardware ({here}): do not trust this run; remove it and sample it again"

@@ -81,7 +81,7 @@ def train(
     With a ``state_file`` the run continues after the last whole epoch found there; a state that
     belongs to other settings is refused with ``AcesError``. A loss that is not finite stops the run.
     """
-    images, labels = torch.from_numpy(data.images).to(device), torch.from_numpy(data.label).to(device)
+    images, labels = torch.from_numpy(data.array()).to(device), torch.from_numpy(data.label).to(device)
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(
         network.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True
@@ -194,7 +194,7 @@ def accuracy(network: nn.Module, data: ImageSet, sigma: float = 0.0, *, seed: in
     generator = torch.Generator(device).manual_seed(seed)
     right = 0
     for rows in torch.split(torch.arange(len(data)), 500):
-        x = torch.from_numpy(data.images[rows.numpy()]).to(device).float() / 255
+        x = torch.from_numpy(data.array(rows.numpy())).to(device).float() / 255
         if sigma > 0:
             x = x + sigma * torch.randn(x.shape, generator=generator, device=device)
         right += int((network(x).argmax(1).cpu().numpy() == data.label[rows.numpy()]).sum())

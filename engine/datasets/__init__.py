@@ -1,0 +1,24 @@
+"""The datasets: a frozen card each (``cards``), and their images as arrays (``images``).
+
+Readers: ``standard`` (torchvision's), ``folder`` (ImageNet, a folder of one's own), ``parquet``. Images are uint8
+until they are used, and floats in [0, 1] then.
+"""
+
+from engine.datasets.cards import DATASETS, DatasetCard, card, card_at, load, own_card
+from engine.datasets.images import ImageSet, Picture, Pictures, Transform, write_images
+from engine.datasets.places import data_root
+
+__all__ = [
+    "DATASETS",
+    "DatasetCard",
+    "ImageSet",
+    "Picture",
+    "Pictures",
+    "Transform",
+    "card",
+    "card_at",
+    "data_root",
+    "load",
+    "own_card",
+    "write_images",
+]

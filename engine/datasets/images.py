@@ -1,0 +1,190 @@
+"""Images as arrays, in memory or decoded when they are looked at; index and label travel with every one of them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from engine.errors import AcesError
+
+MAX_PIXELS = 100_000_000  # a picture of more is refused by its header, before it is decoded
+
+
+@dataclass(frozen=True)
+class Transform:
+    """From a picture to what a network sees: the shorter side resized to ``resize``, the central square of ``crop``.
+
+    Without ``crop`` the picture stays as it is. Grey pictures become colour ones and the other way round, as
+    ``channels`` says. Resizing is torchvision's on PIL images, antialiased, as in the published evaluations.
+    """
+
+    crop: int | None = None
+    resize: int | None = None
+    bicubic: bool = False
+    channels: int = 3
+
+    def __call__(self, picture: Image.Image) -> npt.NDArray[np.uint8]:
+        """uint8 [C, H, W]."""
+        from torchvision.transforms import InterpolationMode
+        from torchvision.transforms import functional as F  # noqa: N812 (its name everywhere)
+
+        picture = picture.convert("L" if self.channels == 1 else "RGB")
+        if self.crop is not None:
+            way = InterpolationMode.BICUBIC if self.bicubic else InterpolationMode.BILINEAR
+            picture = F.center_crop(F.resize(picture, self.resize or self.crop, way), self.crop)
+        pixels = np.asarray(picture, np.uint8)
+        return pixels[None] if self.channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An encoded picture (JPEG, PNG, ...): a file, or bytes out of one. ``name`` is what messages call it."""
+
+    name: str
+    data: Path | bytes
+
+    def open(self) -> Image.Image:
+        """The decoded picture. Raises ``AcesError`` that names it when it is damaged or too large."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the next lines refuse more strictly
+                with Image.open(io.BytesIO(self.data) if isinstance(self.data, bytes) else self.data) as image:
+                    if image.width * image.height > MAX_PIXELS:
+                        raise AcesError(
+                            f"{self.name} has {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read"
+                        )
+                    return image.copy()  # decodes
+        except Image.DecompressionBombError as error:
+            raise AcesError(f"{self.name} has far too many pixels; at most {MAX_PIXELS:,} are read") from error
+        except UnidentifiedImageError as error:
+            raise AcesError(f"{self.name} is not an image that Pillow can read") from error
+        except (OSError, SyntaxError, ValueError) as error:  # what Pillow's decoders raise
+            raise AcesError(f"{self.name} is damaged ({error})") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Encoded pictures, decoded one at a time: ``[row]`` is uint8 [C, H, W]; a slice or an array of rows gives some."""
+
+    encoded: tuple[Picture, ...]
+    transform: Transform
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+    @overload
+    def __getitem__(self, rows: int) -> npt.NDArray[np.uint8]: ...
+    @overload
+    def __getitem__(self, rows: slice | npt.NDArray[np.int64]) -> Pictures: ...
+    def __getitem__(self, rows: int | slice | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8] | Pictures:
+        if isinstance(rows, int):
+            return self.transform(self.encoded[rows].open())
+        chosen = np.arange(len(self))[rows]
+        return replace(self, encoded=tuple(self.encoded[row] for row in chosen))
+
+    def array(self) -> npt.NDArray[np.uint8]:
+        """All of them, decoded: uint8 [N, C, H, W]."""
+        return np.stack([self[row] for row in range(len(self))])
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """N images of one split, each uint8 [C, H, W]; ``index`` and ``label`` int64 [N].
+
+    ``index`` is the position in the split, which is what compositions join on. ``own`` marks files that no checksum
+    vouches for: what lies behind an index may change. ``left_out`` names pictures that were skipped as damaged.
+    """
+
+    dataset: str
+    split: str
+    index: npt.NDArray[np.int64]
+    label: npt.NDArray[np.int64]
+    images: npt.NDArray[np.uint8] | Pictures
+    own: bool = False
+    left_out: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def every(self, step: int, limit: int | None = None) -> ImageSet:
+        """The paper's subsets: images 0, step, 2 step, ...; at most ``limit`` of them."""
+        if step < 1 or (limit is not None and limit < 1):
+            raise AcesError(f"every {step} / limit {limit}: both must be at least 1")
+        keep = slice(0, None if limit is None else step * limit, step)
+        return replace(self, index=self.index[keep], label=self.label[keep], images=self.images[keep])
+
+    def image(self, row: int) -> npt.NDArray[np.float32]:
+        """One image as float32 [C, H, W] in [0, 1]."""
+        return self.images[row].astype(np.float32) / np.float32(255)
+
+    def array(self, rows: slice | npt.NDArray[np.int64] = slice(None)) -> npt.NDArray[np.uint8]:
+        """Images in memory, by default all of them: uint8 [B, C, H, W]."""
+        chosen = self.images[rows]
+        return chosen.array() if isinstance(chosen, Pictures) else chosen
+
+    def pixels(self) -> npt.NDArray[np.float32]:
+        """All images in memory, as float32 in [0, 1]."""
+        return self.array().astype(np.float32) / np.float32(255)
+
+    def seen_through(self, transform: Transform) -> ImageSet:
+        """The same pictures as a network with a transform of its own sees them, from the undiminished originals."""
+        if isinstance(self.images, Pictures):
+            return replace(self, images=replace(self.images, transform=transform))
+        encoded = tuple(Picture(f"image {i}", _png(x)) for i, x in zip(self.index, self.images, strict=True))
+        return replace(self, images=Pictures(encoded, transform))
+
+    def content(self, row: int) -> str:
+        """The dataset's name, for own pictures with a digest of the pixels: what names an image beside its index."""
+        if not self.own:
+            return self.dataset
+        return f"{self.dataset}/{hashlib.sha256(self.images[row].tobytes()).hexdigest()[:16]}"
+
+    def checked(self, skip_damaged: bool = False) -> ImageSet:
+        """Decode every picture once. Raises ``AcesError`` that counts and names the damaged ones, unless skipped."""
+        if not isinstance(self.images, Pictures):
+            return self
+        damaged = {row: why for row in range(len(self)) if (why := _damage(self.images, row))}
+        if not damaged:
+            return self
+        if not skip_damaged or len(damaged) == len(self):
+            shown = "; ".join(list(damaged.values())[:5])
+            more = f"; and {len(damaged) - 5} more" if len(damaged) > 5 else ""
+            raise AcesError(
+                f"{len(damaged)} of {len(self)} pictures cannot be read: {shown}{more}. Mend or remove them, or set "
+                f"`skip_damaged: true` under `data`"
+            )
+        keep = np.array([row for row in range(len(self)) if row not in damaged])
+        return replace(
+            self,
+            index=self.index[keep],
+            label=self.label[keep],
+            images=self.images[keep],
+            left_out=tuple(self.images.encoded[row].name for row in damaged),
+        )
+
+
+def _damage(pictures: Pictures, row: int) -> str | None:
+    try:
+        pictures[row]
+    except AcesError as error:
+        return str(error)
+    return None
+
+
+def _png(image: npt.NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write_images(images: ImageSet, path: Path) -> None:
+    """The dashboard's thumbnails: an npz with ``index`` and ``label`` int64 [N], ``images`` uint8 [N, C, H, W]."""
+    np.savez_compressed(path, index=images.index, label=images.label, images=images.array())
