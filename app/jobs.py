@@ -115,6 +115,7 @@ class Server:
     """The jobs of all sessions. Thread-safe; every method returns at once."""
 
     limits: Limits
+    grace: float = 120.0  # seconds
     _jobs: dict[str, _Job] = field(default_factory=dict)
     _rates: dict[tuple[PairSpec, float], float | str] = field(default_factory=dict)
     _queue: deque[tuple[_Job | None, Errand]] = field(default_factory=deque)
@@ -179,7 +180,13 @@ class Server:
             return None
 
     def leave(self, session: str) -> None:
-        """Forget a session that has ended, and the jobs that only it has seen."""
+        """A session has ended: forget it, unless a reload comes back for its job within the ``grace``."""
+        timer = threading.Timer(self.grace, self.forget, (session,))
+        timer.daemon = True
+        timer.start()
+
+    def forget(self, session: str) -> None:
+        """Forget a session, and the jobs that only it has seen."""
         with self._changed:
             for id, job in list(self._jobs.items()):
                 job.sessions.discard(session)
@@ -187,6 +194,12 @@ class Server:
                     if job.view.state.active:
                         self._end(job, State.CANCELLED)
                     del self._jobs[id]
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """Jobs that are kept, and errands that wait or are under way."""
+        with self._changed:
+            return len(self._jobs), len(self._queue)
 
     def close(self) -> None:
         """End the worker process; what is under way fails."""

@@ -46,5 +46,6 @@ page = st.navigation(list(pages.values()), position="top")
 catalogue = data.catalogue()
 for message in catalogue.broken.values():
     notices.show_error(message)
+state.keep_in_url(page.url_path)
 settings = state.controls(catalogue.metas, of_many=page.url_path != "certify")
 page.run()

@@ -45,6 +45,11 @@ URL: Literal["query-params"] = "query-params"
 FRONT, MAP, ROWS = "figure_front", "figure_images", "rows"  # keys of the figures and the table that are clicked on
 GALLERY, MATRIX = "gallery", "matrix"
 PICKED, PICK_SEPARATOR = "pick", "."
+CONTROLS = (
+    *("dataset", "training", "sigma", "core", "select", "theta", "alpha", "radius", "correction", "convention"),
+    *("with_training", "with_core", "with_select", "noises", "paper", "pin", "pick"),
+)
+PAGE = "page"
 THETA_STEP = 0.001
 SMALLEST_ALPHA, LARGEST_ALPHA = 1e-9, 0.5
 NOISES = ("all", "only this σ")
@@ -134,6 +139,15 @@ class _Found:
             for label, run in e.labels.items()
             for core, select in product(self.cores.values(), self.selections.values())
         )
+
+
+def keep_in_url(page: str) -> None:
+    """Write the controls into the URL again after a change of pages, which empties it."""
+    if st.session_state.get(PAGE, page) != page:
+        for key in st.session_state:
+            if key in CONTROLS:
+                st.session_state[key] = st.session_state[key]
+    st.session_state[PAGE] = page
 
 
 def _components(metas: Sequence[Meta], usable: Sequence[Experiment]) -> tuple[_Found, Choice]:

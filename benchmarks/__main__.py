@@ -1,6 +1,6 @@
 """``python -m benchmarks``: everything in one run, as a table of ratios and, with ``--json FILE``, as JSON.
 
-``python -m benchmarks sampling`` (or ``networks``, ``growth``, ``statistics``, ``browser``) runs one part;
+``python -m benchmarks sampling`` (or ``networks``, ``growth``, ``training``, ``statistics``, ``browser``) runs one;
 ``python -m benchmarks.coverage`` measures coverage instead of speed.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import browser, sampling, statistics
+from benchmarks import browser, sampling, statistics, training
 
 DEMO = Path(__file__).resolve().parents[1] / "cache" / "demo" / "fashion_mnist-gaussian-0.5.safetensors"
 
@@ -95,6 +95,13 @@ def growth_lines() -> Iterator[Line]:
     yield Line("peak memory of the process so far, torch included", sampling.peak_memory_mb(), "MB")
 
 
+def training_lines() -> Iterator[Line]:
+    """An epoch of every method, on random images of Fashion-MNIST's shape."""
+    for name, value in training.measure().items():
+        what, unit = name.rsplit(", ", 1)
+        yield Line(what, value, unit, "<= 1.3" if unit == "x" else None)
+
+
 def statistics_lines() -> Iterator[Line]:
     """All metrics at 1001 thresholds after a change of alpha."""
     for images, n in statistics.SIZES:
@@ -121,6 +128,7 @@ PARTS: dict[str, Callable[[], Iterator[Line]]] = {
     "sampling": sampling_lines,
     "networks": networks_lines,
     "growth": growth_lines,
+    "training": training_lines,
     "statistics": statistics_lines,
     "browser": browser_lines,
 }

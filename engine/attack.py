@@ -77,7 +77,7 @@ def _project(delta: Tensor, budget: float) -> Tensor:
 def _judge(pair: Pair, pixels: Tensor, plan: Plan, target: int) -> Judged:
     """Ask fresh draws: the attack must not have seen the noise that judges it."""
     draws = pair.block(pixels, plan.sigma, fresh_seed(), INDEX, Stage.ESTIMATE, 0, JUDGES)
-    core = int(pair.core(pixels[None]).argmax(1).item())
+    core = pair.core_at(pixels)
     evidence = Evidence(pair.dataset.num_classes, core, draws, draws)  # PREDICT needs no guesses of their own
     counts = evidence.composition(plan.sigma, JUDGES)
     answer = int(predict(counts, [plan.theta], plan.alpha).prediction()[0, 0])

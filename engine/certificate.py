@@ -21,7 +21,7 @@ from engine.aces import Correction, Outcome, usable_thresholds
 from engine.bounds import round_down
 from engine.compose import Composition
 from engine.counts import THRESHOLDS, count, thresholds
-from engine.draws import Draws
+from engine.draws import BLOCK, Draws
 from engine.errors import AcesError
 from engine.evidence import Evidence, one_image
 from engine.looks import LookBounds, bounds_at_looks, certify_at_looks
@@ -31,7 +31,6 @@ from engine.runs import ABSTAIN, Array, NetworkInfo
 
 FORMAT: Literal["aces-certificate"] = "aces-certificate"
 VERSION: Literal[1] = 1
-PART = 2_500  # draws of the longest segment: one block of ``engine.sampling``, so that it can be drawn again alone
 AGREE = 1e-7  # relative; how far recomputed bounds may lie apart on another machine's scipy
 
 
@@ -230,7 +229,7 @@ def _segments(evidence: Evidence, plan: Plan, thetas: Array) -> list[Segment]:
 
 def _cut(draws: Draws, looks: tuple[int, ...]) -> list[tuple[int, Draws]]:
     """Consecutive parts with their starts."""
-    cuts = sorted({0, len(draws), *(n for n in looks if n < len(draws)), *range(PART, len(draws), PART)})
+    cuts = sorted({0, len(draws), *(n for n in looks if n < len(draws)), *range(BLOCK, len(draws), BLOCK)})
     return [(a, Draws(draws.classes[a:b], draws.scores[a:b])) for a, b in pairwise(cuts)]
 
 

@@ -11,23 +11,42 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine import datasets
 from engine.errors import AcesError
 
+PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
+
 Positive = Annotated[int, Field(ge=1)]
 AnyEntry = TypeVar("AnyEntry", bound="Entry")
 
 
 class Entry(BaseModel):
-    """A core network: a checkpoint that ``python -m engine train`` wrote. Paths are relative to the config file."""
+    """A core network: a checkpoint of any known format, relative to the config file, or ``published`` weights.
+
+    The rest is for what a file does not say: see ``engine.models.Hints``. ``probe`` tries all normalisers.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     checkpoint: Path
     name: str | None = None
+    architecture: str | None = None
+    normalizer: Literal["normalize", "center", "none", "probe"] | None = None
+    training: str | None = None
+    sigma_train: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class SmoothedEntry(Entry):
-    """A certification network and the noise levels to sample it at; by default the one it was trained with."""
+    """A certification network and the noise levels to sample it at; by default the one it was trained with.
+
+    Another one than that must be meant: ``other_sigma: true`` says so.
+    """
 
     sigma: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = ()
+    other_sigma: bool = False
+
+
+class SelectEntry(SmoothedEntry):
+    """A selection network, or any network whose entropies are to select: one of ``engine.scores.MECHANISMS``."""
+
+    mechanism: Literal["network", "entropy"] = "network"
 
 
 class Data(BaseModel):
@@ -35,7 +54,8 @@ class Data(BaseModel):
 
     For a known dataset ``path`` is all there is to say. Pictures of one's own also need ``size``, in pixels after
     the shorter side was resized to ``resize`` (default: ``size``) and the centre cropped; those in a parquet file
-    the names of their ``classes``. Damaged pictures are refused unless ``skip_damaged``.
+    the names of their ``classes``, or the dataset whose classes they are. Damaged pictures are refused unless
+    ``skip_damaged``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,7 +63,7 @@ class Data(BaseModel):
     path: Path
     size: Positive | None = None
     resize: Positive | None = None
-    classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
+    classes: str | Annotated[tuple[str, ...], Field(min_length=2)] | None = None
     skip_damaged: bool = False
 
 
@@ -62,6 +82,7 @@ class Config(BaseModel):
     seed: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
     certify: tuple[SmoothedEntry, ...] = ()
+    select: tuple[SelectEntry, ...] = ()
     core: tuple[Entry, ...] = ()
 
     def card(self) -> datasets.DatasetCard:
@@ -71,7 +92,8 @@ class Config(BaseModel):
             return datasets.card(self.dataset)
         if data.size is None:
             return datasets.card_at(self.dataset, data.path)
-        return datasets.own_card(self.dataset, data.path, data.size, resize=data.resize, classes=data.classes)
+        classes = datasets.card(data.classes).classes if isinstance(data.classes, str) else data.classes
+        return datasets.own_card(self.dataset, data.path, data.size, resize=data.resize, classes=classes)
 
     def images(self) -> datasets.ImageSet:
         """The images that the config names, each known to be readable."""
@@ -80,8 +102,8 @@ class Config(BaseModel):
         return chosen.checked(skip_damaged=self.data is not None and self.data.skip_damaged)
 
 
-def read_config(path: Path) -> Config:
-    """Read a config; checkpoints become absolute. Raises ``AcesError`` that names the wrong key or missing file."""
+def parse_config(path: Path) -> Config:
+    """Read a config, its paths made absolute, none looked at. Raises ``AcesError`` that names the wrong key."""
     try:
         data = yaml.safe_load(path.read_text())
     except OSError as error:
@@ -94,19 +116,27 @@ def read_config(path: Path) -> Config:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise AcesError(f"{path}: {where}: {first['msg']}") from error
-    config = config.model_copy(
+    return config.model_copy(
         update={
             "data": config.data and config.data.model_copy(update={"path": (path.parent / config.data.path).resolve()}),
-            "certify": tuple(_found(path, entry) for entry in config.certify),
-            "core": tuple(_found(path, entry) for entry in config.core),
+            "certify": tuple(_absolute(path, entry) for entry in config.certify),
+            "select": tuple(_absolute(path, entry) for entry in config.select),
+            "core": tuple(_absolute(path, entry) for entry in config.core),
         }
     )
+
+
+def read_config(path: Path) -> Config:
+    """Read a config whose files are there. Raises ``AcesError`` that names the wrong key or the missing file."""
+    config = parse_config(path)
+    for entry in (*config.certify, *config.select, *config.core):
+        if str(entry.checkpoint) != PUBLISHED and not entry.checkpoint.is_file():
+            raise AcesError(f"{path}: no checkpoint at {entry.checkpoint}; train it, put it there or correct the path")
     config.card()  # an unknown dataset, or no pictures where the config says
     return config
 
 
-def _found(path: Path, entry: AnyEntry) -> AnyEntry:
-    checkpoint = (path.parent / entry.checkpoint).resolve()
-    if not checkpoint.is_file():
-        raise AcesError(f"{path}: no checkpoint at {checkpoint}; train it or correct the path")
-    return entry.model_copy(update={"checkpoint": checkpoint})
+def _absolute(path: Path, entry: AnyEntry) -> AnyEntry:
+    if str(entry.checkpoint) == PUBLISHED:
+        return entry
+    return entry.model_copy(update={"checkpoint": (path.parent / entry.checkpoint).resolve()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,45 +11,108 @@ from pathlib import Path
 import numpy as np
 
 from engine import __version__
-from engine.config import Config
+from engine.config import Config, Entry, SmoothedEntry
 from engine.datasets import ImageSet
 from engine.errors import AcesError
-from engine.models import Checkpoint, load
+from engine.models import Checkpoint, Hints, Normalizer, load, probe
 from engine.runs import Meta, NetworkInfo, Run
+from engine.scores import MECHANISMS, Mechanism
+
+LOG = logging.getLogger("engine")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Job:
-    """One run to make: a network on the images of a config, with noise (``sigma``) or, for a core network, without."""
+    """One run to make: a network on the images of a config, with noise (``sigma``) or, for a core network, without.
+
+    ``mechanism`` scores the draws; a certification network's own entropies come with its run.
+    """
 
     name: str
     kind: str
-    checkpoint: Path
+    path: Path
+    checkpoint: Checkpoint
     sigma: float | None
+    mechanism: Mechanism = MECHANISMS["entropy"]
 
 
 def jobs(config: Config) -> list[Job]:
-    """The runs that a config asks for, in order. Reads the checkpoints' cards for names and training noise."""
-    wanted = []
-    for entry in config.certify:
-        card = load(entry.checkpoint).card
-        for sigma in entry.sigma or (card.sigma_train,):
-            if sigma <= 0:
-                raise AcesError(f"{entry.checkpoint} was trained without noise: say which sigma to sample it at")
-            name = entry.name or card.name
-            name = name if sigma == card.sigma_train else f"{name}@{sigma:g}"
-            wanted.append(Job(name, "smoothed", entry.checkpoint, sigma))
-    wanted += [Job(e.name or load(e.checkpoint).card.name, "core", e.checkpoint, None) for e in config.core]
+    """The runs that a config asks for, in order. Reads every checkpoint.
+
+    Raises ``AcesError`` for a network that does not fit the dataset or its part, and for noise that is not the
+    network's own unless the config means it.
+    """
+    certify = [_sampled(config, entry, "smoothed", MECHANISMS["entropy"]) for entry in config.certify]
+    select = [_sampled(config, entry, "selection", MECHANISMS[entry.mechanism]) for entry in config.select]
+    wanted = [job for group in (*certify, *select) for job in group]
+    wanted += [_core(config, entry) for entry in config.core]
     twice = {job.name for job in wanted if [j.name for j in wanted].count(job.name) > 1}
     if twice:
         raise AcesError(f"two runs would be named '{min(twice)}': give one of them a name of its own")
     return wanted
 
 
-def record(job: Job, config: Config, checkpoint: Checkpoint) -> Meta:
-    """The meta of the run that a job makes, without what only the sampling decides (``as_run``)."""
+def _sampled(config: Config, entry: SmoothedEntry, kind: str, mechanism: Mechanism) -> list[Job]:
+    """A certification or selection network, at each of its noise levels."""
+    checkpoint = _loaded(config, entry, entry.sigma[0] if entry.sigma else 0.0)
+    name, trained = checkpoint.card.name, checkpoint.card.sigma_train
+    if kind == "selection":
+        mechanism.check(checkpoint.outputs, config.card().num_classes, str(entry.checkpoint))
+    else:
+        _check_classes(config, entry, checkpoint)
+    made = []
+    for sigma in entry.sigma or (trained,):
+        if not sigma:
+            raise AcesError(f"{entry.checkpoint} says no training noise: name the sigma to sample it at")
+        if trained is not None and sigma != trained and not entry.other_sigma:
+            raise AcesError(
+                f"{entry.checkpoint} was trained at sigma {trained:g} and is to be sampled at {sigma:g}: "
+                f"if that is meant, say `other_sigma: true`"
+            )
+        at = name if trained is None or sigma == trained else f"{name}@{sigma:g}"
+        made.append(Job(at, kind, entry.checkpoint, checkpoint, sigma, mechanism))
+    return made
+
+
+def _core(config: Config, entry: Entry) -> Job:
+    checkpoint = _loaded(config, entry, 0.0)
+    _check_classes(config, entry, checkpoint)
+    return Job(checkpoint.card.name, "core", entry.checkpoint, checkpoint, None)
+
+
+def _loaded(config: Config, entry: Entry, sigma: float) -> Checkpoint:
+    """The network of an entry; ``sigma`` is what a probe of its normaliser is done at, 0 for that of its training."""
+    hints = Hints(
+        entry.name,
+        entry.architecture,
+        config.card(),
+        Normalizer(entry.normalizer) if entry.normalizer not in (None, "probe") else None,
+        entry.training,
+        entry.sigma_train,
+    )
+    if entry.normalizer == "probe":
+        sigma = sigma or load(entry.checkpoint, hints).card.sigma_train or 0.0
+        checkpoint, scores = probe(entry.checkpoint, hints, config.images(), sigma)
+        if scores.close:
+            LOG.warning(f"{entry.checkpoint}: the normalisers are too close to tell ({scores}); say `normalizer`")
+    else:
+        checkpoint = load(entry.checkpoint, hints)
+    if checkpoint.card.dataset != config.dataset:
+        raise AcesError(f"{entry.checkpoint} is for {checkpoint.card.dataset}; the config is for {config.dataset}")
+    return checkpoint
+
+
+def _check_classes(config: Config, entry: Entry, checkpoint: Checkpoint) -> None:
+    classes = config.card().num_classes
+    if checkpoint.outputs not in (None, classes):
+        raise AcesError(f"{entry.checkpoint} has {checkpoint.outputs} outputs; {config.dataset} has {classes} classes")
+
+
+def record(job: Job, config: Config, images: ImageSet) -> Meta:
+    """The meta of the run that a job makes on ``images``, without what only the sampling decides (``as_run``)."""
     sampled = job.kind != "core"
-    card = checkpoint.card
+    card = job.checkpoint.card
+    digest = images.digest()
     return Meta(
         kind=job.kind,
         name=job.name,
@@ -63,7 +127,8 @@ def record(job: Job, config: Config, checkpoint: Checkpoint) -> Meta:
         n_decided=(config.n,) if sampled else None,
         seed=config.seed if sampled else None,
         precision=config.precision if sampled else "float32",
-        network=NetworkInfo(card.name, checkpoint.sha256, card.training, card.sigma_train),
+        network=NetworkInfo(card.name, job.checkpoint.sha256, card.training, card.sigma_train),
+        extra={"images": digest} if digest else {},
     )
 
 
@@ -78,7 +143,8 @@ def same_work(run: Run, meta: Meta, images: ImageSet) -> bool:
     """Whether a stored run is what sampling ``meta`` on ``images`` would give."""
     identity = ("kind", "dataset", "split", "sigma", "n0", "n", "seed", "precision", "network")
     same_meta = all(getattr(run.meta, name) == getattr(meta, name) for name in identity)
-    return same_meta and np.array_equal(run.index, images.index)
+    same_images = run.meta.extra.get("images") == meta.extra.get("images")
+    return same_meta and same_images and np.array_equal(run.index, images.index)
 
 
 def continued(run: Run, meta: Meta, images: ImageSet) -> Meta:

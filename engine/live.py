@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -17,16 +18,18 @@ from torch import Tensor
 
 from engine.certificate import Networks
 from engine.datasets import DatasetCard, card
-from engine.draws import Draws
+from engine.draws import BLOCK, CHUNK, Draws, concatenate
 from engine.errors import AcesError
 from engine.evidence import Evidence
-from engine.inference import FrozenNetwork, check_network, freeze
+from engine.inference import FrozenNetwork, Layout, check_network, freeze
 from engine.models import Checkpoint, Network, load
 from engine.pictures import Pixels
 from engine.plan import Plan
 from engine.runs import NetworkInfo
-from engine.sampling import BLOCK, Stage, blocks, sample_block
+from engine.sampling import Source, Stage, sample, sample_block, segments
 from engine.scores import entropy
+
+PIECE = 1_000  # draws that are reported at a time: the first look
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,18 +47,23 @@ class Pair:
 
     def core_answer(self, tensor: Pixels) -> int:
         """What the core network says of the exact tensor uint8 [C, H, W]."""
-        return int(self.core(self.pixels(tensor)[None]).argmax(1).item())
+        return self.core_at(self.pixels(tensor))
+
+    def core_at(self, pixels: Tensor) -> int:
+        """The same of ``pixels`` float32 [C, H, W] in [0, 1]."""
+        return int(self.core(pixels[None].to(self.core.device)).argmax(1).item())
 
     def draw(self, tensor: Pixels, plan: Plan, seed: int, index: int) -> Iterator[tuple[Stage, Draws]]:
-        """The n0 draws that guess, then the n that estimate, block by block, in the order of their streams."""
+        """The n0 draws that guess, then the n that estimate, in the order of their streams, ``PIECE`` at a time."""
         pixels = self.pixels(tensor)
+        source = Source(self.certify, entropy, plan.sigma, seed, lambda _: pixels)
         for stage, n in ((Stage.GUESS, plan.n0), (Stage.ESTIMATE, plan.n)):
-            for block in blocks(n):
-                draws = min(BLOCK, n - block * BLOCK)
-                yield stage, self.block(pixels, plan.sigma, seed, index, stage, block, draws)
+            drawn = (draws for _, draws in sample(source, segments(index, stage, 0, n)))
+            while piece := list(islice(drawn, PIECE // CHUNK)):
+                yield stage, concatenate(piece)
 
     def evidence(self, tensor: Pixels, plan: Plan, seed: int, index: int) -> Iterator[Evidence]:
-        """The evidence as it grows, after every block that estimates."""
+        """The evidence as it grows, after every piece that estimates."""
         found = Evidence.none(self.dataset.num_classes, self.core_answer(tensor))
         for stage, draws in self.draw(tensor, plan, seed, index):
             found = found.with_draws(stage.value, draws)
@@ -71,10 +79,10 @@ class Pair:
         )
 
     def pixels(self, tensor: Pixels) -> Tensor:
-        """The tensor as float32 [C, H, W] in [0, 1] on the networks' device."""
+        """The tensor as float32 [C, H, W] in [0, 1]."""
         if tensor.shape != self.dataset.shape:
             raise AcesError(f"an image of shape {tensor.shape}; the networks read {self.dataset.shape}")
-        return torch.from_numpy(tensor).to(self.certify.device).float() / 255
+        return torch.from_numpy(tensor).float() / 255
 
 
 def open_pair(
@@ -95,7 +103,7 @@ def open_pair(
         )
     dataset = card(certification.card.dataset)
     frozen = freeze(certification.network, precision, device)
-    alone = freeze(natural.network, "float32", device, batch=1)
+    alone = freeze(natural.network, "float32", device, Layout(batch=1))
     for network in (frozen, alone):
         check_network(network, torch.full(dataset.shape, 0.5), dataset.num_classes)
     networks = Networks(
@@ -108,6 +116,8 @@ def _load(path: Path, sha256: str | None) -> Checkpoint:
     checkpoint = load(path)
     if sha256 not in (None, checkpoint.sha256):
         raise AcesError(f"{path} holds other weights than the run of that name was sampled with")
+    if checkpoint.transform is not None:
+        raise AcesError(f"{path} sees pictures at a size of its own; choose two networks that read one tensor")
     return checkpoint
 
 

@@ -22,13 +22,12 @@ from engine.datasets import ImageSet
 from engine.draws import BLOCK, CHUNK, Draws, concatenate
 from engine.errors import AcesError
 from engine.executors import Executor
-from engine.inference import FrozenNetwork, check_network, default_layout, fastest, freeze, resolve_device
-from engine.jobs import Job, continued, jobs, record, same_work
-from engine.models import Checkpoint, load
-from engine.runs import CoreRun, Meta, Run, SmoothedRun
+from engine.inference import LARGE_IMAGE, FrozenNetwork, check_network, default_layout, fastest, freeze, resolve_device
+from engine.jobs import LOG, Job, continued, jobs, record, same_work
+from engine.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun
 from engine.sampling import Mechanism, Segment, Source, Stage, sample, segments
-from engine.scores import entropy
 
+CORE_BATCH = 5  # large pictures that a core network sees at a time: EfficientNet-B7 at 600 px has large activations
 FLUSH_SECONDS = 0.25  # draws wait at most so long before they are stored: what an interruption costs
 
 
@@ -68,6 +67,8 @@ def precompute(
 ) -> list[Run]:
     """Make every run of ``config`` that ``store`` lacks; returns all of them, in the config's order."""
     images = config.images()
+    if images.left_out:
+        LOG.warning(f"left out as damaged: {', '.join(images.left_out)}")
     store.check_writable()
     prepared = [prepare(job, config, images, store, device) for job in jobs(config)]
     return [_made(work, store, executor, report) for work in prepared]
@@ -86,18 +87,18 @@ class Work:
 
 def prepare(job: Job, config: Config, images: ImageSet, store: Store, device: str) -> Work:
     """Everything that can be refused, and the probe of the network's layout. Raises ``AcesError``; samples nothing."""
-    checkpoint = load(job.checkpoint)
-    if checkpoint.card.dataset != config.dataset:
-        raise AcesError(f"{job.checkpoint} is for {checkpoint.card.dataset}; the config is for {config.dataset}")
-    meta = record(job, config, checkpoint)
+    transform = job.checkpoint.transform
+    if job.kind == "core" and transform is not None:
+        images = images.seen_through(transform)  # a core network sees pictures as it was made to, at its own size
+    meta = record(job, config, images)
     stored = _stored(store, job.name)
     if stored is not None:
         if same_work(stored, meta, images):
-            return Work(stored.meta, images, None, entropy, stored)
+            return Work(stored.meta, images, None, job.mechanism.score, stored)
         meta = continued(stored, meta, images)
-    network = _frozen(meta, checkpoint, images, device)
+    network = _frozen(job, meta, images, device)
     as_run = network.as_run if job.kind != "core" else None
-    return Work(replace(meta, as_run=as_run), images, network, entropy)
+    return Work(replace(meta, as_run=as_run), images, network, job.mechanism.score)
 
 
 def _stored(store: Store, name: str) -> Run | None:
@@ -108,14 +109,16 @@ def _stored(store: Store, name: str) -> Run | None:
         return None
 
 
-def _frozen(meta: Meta, checkpoint: Checkpoint, images: ImageSet, device: str) -> FrozenNetwork:
+def _frozen(job: Job, meta: Meta, images: ImageSet, device: str) -> FrozenNetwork:
     """The network in its fastest layout; checked first in the default one, so that refusals come at once."""
     example = torch.from_numpy(images.image(0))
-    precision = meta.precision or "float32"
+    network, precision = job.checkpoint.network, meta.precision or "float32"
     layout = default_layout(resolve_device(device), tuple(example.shape))
-    plain = freeze(checkpoint.network, precision, device, layout)
-    check_network(plain, example, meta.num_classes)
-    return plain if meta.kind == "core" else fastest(checkpoint.network, tuple(example.shape), precision, device)
+    if meta.kind == "core" and example.numel() >= LARGE_IMAGE:
+        layout = replace(layout, batch=min(layout.batch, CORE_BATCH))
+    plain = freeze(network, precision, device, layout)
+    check_network(plain, example, job.mechanism.outputs(meta.num_classes))
+    return plain if meta.kind == "core" else fastest(network, tuple(example.shape), precision, device)
 
 
 def _made(work: Work, store: Store, executor: Executor, report: Report) -> Run:
@@ -249,13 +252,14 @@ def _key(work: Work, row: int, stage: Stage, block: int) -> BlockKey:
 # --- counting: from the store into a run -----------------------------------------------------------------------------
 
 
-def assemble(work: Work, store: Store) -> SmoothedRun:
+def assemble(work: Work, store: Store) -> SmoothedRun | SelectionRun:
     """Count the stored draws of every image. Raises ``AcesError`` if some went missing since they were sampled."""
     guesses, estimates = (
         [count(_stored_draws(work, store, row, stage, n), work.meta.num_classes) for row in range(len(work.images))]
         for stage, n in _stages(work.meta)
     )
-    return _smoothed(work.meta, work.images, guesses, estimates)
+    selects = work.meta.kind == SelectionRun.KIND
+    return (_selection if selects else _smoothed)(work.meta, work.images, guesses, estimates)
 
 
 def _stored_draws(work: Work, store: Store, row: int, stage: Stage, n: int) -> Draws:
@@ -283,6 +287,17 @@ def _smoothed(meta: Meta, images: ImageSet, guesses: list[Counts], estimates: li
         select_counts=np.stack([c.select_counts for c in estimates]),
         entropy_median=quantiles[:, 2],
         entropy_quantiles=quantiles,
+    )
+
+
+def _selection(meta: Meta, images: ImageSet, guesses: list[Counts], estimates: list[Counts]) -> SelectionRun:
+    return SelectionRun(
+        meta=meta,
+        index=images.index,
+        thetas=thresholds(),
+        select_counts0=np.stack([c.select_counts for c in guesses]),
+        select_counts=np.stack([c.select_counts for c in estimates]),
+        score_median=np.stack([c.quantiles for c in estimates])[:, 2],
     )
 
 

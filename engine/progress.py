@@ -9,6 +9,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from engine.precompute import Progress as SamplingProgress
 from engine.training.loop import EpochReport
@@ -20,9 +21,9 @@ class _Bar:
     def __init__(self) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[text]}"),
+            BarColumn(bar_width=12),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}", table_column=Column(no_wrap=False)),  # a narrow terminal takes two lines
             console=Console(stderr=True),
         )
 
@@ -75,24 +76,36 @@ class SamplingLines:
 
 
 class TrainingBar(_Bar):
-    """One bar over all epochs."""
+    """One bar over all epochs, and one for the answers that label the images of a selection network."""
 
     def __init__(self, epochs: int) -> None:
         super().__init__()
         self._task = self._progress.add_task("training", total=None, text="")
         self._epochs = epochs
+        self._held_out = ""
 
     def __enter__(self) -> TrainingBar:
         super().__enter__()
         return self
 
     def __call__(self, e: EpochReport) -> None:
+        if e.held_out is not None:
+            self._held_out = f"  held out {e.held_out:.0f} %"
+        counted = "".join(f"  {kind} {100 * images / e.seen:.0f} %" for kind, images in e.tally.items())
         text = (
-            f"epoch {e.epoch}/{self._epochs}  loss {e.loss:.3f}  accuracy {e.accuracy:.1f} %  "
-            f"{e.images_per_second:,.0f} images/s"
+            f"{e.images_per_second:,.0f} images/s  loss {e.loss:.3f}  right {e.accuracy:.0f} %{self._held_out}{counted}"
         )
-        done = (e.epoch - 1) * e.images + e.seen
-        self._progress.update(self._task, completed=done, total=self._epochs * e.images, text=text)
+        done, total = (e.epoch - 1) * e.images + e.seen, self._epochs * e.images
+        name = f"epoch {e.epoch}/{self._epochs}"
+        self._progress.update(self._task, description=name, completed=done, total=total, text=text)
+
+    def labelling(self, split: str, done: int, wanted: int) -> None:
+        """``done`` of ``wanted`` noisy answers an image of a split."""
+        name = f"labels, {split}"
+        task = next((t.id for t in self._progress.tasks if t.description == name), None)
+        if task is None:
+            task = self._progress.add_task(name, total=wanted, text="")
+        self._progress.update(task, completed=done, text=f"{done}/{wanted} answers an image")
 
 
 class DrawsBar(_Bar):

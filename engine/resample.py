@@ -6,8 +6,8 @@ import math
 import random
 from dataclasses import dataclass
 
-from engine.certificate import PART, Certificate, CertificateError, Segment, segment_of
-from engine.draws import Draws
+from engine.certificate import Certificate, CertificateError, Segment, segment_of
+from engine.draws import BLOCK, Draws
 from engine.errors import AcesError
 from engine.live import Pair
 from engine.pictures import Pixels
@@ -36,9 +36,9 @@ def resample(certificate: Certificate, pair: Pair, tensor: Pixels, fraction: flo
     core = pair.core_answer(tensor)
     if core != certificate.core_answer:
         raise CertificateError(f"the core network answers {core}; the certificate says {certificate.core_answer}")
-    estimate = sorted({part.start // PART for part in certificate.segments if part.stage == "estimate"})
+    estimate = sorted({part.start // BLOCK for part in certificate.segments if part.stage == "estimate"})
     chosen = random.SystemRandom().sample(estimate, math.ceil(fraction * len(estimate)))
-    guesses = [(Stage.GUESS, block) for block in range(-(-certificate.plan.n0 // PART))]
+    guesses = [(Stage.GUESS, block) for block in range(-(-certificate.plan.n0 // BLOCK))]
     drawn = turned = 0
     for stage, block in [*guesses, *((Stage.ESTIMATE, block) for block in sorted(chosen))]:
         for part, again in _again(certificate, pair, tensor, stage, block):
@@ -68,8 +68,8 @@ def _again(
     certificate: Certificate, pair: Pair, tensor: Pixels, stage: Stage, block: int
 ) -> list[tuple[Segment, Segment]]:
     """The recorded segments of one block beside what its stream gives now."""
-    parts = [p for p in certificate.segments if p.stage == stage.value and p.start // PART == block]
-    first, needed = block * PART, parts[-1].start + parts[-1].draws - block * PART
+    parts = [p for p in certificate.segments if p.stage == stage.value and p.start // BLOCK == block]
+    first, needed = block * BLOCK, parts[-1].start + parts[-1].draws - block * BLOCK
     plan, index = certificate.plan, certificate.image.index
     draws = pair.block(pair.pixels(tensor), plan.sigma, certificate.seed, index, stage, block, needed)
     return [(part, segment_of(_slice(draws, part.start - first, part.draws), part, certificate)) for part in parts]

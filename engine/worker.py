@@ -18,16 +18,17 @@ from pathlib import Path
 import numpy as np
 
 from engine.attack import attack
+from engine.draws import CHUNK
 from engine.errands import Break, Core, Done, Drawn, Errand, Failed, PairSpec, Probe, Rate, Reply, Sample, Stop
 from engine.errors import AcesError
 from engine.live import Pair, open_pair
-from engine.sampling import CHUNK, Stage
+from engine.sampling import Stage
 
 KEPT = 4  # pairs of networks that stay loaded
 
 
 class Worker:
-    """Does errands one after the other; a ``Stop`` is heard while one is under way, between two blocks of draws."""
+    """Does errands one after the other; a ``Stop`` is heard while one is under way, between two pieces of draws."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -73,8 +74,8 @@ class Worker:
         pixels = pair.pixels(np.full(pair.dataset.shape, 128, np.uint8))
         pair.block(pixels, errand.sigma, 0, 0, Stage.GUESS, 0, CHUNK)  # the first batch is always slow
         start = time.perf_counter()
-        pair.block(pixels, errand.sigma, 0, 0, Stage.GUESS, 0, 2 * CHUNK)
-        self._send(Rate(2 * CHUNK / (time.perf_counter() - start)))
+        pair.block(pixels, errand.sigma, 0, 0, Stage.GUESS, 0, 4 * CHUNK)
+        self._send(Rate(4 * CHUNK / (time.perf_counter() - start)))
 
     def _sample(self, errand: Sample) -> None:
         pair = self._pair(errand.pair)

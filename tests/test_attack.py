@@ -9,7 +9,7 @@ from torch import nn
 
 from engine.attack import JUDGES, attack
 from engine.certificate import Networks
-from engine.inference import freeze
+from engine.inference import Layout, freeze
 from engine.live import Pair
 from engine.models import Network
 from engine.plan import Plan
@@ -30,7 +30,7 @@ def pair() -> Pair:
     core = linear(torch.zeros(3, 64), [0.0, 0.0, 1.0])
     info = NetworkInfo("linear", "0" * 64)
     networks = Networks("toy", toy.CARD.classes, info, info, "float32", "cpu")
-    return Pair(networks, toy.CARD, freeze(certify), freeze(core, batch=1), certify)
+    return Pair(networks, toy.CARD, freeze(certify), freeze(core, layout=Layout(batch=1)), certify)
 
 
 def linear(weight: torch.Tensor, bias: list[float]) -> Network:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cache.store import Store
-from engine import cli, runs
+from engine import cli, datasets, runs
 from engine.aces import Correction, Outcome, certify
 from engine.cli import app
 from engine.cli.options import parse_numbers
@@ -218,7 +218,7 @@ def test_progress_for_programs_is_a_line_of_json_an_event(call, tmp_path):
         (["--executor", "ray", "--devices", "cpu,cpu"], "--devices is for this machine"),
         (["--address", "127.0.0.1:6379"], "--address is of a Ray cluster: add --executor ray"),
         (["--devices", "cpu,cuda:77"], "device 'cuda:77' is not available"),
-        (["--n", "0"], "--n is 0; at least 1 draw is needed"),
+        (["--n", "0"], "--n is 0; it must be at least 1"),
     ],
 )
 def test_options_that_cannot_be_are_refused_in_one_line(call, tmp_path, options, message):
@@ -253,6 +253,63 @@ def test_train_writes_a_checkpoint(call, tmp_path):
     assert Path(out.strip()).is_file()
 
 
+@pytest.mark.usefixtures("toy_dataset")
+def test_train_goes_from_a_certification_network_to_its_selection_network(call, tmp_path):
+    short = ["--epochs", "1", "--set", "batch_size=8", "--set", "crop_padding=0", "-o", tmp_path]
+    call("train", "macer", "--dataset", "toy", "--sigma", "0.25", "--set", "lam=2", *short)
+    teacher = tmp_path / "toy-macer-0.25.safetensors"
+    assert json.loads(teacher.with_suffix(".json").read_text())["hyper"]["lam"] == 2
+    status, out, _ = call("train", "selection", "--network", teacher, "--eta", "0.3", "--draws", "4", *short)
+    assert status == 0
+    card = json.loads(Path(out.strip()).with_suffix(".json").read_text())
+    assert card["name"] == "toy-macer-0.25-selection-0.3"
+    assert card["selection"]["draws"] == 4
+    assert "copies" in card["hyper"]  # trained by its teacher's method
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_an_interrupted_training_says_what_is_kept(call, tmp_path, monkeypatch):
+    from engine.progress import TrainingBar
+
+    def interrupt(bar, report):
+        if report.epoch == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrainingBar, "__call__", interrupt)
+    command = ["train", "gaussian", "--dataset", "toy", "--sigma", "0.25", "--epochs", "3", "-o", tmp_path]
+    status, out, err = call(*command)
+    assert (status, out) == (130, "")
+    assert err.splitlines()[-1] == (
+        f"interrupted; {tmp_path / 'toy-gaussian-0.25.pth.tar'} holds the last whole epoch: the same command goes on "
+        f"from there"
+    )
+    monkeypatch.undo()
+    monkeypatch.setitem(datasets.DATASETS, "toy", toy.CARD)
+    assert call(*command)[0] == 0
+
+
+@pytest.mark.usefixtures("toy_dataset")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["macro"], "unknown training method 'macro'"),
+        (["gaussian"], "sigma is 0.0; gaussian trains under noise"),
+        (["macer", "--sigma", "0.25", "--preset", "quick"], "unknown preset 'quick'"),
+        (["macer", "--sigma", "0.25", "--set", "lam"], "expected NAME=VALUE"),
+        (["macer", "--sigma", "0.25", "--set", "lambda=1"], "nothing named 'lambda'"),
+        (["selection"], "name its checkpoint by --network"),
+        (["selection", "--network", "{}", "--eta", "1.5"], "eta is 1.5"),
+        (["selection", "--network", "{}", "--preset", "quick"], "unknown preset 'quick'"),
+    ],
+)
+def test_a_training_that_cannot_be_is_one_line_and_status_2(call, tmp_path, arguments, message):
+    teacher = str(toy.checkpoint(tmp_path / "teacher.safetensors"))
+    status, out, err = call("train", "--dataset", "toy", *(a.format(teacher) for a in arguments), "-o", tmp_path / "o")
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert message in err
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(call, command):
     status, out, _ = call(command, "--help")
@@ -283,3 +340,32 @@ def test_the_module_runs_as_a_program(store):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_models_lists_every_architecture_with_its_size(call):
+    status, out, _ = call("models", "--format", "json")
+    listed = {row["name"]: row for row in json.loads(out)}
+    assert status == 0
+    assert listed["resnet110"]["parameters"] == 1_730_714
+    assert listed["efficientnet-b7"]["pixels"] == 600
+    status, out, _ = call("models")
+    assert all(name in out for name in listed)
+
+
+def test_inspect_says_what_a_checkpoint_is(call, tmp_path):
+    path = ROOT / "cache" / "demo" / "fashion_mnist-core.safetensors"
+    status, out, _ = call("inspect", path, "--format", "json")
+    facts, card = json.loads(out), json.loads(path.with_suffix(".json").read_text())
+    assert status == 0
+    assert (facts["architecture"], facts["outputs"], facts["sha256"]) == ("resnet20", 10, card["sha256"])
+    assert facts["parameters"] == card["parameters"]
+    (tmp_path / "bad.pth").write_text("no checkpoint")
+    status, _, err = call("inspect", tmp_path / "bad.pth")
+    assert status == 2
+    assert "bad.pth is refused" in err
+
+
+def test_inspect_refuses_a_normaliser_that_does_not_exist(call):
+    status, _, err = call("inspect", "x.pth", "--normalizer", "centre")
+    assert status == 2
+    assert "known: normalize, center, none" in err

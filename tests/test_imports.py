@@ -57,7 +57,9 @@ def test_the_statistics_need_numpy_and_scipy_only(module):
     assert outside - set(sys.stdlib_module_names) <= {"numpy", "scipy", "engine"}
 
 
-@pytest.mark.parametrize("module", ["engine.cli", "engine.metrics", "cache.shelf", "app.tradeoff", "app.data"])
+@pytest.mark.parametrize(
+    "module", ["engine.cli", "engine.metrics", "cache.shelf", "app.tradeoff", "app.data", "app.certify"]
+)
 def test_looking_at_results_never_loads_torch(module):
     code = f"import sys, {module}; print([m for m in ('torch', 'torchvision', 'statsmodels') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

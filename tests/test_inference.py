@@ -8,9 +8,9 @@ from torch import nn
 
 from engine import inference
 from engine.errors import AcesError
-from engine.inference import FrozenNetwork, Layout, check_network, fastest, freeze
-from engine.models import build
-from engine.models.registry import Network, Normalize
+from engine.inference import FrozenNetwork, Layout, check_network, default_layout, fastest, freeze
+from engine.models import Network, Normalize, build
+from engine.models.lanet import LaNet, StandardizedConv2d
 
 
 def network(seed: int = 0) -> Network:
@@ -44,6 +44,22 @@ def test_freezing_folds_every_batch_norm_and_leaves_the_original():
     assert not any(isinstance(m, nn.BatchNorm2d) for m in frozen.body.modules())
     assert any(isinstance(m, nn.BatchNorm2d) for m in net.modules())
     assert all(not p.requires_grad for p in frozen.body.parameters())
+
+
+def test_weight_standardisation_is_baked_in_and_folded():
+    body = LaNet(width=4, layers=6)
+    for module in body.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    body.train()(torch.rand(16, 3, 32, 32))
+    net, x = Network(nn.Identity(), body).eval(), torch.rand(50, 3, 32, 32)
+    frozen = freeze(net)
+    kinds = {type(module) for module in frozen.body.modules()}
+    assert StandardizedConv2d not in kinds
+    assert sum(isinstance(m, nn.BatchNorm2d) for m in frozen.body.modules()) == 12  # those after a concatenation
+    with torch.inference_mode():
+        plain = net(x)
+    assert torch.allclose(frozen(x), plain, atol=1e-3 * float(plain.abs().max()))
 
 
 def test_a_body_that_cannot_be_traced_is_run_as_it_is():
@@ -99,6 +115,11 @@ def test_a_frozen_network_arrives_elsewhere_as_it_was():
     x = torch.rand(25, 1, 28, 28)
     assert torch.equal(there(x), freeze(network(), "bfloat16", layout=Layout(batch=25))(x))
     assert there.layout == Layout(batch=25)
+
+
+@pytest.mark.parametrize(("size", "batch"), [(28, 50), (224, 25), (380, 5), (600, 2), (2000, 1)])
+def test_larger_images_make_smaller_batches(size, batch):
+    assert default_layout(torch.device("cpu"), (3, size, size)).batch == batch
 
 
 @pytest.mark.slow

@@ -53,7 +53,7 @@ def one_server() -> Iterator[Server]:
 def server(one_server: Server) -> Iterator[Server]:
     yield one_server
     for session in ("a", "b", "c"):
-        one_server.leave(session)
+        one_server.forget(session)
 
 
 def wait(server: Server, id: str, until: Callable[[View], bool], session: str = "a") -> View:
@@ -149,11 +149,33 @@ def test_ids_are_long_and_unknown_ones_show_nothing(server):
 def test_a_job_lives_as_long_as_a_session_that_looks_at_it(server):
     id = server.submit("a", task(LONG))
     assert server.view("b", id) is not None
-    server.leave("a")
+    server.forget("a")
     assert server.view("b", id).state.active
-    server.leave("b")
+    server.forget("b")
     assert server.view("b", id) is None
     assert wait(server, server.submit("a", task()), ended).state is State.DONE  # the left one was cancelled
+
+
+def test_two_hundred_jobs_leave_nothing_behind(server):
+    for k in range(200):
+        server.submit(f"session {k}", task(LONG))
+        server.forget(f"session {k}")
+    wait(server, server.submit("a", task()), ended)
+    server.forget("a")
+    assert server.load == (0, 0)
+
+
+def test_a_reload_finds_its_job_and_who_does_not_come_back_is_forgotten(server):
+    server.grace = 0.3
+    id = server.submit("a", task(LONG))
+    server.leave("a")
+    assert server.view("reloaded", id).state.active
+    wait(server, id, lambda view: view.drawn > 0, "reloaded")
+    server.leave("reloaded")
+    deadline = time.monotonic() + 60
+    while server.load != (0, 0) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert server.load == (0, 0)
 
 
 def test_the_rate_is_probed_once(server):

@@ -5,9 +5,11 @@ import json
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.utils.flop_counter import FlopCounterMode
 
+from engine import datasets
 from engine.errors import AcesError
-from engine.models import NetworkCard, build, load, save, weights_sha256
+from engine.models import ARCHITECTURES, NetworkCard, build, load, save, weights_sha256
 
 CARD = NetworkCard("net", "resnet8", "fashion_mnist", "gaussian", 0.25)
 
@@ -15,10 +17,23 @@ CARD = NetworkCard("net", "resnet8", "fashion_mnist", "gaussian", 0.25)
 @pytest.mark.parametrize(
     ("architecture", "parameters"), [("resnet8", 77_754), ("resnet14", 174_970), ("resnet20", 272_186)]
 )
-def test_parameter_counts(architecture, parameters):
+def test_parameter_counts_on_grey_images(architecture, parameters):
     network = build(architecture, "fashion_mnist")
     assert sum(p.numel() for p in network.parameters()) == parameters
     assert network(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("card", ARCHITECTURES.values(), ids=list(ARCHITECTURES))
+def test_the_cards_count_parameters_and_multiplications_right(card):
+    data = datasets.card(card.dataset)
+    with torch.device("meta"):  # shapes only
+        body = card.build(data.num_classes, data.shape[0]).eval()
+        with FlopCounterMode(display=False) as counter:
+            outputs = body(torch.empty(1, data.shape[0], card.size, card.size))
+    assert sum(p.numel() for p in body.parameters()) == card.parameters
+    assert counter.get_total_flops() == 2 * card.macs
+    assert outputs.shape == (1, data.num_classes)
+    assert len(body.state_dict()[card.head]) == data.num_classes
 
 
 def test_unknown_architecture_lists_the_known_ones():
@@ -81,8 +96,8 @@ def bad(tmp_path, kind):
     [
         ("missing", "no checkpoint at"),
         ("truncated", "not a readable safetensors file"),
-        ("empty", "not a readable safetensors file"),
-        ("no card", "carries no network card"),
+        ("empty", "is empty"),
+        ("no card", "fits no known architecture; nearest is"),
         ("other architecture", "does not fit resnet14 on fashion_mnist: Missing key"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import tracemalloc
 
@@ -114,3 +115,21 @@ def test_tensors_of_other_values_or_shape_have_another_identity():
 def test_a_crop_outside_the_picture_is_refused(values):
     with pytest.raises(AcesError, match="crop"):
         Framing(*values)
+
+
+def test_two_hundred_uploads_leave_nothing_behind():
+    files = [data for data, _ in (*GOOD.values(), *BAD.values())]
+
+    def upload(times: int) -> int:
+        for k in range(times):
+            try:
+                to_tensor(read_picture(files[k % len(files)]), Framing(), (1, 28, 28))
+            except PictureError:
+                continue
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    before, after = upload(50), upload(200)
+    tracemalloc.stop()
+    assert after - before < 100_000

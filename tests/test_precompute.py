@@ -4,23 +4,28 @@ import multiprocessing
 import os
 import random
 import sqlite3
+from dataclasses import replace
 from multiprocessing.synchronize import Event as EventType
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import save_file
 
 from cache.store import BlockKey, Store
 from engine import runs
+from engine.compose import compose
 from engine.config import read_config
 from engine.counts import count
+from engine.datasets import Transform, own_card
 from engine.draws import BLOCK
 from engine.errors import AcesError
 from engine.jobs import jobs
-from engine.models import load, save
+from engine.models import ARCHITECTURES, NetworkCard, architecture, assemble, load, save
 from engine.precompute import Progress, precompute
-from engine.runs import CoreRun, SmoothedRun
+from engine.runs import CoreRun, SelectionRun, SmoothedRun
 from tests import toy
 
 pytestmark = pytest.mark.usefixtures("toy_dataset")
@@ -118,6 +123,9 @@ def test_other_noise_than_in_training_is_named_in_the_run(tmp_path):
     config = toy.config(tmp_path)
     text = config.read_text().replace("noisy.safetensors", "noisy.safetensors\n    sigma: [0.25, 0.5]")
     config.write_text(text)
+    with pytest.raises(AcesError, match=r"trained at sigma 0.25 and is to be sampled at 0.5: .* `other_sigma: true`"):
+        jobs(read_config(config))
+    config.write_text(text.replace("[0.25, 0.5]", "[0.25, 0.5]\n    other_sigma: true"))
     assert [job.name for job in jobs(read_config(config))] == ["noisy", "noisy@0.5", "plain"]
 
 
@@ -137,6 +145,96 @@ def test_a_wrong_config_is_refused_in_one_line_that_names_it(tmp_path, old, new,
     with pytest.raises(AcesError, match=message) as caught:
         read_config(config)
     assert "\n" not in str(caught.value)
+
+
+def selecting(folder: Path, outputs: int, part: str = "select", extra: str = "") -> Path:
+    """The toy config, and a network of so many outputs in it as ``part``."""
+    torch.manual_seed(5)
+    network = assemble(architecture("resnet8"), toy.CARD, outputs)
+    save(folder / "other.safetensors", network, NetworkCard("other", "resnet8", "toy", "gaussian", 0.25))
+    path = toy.config(folder)
+    entry = f"\n  - checkpoint: other.safetensors\n{extra}"
+    text = path.read_text()
+    path.write_text(text.replace(f"{part}:", f"{part}:{entry}") if f"{part}:" in text else f"{text}{part}:{entry}")
+    return path
+
+
+def test_a_selection_network_is_sampled_into_a_selection_run(tmp_path):
+    (certify, select, core), _ = make(selecting(tmp_path, 2), tmp_path / "store")
+    assert isinstance(select, SelectionRun)
+    assert select.meta.num_classes == 3
+    assert select.select_counts[:, -1].tolist() == [600] * 6
+    network = load(tmp_path / "other.safetensors").network
+    x = torch.from_numpy(toy.images("test").image(8))
+    scores = torch.softmax(network(x + 0.25 * torch.randn(2000, 1, 8, 8)), 1)[:, 0]
+    assert select.score_median[2] == pytest.approx(scores.median().item(), abs=0.02)
+    assert compose(certify, core, select).score_median.tolist() == select.score_median.tolist()
+
+
+def test_the_entropies_of_another_network_can_select_at_another_sigma(tmp_path):
+    extra = "    mechanism: entropy\n    sigma: [0.5]\n    other_sigma: true\n"
+    (_, select, _), _ = make(selecting(tmp_path, 3, extra=extra), tmp_path / "store")
+    assert (select.meta.name, select.meta.sigma) == ("other@0.5", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "part", "message"),
+    [
+        (3, "select", "has 3 outputs; selection by network needs 2"),
+        (1, "select", "has one output: its softmax is 1 whatever the image"),
+        (2, "certify", "has 2 outputs; toy has 3 classes"),
+        (1000, "core", "has 1000 outputs; toy has 3 classes"),
+    ],
+)
+def test_networks_that_do_not_fit_their_part_are_refused_before_anything_is_sampled(tmp_path, outputs, part, message):
+    with pytest.raises(AcesError, match=message):
+        jobs(read_config(selecting(tmp_path, outputs, part)))
+
+
+def test_a_config_can_have_the_normaliser_probed_and_warns_when_that_tells_nothing(tmp_path, caplog):
+    network = assemble(architecture("resnet8"), toy.CARD)
+    path = toy.config(tmp_path)
+    save_file(network.body.state_dict(), tmp_path / "noisy.safetensors")
+    path.write_text(
+        path.read_text().replace("noisy.safetensors", "noisy.safetensors\n    normalizer: probe\n    sigma: [0.5]")
+    )
+    job = jobs(read_config(path))[0]
+    assert job.checkpoint.why.startswith("by a probe: normalize ")
+    assert "at sigma 0.5" in job.checkpoint.why
+    assert "too close to tell" in caplog.text
+
+
+def test_a_core_network_sees_pictures_through_a_transform_of_its_own(tmp_path, monkeypatch):
+    wide = replace(architecture("resnet8"), transform=Transform(crop=16, channels=1))
+    monkeypatch.setitem(ARCHITECTURES, "resnet8", wide)
+    (_, core), _ = make(toy.config(tmp_path), tmp_path / "store")
+    x = toy.images("test").every(4).seen_through(wide.transform).pixels()
+    expected = load(tmp_path / "plain.safetensors").network(torch.from_numpy(x)).detach().numpy()
+    assert x.shape == (6, 1, 16, 16)
+    assert core.logits == pytest.approx(expected, abs=1e-4)
+
+
+def test_pictures_of_ones_own_that_were_exchanged_are_sampled_again(tmp_path):
+    config = toy.config(tmp_path)
+    for k, name in enumerate(["dark/a.png", "bright/b.png", "grey/c.png"]):
+        (tmp_path / "own" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (60 * k, 0, 0)).save(tmp_path / "own" / name)
+    data = own_card("own", tmp_path / "own", 8)
+    save_file(assemble(architecture("resnet8"), data).body.state_dict(), tmp_path / "own.safetensors")
+    config.write_text(
+        "dataset: own\ndata: {path: own, size: 8}\nn: 250\ncertify: [{checkpoint: own.safetensors, sigma: [0.25]}]\n"
+    )
+    (before,), _ = make(config, tmp_path / "store")
+    (again,), reports = make(config, tmp_path / "store")
+    assert reports == []
+    Image.new("RGB", (8, 8), (0, 250, 0)).save(tmp_path / "own" / "dark" / "a.png")
+    with pytest.raises(AcesError, match="another run named 'own'"):
+        make(config, tmp_path / "store")
+    with Store(tmp_path / "store") as store:
+        store.remove("own")
+    (after,), reports = make(config, tmp_path / "store")
+    assert sampled(reports) == 350  # of three images, one was exchanged
+    assert runs.to_bytes(before) == runs.to_bytes(again) != runs.to_bytes(after)
 
 
 def _work(config: Path, store: Path, started: EventType) -> None:

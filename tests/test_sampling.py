@@ -10,7 +10,7 @@ from torch import nn
 from engine.draws import BLOCK, CHUNK, to_bytes
 from engine.errors import AcesError
 from engine.inference import Layout, freeze, intra_op_threads
-from engine.models.registry import Network, Normalize
+from engine.models import Network, Normalize
 from engine.sampling import Segment, Source, Stage, chunk_generator, sample, sample_block, segments
 from engine.scores import core_probability, entropy
 

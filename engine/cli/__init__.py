@@ -13,7 +13,7 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import certify, results, sampling, shelf, training
+from engine.cli import certify, models, results, sampling, shelf, training
 from engine.errors import AcesError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -30,6 +30,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "precompute": sampling.precompute,
     "verify": sampling.verify,
     "train": training.train,
+    "models": models.list_models,
+    "inspect": models.inspect,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

@@ -47,6 +47,8 @@ def precompute(
     device: DeviceOption = "cpu",
     devices: Annotated[str | None, typer.Option(help="Several of this machine: cuda:0,cuda:1.")] = None,
     n: Annotated[int | None, typer.Option(help="Estimation draws an image, instead of the config's.")] = None,
+    every: Annotated[int | None, typer.Option(help="Every so-many-th image, instead of the config's.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many images, instead of the config's.")] = None,
     executor: Annotated[Where, typer.Option(help="local: here. ray: on a Ray cluster.")] = Where.LOCAL,
     address: Annotated[
         str | None, typer.Option(help="Of the Ray cluster, or auto; by default one is started on this machine.")
@@ -63,7 +65,7 @@ def precompute(
     from engine.precompute import precompute as run_config
     from engine.progress import SamplingBar, SamplingLines
 
-    settings = _with_n(read_config(config), n)
+    settings = _with(read_config(config), n=n, every=every, limit=limit)
     several = [name.strip() for name in devices.split(",")] if devices else []
     if several:
         device = several[0]
@@ -108,12 +110,13 @@ def verify(
     print(f"'{found.meta.name}': {len(verdicts)} images sampled again, every count the same")
 
 
-def _with_n(config: Config, n: int | None) -> Config:
-    if n is None:
-        return config
-    if n < 1:
-        raise AcesError(f"--n is {n}; at least 1 draw is needed")
-    return config.model_copy(update={"n": n})
+def _with(config: Config, **options: int | None) -> Config:
+    """The config, with what the command line says instead."""
+    changes = {name: value for name, value in options.items() if value is not None}
+    for name, value in changes.items():
+        if value < 1:
+            raise AcesError(f"--{name} is {value}; it must be at least 1")
+    return config.model_copy(update=changes)
 
 
 def _executor(where: Where, devices: list[str], address: str | None) -> Executor:
@@ -162,11 +165,12 @@ def _origin(run: Run, checkpoint: Path | None, config: Path | None) -> tuple[Che
     """The network and the images that a run was sampled from."""
     from engine import datasets
     from engine.config import read_config
+    from engine.jobs import jobs
     from engine.models import load
 
     if config is not None:
         settings = read_config(config)
-        networks = [load(entry.checkpoint) for entry in settings.certify]
+        networks = [job.checkpoint for job in jobs(settings) if job.kind == run.meta.kind]
         same = [network for network in networks if network.sha256 == run.meta.network.sha256]
         if not same:
             raise AcesError(f"{config} names no network that '{run.meta.name}' was sampled from")

@@ -2,37 +2,108 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.errors import AcesError
+
+if TYPE_CHECKING:
+    from engine.models import Checkpoint
+    from engine.training.fit import Plan
+    from engine.training.selection import Selection
+
+METHODS = "standard (core networks), gaussian, smoothadv, macer, consistency, smoothadv-consistency, selection."
+
 
 def train(
-    method: Annotated[str, typer.Argument(help="standard (core networks) or gaussian.")],
+    method: Annotated[str, typer.Argument(help=METHODS)],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the checkpoint and its card.")],
-    dataset: Annotated[str, typer.Option(help="fashion_mnist.")] = "fashion_mnist",
+    dataset: Annotated[str, typer.Option(help="fashion_mnist, ...")] = "fashion_mnist",
     architecture: Annotated[str, typer.Option(help="resnet8, resnet14, resnet20, resnet110.")] = "resnet8",
     sigma: Annotated[float, typer.Option(help="Training noise, in pixel units of [0, 1].")] = 0.0,
     preset: Annotated[str, typer.Option(help="paper (as published) or demo (two CPU cores).")] = "demo",
     epochs: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE instead of the preset's, such as lr=0.05 or attack=ddn; repeatable."),
+    ] = None,
+    network: Annotated[
+        Path | None,
+        typer.Option(help="selection: the certification network that labels; it brings dataset, sigma and method."),
+    ] = None,
+    eta: Annotated[float, typer.Option(help="selection: the share of right noisy answers that gives label 1.")] = 0.5,
+    draws: Annotated[int | None, typer.Option(help="selection: noisy answers an image, not the preset's.")] = None,
     seed: Annotated[int, typer.Option(help="Of initial weights, batches and noise.")] = 0,
     name: Annotated[str | None, typer.Option(help="Of the checkpoint; by default dataset-method-sigma.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
 ) -> None:
     """Train a network and write its checkpoint and card. Interrupt it when you like: it goes on from the last epoch.
 
-    Example: python -m engine train gaussian --sigma 0.25 -o models
-    """
-    from engine.progress import TrainingBar
-    from engine.training.fit import fit
-    from engine.training.methods import recipe
+    Example: python -m engine train consistency --sigma 0.25 --set lam=10 -o models
 
-    chosen = recipe(preset) if epochs is None else replace(recipe(preset), epochs=epochs)
+    Example: python -m engine train selection --network models/net.safetensors --eta 0.95 -o models
+    """
+    from engine.training.fit import Plan
+    from engine.training.presets import DRAWS, override
+    from engine.training.presets import preset as find
+    from engine.training.selection import Selection
+
+    values = _values(settings or []) | ({} if epochs is None else {"epochs": str(epochs)})
+    teacher, selection = None, None
+    if method == "selection":
+        teacher = _teacher(network)
+        dataset, architecture = teacher.card.dataset, teacher.card.architecture
+        method, sigma = _training(teacher)
+        selection = Selection(eta, DRAWS.get(preset, 1) if draws is None else draws)
+        name = name or f"{teacher.card.name}-selection-{eta:g}"
+    recipe, hyper = override(*find(preset, method, dataset, sigma), values)
     name = name or f"{dataset}-{method}" + (f"-{sigma:g}" if sigma else "")
-    with TrainingBar(chosen.epochs) as bar:
-        path = fit(
-            method, dataset, architecture, sigma, chosen, output, name=name, seed=seed, device=device, report=bar
-        )
-    print(path)
+    plan = Plan(name, method, dataset, architecture, sigma, recipe, hyper, seed)
+    print(_fit(plan, output, device, teacher, selection))
+
+
+def _teacher(network: Path | None) -> Checkpoint:
+    from engine.models import load
+
+    if network is None:
+        raise AcesError("a selection network learns from a certification network: name its checkpoint by --network")
+    return load(network)
+
+
+def _training(teacher: Checkpoint) -> tuple[str, float]:
+    """How the certification network was trained, and so the selection network will be."""
+    method, sigma = teacher.card.training, teacher.card.sigma_train
+    if method is None or sigma is None:
+        raise AcesError(f"nothing says how {teacher.card.name} was trained: load it with a card of its own first")
+    return method, sigma
+
+
+def _fit(plan: Plan, directory: Path, device: str, teacher: Checkpoint | None, selection: Selection | None) -> Path:
+    """Train under a progress bar; an interruption says what is kept."""
+    from engine.progress import TrainingBar
+    from engine.training.fit import fit, state_file
+    from engine.training.selection import fit_selection
+
+    try:
+        with TrainingBar(plan.recipe.epochs) as bar:
+            if teacher is None or selection is None:
+                return fit(plan, directory, device=device, report=bar)
+            return fit_selection(
+                teacher, selection, plan, directory, device=device, report=bar, report_draws=bar.labelling
+            )
+    except KeyboardInterrupt:
+        kept = state_file(directory, plan)
+        where = f"{kept} holds the last whole epoch" if kept.exists() else "no epoch was begun"
+        print(f"interrupted; {where}: the same command goes on from there", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def _values(settings: list[str]) -> dict[str, str]:
+    """NAME=VALUE each. Raises ``AcesError`` that quotes what is not."""
+    for setting in settings:
+        if "=" not in setting:
+            raise AcesError(f"--set {setting}: expected NAME=VALUE, for example --set lr=0.05")
+    return dict(setting.split("=", 1) for setting in settings)

@@ -64,7 +64,8 @@ def own_card(
     """A dataset of the user's own: a folder with one subfolder a class, or a parquet file (or a folder of them).
 
     The shorter side is resized to ``resize`` (default: ``size``) and the central square of ``size`` px is taken. For a
-    parquet file ``classes`` are needed. The normalisation that a network is built with is ImageNet's.
+    parquet file ``classes`` are needed; of a folder they may be more than it has subfolders. The normalisation that
+    a network is built with is ImageNet's.
     """
     if name in DATASETS:
         raise AcesError(f"'{name}' is the name of a known dataset; give your own another one")
@@ -72,9 +73,7 @@ def own_card(
     is_parquet = any(find_parquet(place, split) for split in ("test", "train"))
     if is_parquet and classes is None:
         raise AcesError(f"{place} does not say how many classes there are; name them under `classes`")
-    if not is_parquet:
-        classes = class_folders(place)
-    assert classes is not None
+    classes = classes or class_folders(place)
     return DatasetCard(
         name=name,
         title=name,
@@ -83,15 +82,15 @@ def own_card(
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         every=1,
-        read=partial(_own, name, place, transform, len(classes)),
+        read=partial(_own, name, place, transform, classes),
     )
 
 
-def _own(name: str, place: Path, transform: Transform, num_classes: int, split: str) -> ImageSet:
+def _own(name: str, place: Path, transform: Transform, classes: tuple[str, ...], split: str) -> ImageSet:
     files = find_parquet(place, split)
     if files is not None:
-        return read_parquet(files, name, split, transform, num_classes)
-    return read_folder(place, name, split, transform)
+        return read_parquet(files, name, split, transform, len(classes))
+    return read_folder(place, name, split, transform, classes)
 
 
 def _names(file: str) -> tuple[str, ...]:

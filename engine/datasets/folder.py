@@ -28,17 +28,22 @@ def class_folders(folder: Path) -> tuple[str, ...]:
     return classes
 
 
-def read_folder(folder: Path, dataset: str, split: str, transform: Transform) -> ImageSet:
-    """All pictures of a folder, found but not yet decoded."""
+def read_folder(
+    folder: Path, dataset: str, split: str, transform: Transform, classes: tuple[str, ...] | None = None
+) -> ImageSet:
+    """All pictures of a folder, found but not yet decoded; labels count the subfolders, or are those of ``classes``."""
     from torchvision.datasets import ImageFolder
 
-    class_folders(folder)
+    found = class_folders(folder)
+    known = {name: label for label, name in reversed(list(enumerate(classes or found)))}
+    if unknown := [name for name in found if name not in known]:
+        raise AcesError(f"{folder / unknown[0]} is called like no class; classes are {', '.join(list(known)[:3])}, ...")
     try:
         samples = ImageFolder(folder).samples
     except FileNotFoundError as error:
         raise AcesError(f"{folder}: {error}") from error
     pictures = tuple(Picture(str(Path(path).relative_to(folder)), Path(path)) for path, _ in samples)
-    label = np.array([label for _, label in samples], np.int64)
+    label = np.array([known[found[folder_number]] for _, folder_number in samples], np.int64)
     return ImageSet(dataset, split, np.arange(len(label)), label, Pictures(pictures, transform), own=True)
 
 

@@ -51,6 +51,10 @@ class Picture:
     name: str
     data: Path | bytes
 
+    def read(self) -> bytes:
+        """The encoded picture itself."""
+        return self.data if isinstance(self.data, bytes) else self.data.read_bytes()
+
     def open(self) -> Image.Image:
         """The decoded picture. Raises ``AcesError`` that names it when it is damaged or too large."""
         try:
@@ -142,10 +146,20 @@ class ImageSet:
         return replace(self, images=Pictures(encoded, transform))
 
     def content(self, row: int) -> str:
-        """The dataset's name, for own pictures with a digest of the pixels: what names an image beside its index."""
+        """The dataset's name, for own pictures with a digest of what is seen: what names an image beside its index."""
         if not self.own:
             return self.dataset
-        return f"{self.dataset}/{hashlib.sha256(self.images[row].tobytes()).hexdigest()[:16]}"
+        if isinstance(self.images, Pictures):
+            seen = self.images.encoded[row].read() + repr(self.images.transform).encode()
+        else:
+            seen = self.images[row].tobytes()
+        return f"{self.dataset}/{hashlib.sha256(seen).hexdigest()[:16]}"
+
+    def digest(self) -> str | None:
+        """sha256 over the own pictures of the set; None for a dataset that its name and indices say all about."""
+        if not self.own:
+            return None
+        return hashlib.sha256("".join(self.content(row) for row in range(len(self))).encode()).hexdigest()
 
     def checked(self, skip_damaged: bool = False) -> ImageSet:
         """Decode every picture once. Raises ``AcesError`` that counts and names the damaged ones, unless skipped."""

@@ -1,4 +1,4 @@
-"""Networks by name: a registry of frozen cards, one builder, and safetensors checkpoints.
+"""Networks: a registry of frozen cards, one builder, and one ``load`` for every checkpoint format of the field.
 
 A network here is ``Sequential(normalize, body)``: callers pass plain images in [0, 1], so noise
 is added, and radii are measured, in pixel units.
@@ -7,18 +7,27 @@ is added, and radii are measured, in pixel units.
 10
 """
 
-from engine.models.checkpoint import Checkpoint, NetworkCard, load, save, weights_sha256
-from engine.models.registry import ARCHITECTURES, Architecture, Network, Normalize, build
+from engine.models.checkpoint import PUBLISHED, Checkpoint, Hints, NetworkCard, load, save, weights_sha256
+from engine.models.network import Network, Normalize, Normalizer
+from engine.models.probe import Probe, probe
+from engine.models.registry import ARCHITECTURES, Architecture, architecture, assemble, build
 
 __all__ = [
     "ARCHITECTURES",
+    "PUBLISHED",
     "Architecture",
     "Checkpoint",
+    "Hints",
     "Network",
     "NetworkCard",
     "Normalize",
+    "Normalizer",
+    "Probe",
+    "architecture",
+    "assemble",
     "build",
     "load",
+    "probe",
     "save",
     "weights_sha256",
 ]

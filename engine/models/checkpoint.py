@@ -1,39 +1,71 @@
-"""Checkpoints as safetensors: the weights, and a card in the header that says what they are."""
+"""One ``load`` for every checkpoint of the field; ``save`` for this project's own: safetensors with a card inside."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from engine.datasets import DatasetCard, Transform, card
 from engine.errors import AcesError
-from engine.models.registry import Network, build
+from engine.models import files, paths
+from engine.models.files import Contents
+from engine.models.network import Network, Normalizer, normalizer
+from engine.models.own import find, load_torchscript
+from engine.models.recognise import COUNTERS, TRAINING_ONLY, channels_of, compare, outputs_of, recognise
+from engine.models.registry import Architecture, assemble
+
+PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
 
 
 @dataclass(frozen=True)
 class NetworkCard:
-    """What a checkpoint is: enough to build it again and to know how it was trained."""
+    """What a checkpoint is: enough to build it again and to know how it was trained, None where nobody says.
+
+    ``outputs``: 2 for a selection network, whose class 0 is "core"; None for one output a class of the dataset.
+    """
 
     name: str
     architecture: str
     dataset: str
-    training: str
-    sigma_train: float
+    training: str | None
+    sigma_train: float | None
+    outputs: int | None = None
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a caller knows of a checkpoint whose file may not say it; what is given wins over what can be inferred."""
+
+    name: str | None = None
+    architecture: str | None = None
+    dataset: DatasetCard | None = None
+    normalizer: Normalizer | None = None
+    training: str | None = None
+    sigma_train: float | None = None
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded network, its card, and the sha256 of its weights, which is its identity."""
+    """A loaded network, its card, and the sha256 of its weights, which is its identity.
+
+    ``format`` of the file; ``outputs`` is None where only running the network would tell; ``normalizer`` with the
+    reason ``why`` it was chosen; ``transform`` where the network wants to see pictures at a size of its own.
+    """
 
     network: Network
     card: NetworkCard
     sha256: str
+    format: str = "ACES Explorer"
+    outputs: int | None = None
+    normalizer: Normalizer = Normalizer.NORMALIZE
+    why: str = "in the file"
+    transform: Transform | None = None
 
 
 def weights_sha256(network: nn.Module) -> str:
@@ -54,24 +86,167 @@ def save(path: Path, network: Network, card: NetworkCard) -> None:
     partial.replace(path)
 
 
-def load(path: Path) -> Checkpoint:
-    """Read what ``save`` wrote. Raises ``AcesError`` for a file that is missing, damaged, or does not fit its card."""
-    if not path.is_file():
-        raise AcesError(f"no checkpoint at {path}")
+def load(path: Path, hints: Hints = Hints()) -> Checkpoint:
+    """The network of a checkpoint file, of whichever format ``engine.models.files`` lists.
+
+    The file is never run: pickles are read with ``weights_only``. The path ``published`` means the weights that the
+    authors of ``hints.architecture`` offer, downloaded if need be. Raises ``AcesError`` for a file that is missing,
+    damaged, unsafe, or fits no architecture (or not the one in ``hints``), and says what differs.
+    """
+    if str(path) == PUBLISHED:
+        path = _published(hints.architecture)
+    if path.is_file() and files.is_torchscript(path):
+        return _torchscript(path, hints)
+    contents = files.read(path)
+    if contents.card is not None:
+        return _own(path, contents, hints)
+    return _foreign(path, contents, hints)
+
+
+def _own(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
+    """A checkpoint that ``save`` wrote: its card says everything."""
+    assert contents.card is not None
+    stated = {field.name: contents.card[field.name] for field in fields(NetworkCard) if field.name in contents.card}
+    if missing := {field.name for field in fields(NetworkCard)} - set(stated) - {"outputs"}:
+        raise AcesError(f"{path} carries a network card without {', '.join(sorted(missing))}")
+    known = NetworkCard(**stated)
+    data = hints.dataset if hints.dataset and hints.dataset.name == known.dataset else card(known.dataset)
+    weights = {name.removeprefix("body."): t for name, t in contents.weights.items() if name.startswith("body.")}
+    chosen = find(known.architecture)
+    outputs = outputs_of(weights, chosen, data.num_classes)
+    network = assemble(chosen, data, outputs)
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a handle, not a dict)
-    except (SafetensorError, OSError) as error:
-        raise AcesError(f"{path} is not a readable safetensors file: {error}") from error
-    try:
-        card = NetworkCard(**json.loads(metadata["aces"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise AcesError(f"{path} carries no network card; was it written by `python -m engine train`?") from error
-    network = build(card.architecture, card.dataset)
-    try:
-        network.load_state_dict(tensors)
+        network.load_state_dict(dict(contents.weights))
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise AcesError(f"{path} does not fit {card.architecture} on {card.dataset}: {first}") from error
-    return Checkpoint(network.eval(), card, weights_sha256(network))
+        raise AcesError(f"{path} does not fit {known.architecture} on {known.dataset}: {first}") from error
+    given = {k: v for k in ("name", "training", "sigma_train") if (v := getattr(hints, k)) is not None}
+    return Checkpoint(
+        network.eval(),
+        replace(known, **given),
+        weights_sha256(network),
+        outputs=outputs,
+        normalizer=chosen.normalizer,
+        transform=chosen.transform,
+    )
+
+
+def _foreign(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
+    """Weights of others: the architecture is told by the weights, the rest by format, path and hints."""
+    chosen = _architecture(path, contents, hints)
+    data = hints.dataset or card(chosen.dataset)
+    channels = channels_of(contents.weights, data.shape[0])
+    if channels != data.shape[0]:
+        raise AcesError(f"{path} reads images of {channels} channels; those of {data.name} have {data.shape[0]}")
+    outputs = outputs_of(contents.weights, chosen, data.num_classes)
+    mean, std = chosen.normalisation(data)
+    kind, why = _normalizer(path, contents, chosen, hints, mean, std)
+    body = chosen.build(outputs, channels)
+    needed = body.state_dict()
+    counters = {name: tensor for name, tensor in needed.items() if name.endswith(COUNTERS)}
+    weights = {name: t for name, t in contents.weights.items() if not name.startswith(TRAINING_ONLY)}
+    body.load_state_dict({**counters, **weights})
+    network = Network(normalizer(kind, mean, std), body).eval()
+    macer = "macer" if contents.format == "MACER" else None
+    return Checkpoint(
+        network,
+        NetworkCard(
+            hints.name or paths.name_of(path),
+            chosen.name,
+            data.name,
+            hints.training or macer or paths.training_of(path),
+            hints.sigma_train if hints.sigma_train is not None else paths.sigma_of(path),
+        ),
+        weights_sha256(network),
+        contents.format,
+        outputs,
+        kind,
+        why,
+        chosen.transform,
+    )
+
+
+def _architecture(path: Path, contents: Contents, hints: Hints) -> Architecture:
+    if hints.architecture is None:
+        found = recognise(contents.weights, str(path), contents.arch)
+        return find("resnet110-macer") if contents.format == "MACER" and found.name == "resnet110" else found
+    chosen = find(hints.architecture)
+    misfit = compare(contents.weights, chosen)
+    if not misfit.size:
+        return chosen
+    try:
+        fits = f"they fit {recognise(contents.weights, str(path), contents.arch).name}"
+    except AcesError:
+        fits = "they fit no other known architecture either"
+    raise AcesError(f"the weights in {path} do not fit {chosen.name} ({misfit}); {fits}")
+
+
+def _normalizer(
+    path: Path,
+    contents: Contents,
+    chosen: Architecture,
+    hints: Hints,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+) -> tuple[Normalizer, str]:
+    """Which normaliser stands in front, and why: nothing in most files says it, and a wrong one ruins the accuracy."""
+    if contents.constants is not None:
+        return _registered(path, contents, mean, std)
+    if hints.normalizer is not None:
+        return hints.normalizer, "as asked for"
+    if contents.format == "MACER":
+        return Normalizer.NONE, "MACER's networks read images in [0, 1] as they are"
+    if contents.format == "Cohen-style" and chosen.mean is None:
+        return paths.normalizer_of(path)
+    return chosen.normalizer, f"that of {chosen.name}"
+
+
+def _registered(
+    path: Path, contents: Contents, mean: tuple[float, ...], std: tuple[float, ...]
+) -> tuple[Normalizer, str]:
+    """The normaliser whose constants a file holds. Raises ``AcesError`` if they are not the dataset's."""
+    assert contents.constants is not None
+    for name, expected in zip(files.NORMALIZER_BUFFERS, (mean, std), strict=True):
+        found = contents.constants.get(name)
+        if found is not None and not torch.allclose(found.flatten().float(), torch.tensor(expected), atol=1e-4):
+            raise AcesError(
+                f"{path} normalises with {name[2:]} {[round(v, 4) for v in found.flatten().tolist()]}; its dataset's "
+                f"are {list(expected)}: name the right dataset"
+            )
+    has_std = files.NORMALIZER_BUFFERS[1] in contents.constants
+    return (Normalizer.NORMALIZE if has_std else Normalizer.CENTER), "its constants are in the file"
+
+
+def _torchscript(path: Path, hints: Hints) -> Checkpoint:
+    """A network that brings its code; its identity is the file's sha256, since the code counts."""
+    data = hints.dataset or card("imagenet")
+    kind = hints.normalizer or Normalizer.NONE
+    network = Network(normalizer(kind, data.mean, data.std), load_torchscript(path)).eval()
+    known = NetworkCard(hints.name or paths.name_of(path), "torchscript", data.name, hints.training, hints.sigma_train)
+    digest = hashlib.sha256(path.read_bytes() + kind.encode()).hexdigest()
+    why = "as asked for" if hints.normalizer else "a TorchScript network is taken to read images in [0, 1]"
+    return Checkpoint(network, known, digest, "TorchScript", None, kind, why)
+
+
+def _published(name: str | None) -> Path:
+    """The file of an architecture's published weights, downloaded if need be and checked against its name's hash."""
+    if name is None:
+        raise AcesError(f"`{PUBLISHED}` weights: say of which architecture")
+    weights = find(name).weights
+    if weights is None:
+        raise AcesError(f"nobody publishes weights of {name} at a known place; name a file")
+    source = weights()
+    if not source.startswith("https://"):
+        return Path(source)
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    target = folder / source.rsplit("/", 1)[-1]
+    if not target.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = target.with_suffix(".partial")
+        digest = target.stem.rsplit("-", 1)[-1]
+        try:
+            torch.hub.download_url_to_file(source, str(partial), hash_prefix=digest)
+        except (OSError, RuntimeError) as error:
+            raise AcesError(f"cannot download {source} ({error}); put that file at {target}") from error
+        partial.replace(target)
+    return target

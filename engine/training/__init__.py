@@ -1,11 +1,5 @@
 """Training methods, one file each: a loss that reads like its formula; one shared loop (``loop``).
 
-A method is a function ``(network, x, y, sigma, generator) -> (loss, logits)``.
+``objective`` says what a method is, ``methods`` names them, ``presets`` holds the recipes, ``fit`` goes from a plan to
+a checkpoint with a card, ``selection`` labels the images for a selection network.
 """
-
-from engine.training.gaussian import gaussian
-from engine.training.loop import Recipe, train
-from engine.training.methods import METHODS, Method, recipe
-from engine.training.standard import standard
-
-__all__ = ["METHODS", "Method", "Recipe", "gaussian", "recipe", "standard", "train"]

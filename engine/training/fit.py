@@ -1,94 +1,161 @@
-"""From a method's name to a checkpoint with a card: what ``python -m engine train`` calls."""
+"""From a plan to a checkpoint with a card: what ``python -m engine train`` calls."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import os
 import platform
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from engine import __version__, datasets
-from engine.models import NetworkCard, build, save, weights_sha256
-from engine.training.loop import Recipe, Report, accuracy, train
-from engine.training.methods import method
+from engine.datasets import ImageSet
+from engine.errors import AcesError
+from engine.models import Network, NetworkCard, build, save, weights_sha256
+from engine.training.checkpoint import saving, write_whole
+from engine.training.loop import EpochReport, Recipe, Report, accuracy, train
+from engine.training.methods import Hyper, method
+
+HELD_OUT_EVERY = 5  # the accuracy by epoch is that of every fifth image of the test split; nothing is chosen by it
 
 
-def fit(
-    method_name: str,
-    dataset: str,
-    architecture: str,
-    sigma: float,
-    recipe: Recipe,
+@dataclass(frozen=True)
+class Plan:
+    """A training run in full: the same plan on the same machine ends in the same weights."""
+
+    name: str
+    method: str
+    dataset: str
+    architecture: str
+    sigma: float
+    recipe: Recipe
+    hyper: Hyper | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        noisy = method(self.method).noisy
+        if noisy and not 0 < self.sigma < math.inf:
+            raise AcesError(f"sigma is {self.sigma}; {self.method} trains under noise, for example --sigma 0.25")
+        if not noisy and self.sigma != 0:
+            raise AcesError(f"sigma is {self.sigma}; {self.method} trains without noise: leave it out")
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """The images that a run learns from, those it is watched on by epoch, and those its card's accuracies are of."""
+
+    train: ImageSet
+    held_out: ImageSet
+    test: ImageSet
+
+
+def state_file(directory: Path, plan: Plan) -> Path:
+    """Where an unfinished run is kept: ``name.pth.tar``, in Cohen et al.'s structure, written after every epoch."""
+    return directory / f"{plan.name}.pth.tar"
+
+
+def fit(plan: Plan, directory: Path, *, device: str = "cpu", report: Report = lambda _: None) -> Path:
+    """Train, or go on training, and write ``name.safetensors`` and its card ``name.json`` into ``directory``.
+
+    An interrupted run goes on from its ``state_file``. Returns the path of the safetensors.
+    """
+    test = datasets.load(plan.dataset, "test")
+    material = Material(datasets.load(plan.dataset, "train"), test.every(HELD_OUT_EVERY), test)
+    card = NetworkCard(plan.name, plan.architecture, plan.dataset, plan.method, plan.sigma)
+    return fit_to(material, card, plan, directory, device=device, report=report)
+
+
+def fit_to(
+    material: Material,
+    card: NetworkCard,
+    plan: Plan,
     directory: Path,
     *,
-    name: str,
-    seed: int = 0,
+    facts: dict[str, Any] | None = None,
     device: str = "cpu",
     report: Report = lambda _: None,
 ) -> Path:
-    """Train, or go on training, and write ``name.safetensors`` and its card ``name.json`` into ``directory``.
-
-    The card holds command, recipe, seed, hardware, seconds, the history by epoch, and the accuracy on
-    the full test set, clean and under noise. Returns the path of the checkpoint.
-    """
-    chosen = method(method_name)
-    sigma = sigma if chosen.noisy else 0.0
-    torch.manual_seed(seed)  # the initial weights
-    network = build(architecture, dataset)
-    train_set, test_set = datasets.load(dataset, "train"), datasets.load(dataset, "test")
-    directory.mkdir(parents=True, exist_ok=True)
-    state_file = directory / f"{name}.state.pt"
+    """``fit`` on given images and labels; ``facts`` go to the card and identify the run beside the plan."""
+    torch.manual_seed(plan.seed)  # the initial weights
+    network = build(card.architecture, card.dataset, card.outputs)
+    path = directory / f"{plan.name}.safetensors"
+    hyper = asdict(plan.hyper) if plan.hyper else {}
     history = train(
         network,
-        train_set,
-        chosen.objective,
-        sigma,
-        recipe,
-        seed=seed,
+        material.train,
+        method(plan.method).objective(plan.hyper),
+        plan.sigma,
+        plan.recipe,
+        seed=plan.seed,
         device=device,
-        state_file=state_file,
+        held_out=material.held_out,
+        state_file=state_file(directory, plan),
+        settings={"architecture": plan.architecture, "method": plan.method, **hyper, **(facts or {})},
         report=report,
     )
-    card = NetworkCard(name, architecture, dataset, method_name, sigma)
-    path = directory / f"{name}.safetensors"
-    save(path, network, card)
-    facts = {
+    with saving(path):
+        save(path, network, card)
+    whole = _facts(card, plan, material, network, history, device) | (facts or {})
+    write_whole(path.with_suffix(".json"), (json.dumps(whole, indent=1) + "\n").encode())
+    return path
+
+
+def _facts(
+    card: NetworkCard, plan: Plan, material: Material, network: Network, history: list[EpochReport], device: str
+) -> dict[str, Any]:
+    """The card: what the network is, how it was made, how well it does."""
+    test, sigma = material.test, plan.sigma
+    return {
         **asdict(card),
-        "paper": chosen.paper,
+        "paper": method(plan.method).paper,
         "parameters": sum(p.numel() for p in network.parameters()),
         "sha256": weights_sha256(network),
-        "command": _command(),
-        "recipe": asdict(recipe),
-        "seed": seed,
-        "train_images": len(train_set),
-        "test_images": len(test_set),
-        "test_accuracy": round(accuracy(network, test_set, device=device), 2),
-        "test_accuracy_under_noise": round(accuracy(network, test_set, sigma, device=device), 2) if sigma else None,
+        "command": " ".join(["python -m engine", *sys.argv[1:]]),
+        "recipe": asdict(plan.recipe),
+        "hyper": asdict(plan.hyper) if plan.hyper else None,
+        "seed": plan.seed,
+        "train_images": len(material.train),
+        "train_sha256": _digest(material.train),
+        "own_files": material.train.own,
+        "test_images": len(test),
+        "test_accuracy": round(accuracy(network, test, device=device), 2),
+        "test_accuracy_under_noise": round(accuracy(network, test, sigma, device=device), 2) if sigma else None,
         "hardware": _hardware(device),
         "training_seconds": round(sum(epoch.seconds for epoch in history)),
-        "history": [
-            {"loss": round(epoch.loss, 4), "accuracy": round(epoch.accuracy, 2), "seconds": round(epoch.seconds)}
-            for epoch in history
-        ],
+        "held_out": f"every {HELD_OUT_EVERY}th image of the test split, one draw of the training noise each",
+        "history": [_line(epoch) for epoch in history],
         "torch": torch.__version__,
         "engine_version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    path.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
-    state_file.unlink(missing_ok=True)
-    return path
 
 
-def _command() -> str:
-    return " ".join(["python -m engine", *sys.argv[1:]])
+def _digest(images: ImageSet) -> str:
+    """Of pixels and labels: which rendition of a dataset this was (its PNG, its JPEG), and labelled by whom."""
+    digest = hashlib.sha256(images.array().tobytes())
+    digest.update(images.label.astype("<i8").tobytes())
+    return digest.hexdigest()
+
+
+def _line(epoch: EpochReport) -> dict[str, Any]:
+    return {
+        "loss": round(epoch.loss, 4),
+        "accuracy": round(epoch.accuracy, 2),
+        "held_out_accuracy_under_noise": None if epoch.held_out is None else round(epoch.held_out, 2),
+        "seconds": round(epoch.seconds, 1),
+        **epoch.tally,
+    }
 
 
 def _hardware(device: str) -> str:
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    return f"{os.cpu_count()} CPU cores ({platform.machine()}, {torch.backends.cpu.get_cpu_capability()})"
+    threads = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores"
+    return f"{threads} ({platform.machine()}, {torch.backends.cpu.get_cpu_capability()})"

@@ -7,24 +7,35 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.datasets import ImageSet
 from engine.errors import AcesError
+from engine.inference import resolve_device
+from engine.models import Network
+from engine.training import checkpoint
+from engine.training.objective import Objective, Outcome, Step
 
-Objective = Callable[[nn.Module, Tensor, Tensor, float, torch.Generator], tuple[Tensor, Tensor]]
+MEMORY = 16 * 2**30  # bytes of uint8 images, at most
+LOOK = 20  # batches between two looks at the running loss: each look waits for the device
 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """How an epoch stands, or stood at its end: ``seen`` of ``images``, mean loss, percent right on the batches."""
+    """How an epoch stands, or stood at its end: ``seen`` of ``images``, mean loss, percent right on the batches.
+
+    ``held_out``: percent right on held-out images under one draw of the training noise, at the end of the epoch;
+    ``tally``: what the method counted, such as MACER's robust set, in images so far.
+    """
 
     epoch: int
     seen: int
@@ -32,6 +43,8 @@ class EpochReport:
     loss: float
     accuracy: float
     seconds: float
+    held_out: float | None = None
+    tally: dict[str, int] = field(default_factory=dict)
 
     @property
     def images_per_second(self) -> float:
@@ -47,14 +60,29 @@ class Recipe:
     """Everything that shapes a training run besides network, data, method and noise."""
 
     epochs: int
-    batch_size: int
+    batch_size: int  # images an update; a method with several noise vectors an image makes so many more passes
     lr: float
     weight_decay: float
     schedule: str  # "step": tenfold drop every step_size epochs; "cosine": to zero, after one epoch of warm-up
     step_size: int = 30
     momentum: float = 0.9
+    nesterov: bool = True
     crop_padding: int = 2  # random crops from the image padded by so many pixels
     flip: bool = True
+
+    def __post_init__(self) -> None:
+        if self.schedule not in ("step", "cosine"):
+            raise AcesError(f"unknown schedule '{self.schedule}'; known: step, cosine")
+        if min(self.epochs, self.step_size) < 1 or self.batch_size < 2 or self.lr <= 0:
+            raise AcesError(
+                f"epochs {self.epochs}, step_size {self.step_size}, batch_size {self.batch_size}, lr {self.lr}: "
+                f"epochs and step_size start at 1, batch_size at 2, lr above 0"
+            )
+        if not 0 <= self.momentum < 1 or self.weight_decay < 0 or self.crop_padding < 0:
+            raise AcesError(
+                f"momentum {self.momentum}, weight_decay {self.weight_decay}, crop_padding {self.crop_padding}: "
+                f"momentum lies in [0, 1), the others are not negative"
+            )
 
     def lr_at(self, progress: float) -> float:
         """The learning rate after ``progress`` epochs (fractions count)."""
@@ -64,8 +92,21 @@ class Recipe:
         return self.lr * warm_up * 0.5 * (1 + math.cos(math.pi * progress / self.epochs))
 
 
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What stays the same from epoch to epoch."""
+
+    network: Network
+    optimizer: torch.optim.Optimizer
+    images: Tensor
+    labels: Tensor
+    objective: Objective
+    recipe: Recipe
+    report: Report
+
+
 def train(
-    network: nn.Module,
+    network: Network,
     data: ImageSet,
     objective: Objective,
     sigma: float,
@@ -73,64 +114,111 @@ def train(
     *,
     seed: int = 0,
     device: str = "cpu",
+    held_out: ImageSet | None = None,
     state_file: Path | None = None,
+    settings: Mapping[str, Any] | None = None,
     report: Report = lambda _: None,
 ) -> list[EpochReport]:
     """Train ``network`` in place and return one report an epoch.
 
-    With a ``state_file`` the run continues after the last whole epoch found there; a state that
-    belongs to other settings is refused with ``AcesError``. A loss that is not finite stops the run.
+    With a ``state_file`` the run continues after the last whole epoch found there, and ends in the weights of an
+    undisturbed one; a state that belongs to other ``settings`` is refused with ``AcesError``. So are images of one
+    class only and a device that is not there, and a loss that is not finite stops the run.
     """
-    images, labels = torch.from_numpy(data.array()).to(device), torch.from_numpy(data.label).to(device)
+    _check_labels(data)
+    resolve_device(device)
+    images, labels = torch.from_numpy(_in_memory(data)).to(device), torch.from_numpy(data.label).to(device)
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.SGD(
-        network.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True
-    )
-    settings = {**asdict(recipe), "sigma": sigma, "seed": seed, "images": len(data)}
-    history = _restore(state_file, settings, network, optimizer)
+    optimizer = _sgd(network, recipe)
+    identity = {**asdict(recipe), "sigma": sigma, "seed": seed, "images": len(data), **(settings or {})}
+    kept = checkpoint.restore(state_file, network, optimizer, identity) if state_file else []
+    history = [EpochReport(**epoch) for epoch in kept]
+    if state_file is not None and not history:
+        checkpoint.keep(state_file, network, optimizer, identity, [])  # a folder that refuses does so before the work
+    run = _Run(network, optimizer, images, labels, objective, recipe, report)
     for epoch in range(len(history), recipe.epochs):
         # A generator an epoch, so that a resumed run sees the same batches and noise as an undisturbed one.
         generator = torch.Generator(device).manual_seed(1_000_003 * seed + epoch)
-        history.append(_epoch(network, images, labels, objective, sigma, recipe, optimizer, epoch, generator, report))
+        stands = _epoch(run, Step(sigma, generator, epoch))
+        if held_out is not None:
+            stands = replace(stands, held_out=accuracy(network, held_out, sigma, device=device))
+            report(stands)
+        history.append(stands)
         if state_file is not None:
-            _keep(state_file, settings, network, optimizer, history)
+            checkpoint.keep(state_file, network, optimizer, identity, [asdict(e) for e in history])
     return history
 
 
-def _epoch(
-    network: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    objective: Objective,
-    sigma: float,
-    recipe: Recipe,
-    optimizer: torch.optim.Optimizer,
-    epoch: int,
-    generator: torch.Generator,
-    report: Report,
-) -> EpochReport:
-    network.train()
-    start, seen, loss_sum, right = time.perf_counter(), 0, 0.0, 0
-    for x, y in _batches(images, labels, recipe, generator):
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.lr_at(epoch + seen / len(labels))
-        with torch.autocast(images.device.type, dtype=torch.bfloat16):
-            loss, logits = objective(network, x, y, sigma, generator)
-        if not torch.isfinite(loss):
-            raise AcesError(
-                f"the loss became {loss.item()} in epoch {epoch + 1}; the last good state is kept: "
-                f"lower the learning rate (now {recipe.lr}) and start again"
-            )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        seen += len(y)
-        loss_sum += loss.item() * len(y)
-        right += int((logits.argmax(1) == y).sum())
-        seconds = time.perf_counter() - start
-        stands = EpochReport(epoch + 1, seen, len(labels), loss_sum / seen, 100 * right / seen, seconds)
-        report(stands)
-    return stands
+def _sgd(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    nesterov = recipe.nesterov and recipe.momentum > 0
+    return torch.optim.SGD(
+        network.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=nesterov
+    )
+
+
+def _in_memory(data: ImageSet) -> npt.NDArray[np.uint8]:
+    needed = len(data) * data.images[0].nbytes
+    if needed > MEMORY:
+        raise AcesError(
+            f"the {len(data):,} training images of {data.dataset} take {needed / 2**30:,.0f} GiB; training keeps "
+            f"images in memory, up to {MEMORY / 2**30:.0f} GiB"
+        )
+    return data.array()
+
+
+def _check_labels(data: ImageSet) -> None:
+    if len(np.unique(data.label)) < 2:
+        raise AcesError(
+            f"all {len(data)} training images of {data.dataset} have the same label; training needs two classes"
+        )
+
+
+def _epoch(run: _Run, step: Step) -> EpochReport:
+    run.network.train()
+    start, running = time.perf_counter(), _Running()
+    for batch, (x, y) in enumerate(_batches(run.images, run.labels, run.recipe, step.generator)):
+        for group in run.optimizer.param_groups:
+            group["lr"] = run.recipe.lr_at(step.epoch + running.seen / len(run.labels))
+        with torch.autocast(run.images.device.type, dtype=torch.bfloat16):
+            outcome = run.objective(run.network, x, y, step)
+        run.optimizer.zero_grad(set_to_none=True)
+        outcome.loss.backward()  # type: ignore[no-untyped-call]
+        run.optimizer.step()
+        running.add(outcome, y)
+        if batch % LOOK == 0 or running.seen >= len(run.labels) - 1:
+            run.report(_look(run, step, running, time.perf_counter() - start))
+    return _look(run, step, running, time.perf_counter() - start)
+
+
+class _Running:
+    """Sums over the batches of an epoch; they stay on the device until somebody looks."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.loss: Tensor | float = 0.0
+        self.right: Tensor | int = 0
+        self.tally: dict[str, Tensor] = {}
+
+    def add(self, outcome: Outcome, y: Tensor) -> None:
+        self.seen += len(y)
+        self.loss += outcome.loss.detach().double() * len(y)
+        self.right += (outcome.answer.argmax(1) == y).sum()
+        for kind, images in outcome.tally.items():
+            self.tally[kind] = self.tally.get(kind, torch.zeros_like(images)) + images
+
+
+def _look(run: _Run, step: Step, running: _Running, seconds: float) -> EpochReport:
+    """Read the sums; a loss that was ever NaN or infinite is so in the sum."""
+    loss = float(running.loss) / running.seen
+    if not math.isfinite(loss):
+        raise AcesError(
+            f"the loss became {loss} in epoch {step.epoch + 1}, within {running.seen} images, at learning rate "
+            f"{run.optimizer.param_groups[0]['lr']:.3g}: the weights diverged; the checkpoint of the epoch before is "
+            f"kept; start again in another folder with a lower learning rate"
+        )
+    tally = {kind: int(images) for kind, images in running.tally.items()}
+    right = 100 * int(running.right) / running.seen
+    return EpochReport(step.epoch + 1, running.seen, len(run.labels), loss, right, seconds, tally=tally)
 
 
 def _batches(
@@ -157,34 +245,6 @@ def _augment(x: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
     image = torch.arange(b, device=x.device)
     cropped = padded[image[:, None, None], :, rows[:, :, None], columns[:, None, :]]  # [B, H, W, C]
     return cropped.permute(0, 3, 1, 2)
-
-
-def _restore(
-    state_file: Path | None, settings: dict[str, Any], network: nn.Module, optimizer: torch.optim.Optimizer
-) -> list[EpochReport]:
-    if state_file is None or not state_file.exists():
-        return []
-    state = torch.load(state_file, weights_only=True)
-    if state["settings"] != settings:
-        differ = sorted(k for k in settings if state["settings"].get(k) != settings[k])
-        raise AcesError(f"{state_file} belongs to a run with other {', '.join(differ)}; choose another folder")
-    network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    return [EpochReport(**epoch) for epoch in state["history"]]
-
-
-def _keep(
-    state_file: Path,
-    settings: dict[str, Any],
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    history: list[EpochReport],
-) -> None:
-    """Write the whole state beside, then rename: a kill at any instant leaves a whole file."""
-    state = {"settings": settings, "network": network.state_dict(), "optimizer": optimizer.state_dict()}
-    partial = state_file.with_suffix(".partial")
-    torch.save({**state, "history": [asdict(epoch) for epoch in history]}, partial)
-    partial.replace(state_file)
 
 
 @torch.inference_mode()

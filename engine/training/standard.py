@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.training.objective import Outcome, Step
 
-def standard(
-    network: nn.Module, x: Tensor, y: Tensor, sigma: float, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """CE(f(x), y), without noise; ``sigma`` and ``generator`` go unused.
 
-    ``x`` [B, C, H, W] in [0, 1], ``y`` [B]; returns the mean loss and the logits [B, m].
-    """
+def standard(network: nn.Module, x: Tensor, y: Tensor, step: Step) -> Outcome:
+    """CE(f(x), y), without noise; ``step`` goes unused."""
     logits = network(x)
-    return F.cross_entropy(logits, y), logits
+    return Outcome(F.cross_entropy(logits, y), logits)

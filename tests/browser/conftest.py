@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,11 +35,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a dashboard on three smoothed runs and two core runs."""
     folder = tmp_path_factory.mktemp("browser")
     synthetic.write_demo(folder / "demo", images=120)
-    environment = os.environ | {
-        "ACES_DEMO": str(folder / "demo"),
-        "ACES_CACHE": str(folder / "store"),
-        "PYTHONPATH": str(ROOT),
-    }
+    with serve(folder, {"ACES_DEMO": str(folder / "demo")}) as address:
+        yield address
+
+
+@contextmanager
+def serve(folder: Path, variables: dict[str, str]) -> Iterator[str]:
+    """The dashboard as people start it, with these variables and a store in ``folder``; its address."""
+    environment = os.environ | {"ACES_CACHE": str(folder / "store"), "PYTHONPATH": str(ROOT)} | variables
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

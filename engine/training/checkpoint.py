@@ -1,0 +1,99 @@
+"""The checkpoint of a run under way: Cohen et al.'s ``checkpoint.pth.tar``, with what resuming needs beside it.
+
+``epoch``, ``arch``, ``state_dict`` (keys prefixed ``1.``: their model is a pair of normalisation and network) and
+``optimizer`` are theirs; ``settings`` and ``history`` are ours. It is written whole after every epoch.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from engine.errors import AcesError
+from engine.models import Network
+from engine.models.resnet import CifarResNet
+
+
+def keep(
+    path: Path,
+    network: Network,
+    optimizer: torch.optim.Optimizer,
+    settings: Mapping[str, Any],
+    history: list[dict[str, Any]],
+) -> None:
+    """Write the state after ``len(history)`` epochs; a kill at any instant leaves this one or the one before."""
+    state = {
+        "epoch": len(history),
+        "arch": arch(network, str(settings.get("architecture"))),
+        "state_dict": {f"1.{name}": tensor for name, tensor in network.body.state_dict().items()},
+        "optimizer": optimizer.state_dict(),
+        "settings": dict(settings),
+        "history": history,
+    }
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_whole(path, buffer.getvalue())
+
+
+def restore(
+    path: Path, network: Network, optimizer: torch.optim.Optimizer, settings: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Load the state at ``path`` into ``network`` and ``optimizer``; returns the history, empty if there is no state.
+
+    Raises ``AcesError`` if the file is damaged or belongs to a run with other settings.
+    """
+    if not path.exists():
+        return []
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, UnpicklingError) as error:
+        raise AcesError(f"{path} is damaged; remove it to start this training again") from error
+    kept = state.get("settings", {})
+    if kept != settings:
+        differ = sorted(key for key in settings.keys() | kept.keys() if kept.get(key) != settings.get(key))
+        raise AcesError(f"{path} belongs to a run with other {', '.join(differ)}; choose another name or folder")
+    network.body.load_state_dict({name.removeprefix("1."): tensor for name, tensor in state["state_dict"].items()})
+    optimizer.load_state_dict(state["optimizer"])
+    history: list[dict[str, Any]] = state["history"]
+    return history
+
+
+def arch(network: nn.Module, architecture: str) -> str:
+    """The name under which Cohen et al.'s code knows an architecture: theirs say ``cifar_`` before a CIFAR ResNet."""
+    return f"cifar_{architecture}" if isinstance(getattr(network, "body", None), CifarResNet) else architecture
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write beside, then rename, in a folder that is made if need be.
+
+    Raises ``AcesError`` if the disk refuses; what was at ``path`` then stays.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    with saving(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(data)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+        partial.replace(path)
+
+
+@contextmanager
+def saving(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses into one line."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise AcesError(
+            f"{path} cannot be written ({reason}); the last whole checkpoint is kept: make room and run this again"
+        ) from error

@@ -1,0 +1,186 @@
+"""The Certify page as a visitor meets it: uploads of every kind, a certificate that grows, is taken away, checked."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+
+from cache.shelf import DEMO
+from engine.certificate import check, from_json
+from engine.pictures import read_picture, to_tensor
+from tests.bad_pictures import BAD, GOOD
+from tests.browser.conftest import serve
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
+
+pytestmark = pytest.mark.browser
+PATIENCE = 120_000  # milliseconds: other work may share the machine
+LONG = "n=100%2C000"
+
+
+@pytest.fixture(scope="module")
+def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The dashboard on the demo that ships, whose networks can be sampled."""
+    folder = tmp_path_factory.mktemp("certify")
+    with serve(folder, {"ACES_DEMO": str(DEMO), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}) as address:
+        yield address
+
+
+@pytest.fixture
+def open_page(real_server: str, context: BrowserContext) -> Iterator[Callable[..., Page]]:
+    """Opens the page in a tab of its own."""
+    pages = []
+
+    def opened(query: str = "", *, path: str = "certify?theta=0.6&", wait: str = ".st-key-start") -> Page:
+        page = context.new_page()
+        pages.append(page)
+        page.set_default_timeout(PATIENCE)
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(f"{real_server}/{path}{query}")
+        page.wait_for_selector(wait)
+        settle(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+
+
+def settle(page: Page) -> None:
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_selector("[data-stale=true]", state="detached")
+
+
+def start(page: Page) -> None:
+    page.locator(".st-key-start button:not([disabled])").click()
+
+
+def send(page: Page, name: str, data: bytes) -> None:
+    page.locator(".st-key-upload input[type=file]").set_input_files(
+        {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+    )
+
+
+def download(page: Page, key: str) -> bytes:
+    with page.expect_download() as caught:
+        page.locator(f".st-key-{key} button").click()
+    return Path(caught.value.path()).read_bytes()
+
+
+def job(page: Page) -> str:
+    return parse_qs(urlparse(page.url).query)["job"][0]
+
+
+def test_an_upload_is_certified_and_its_certificate_checks(open_page):
+    data = GOOD["turned.jpg"][0]
+    page = open_page("source=Upload")
+    send(page, "../../etc/passwd.jpg", data)
+    page.get_by_text("Turned upright").wait_for()
+    start(page)
+    page.wait_for_selector(".st-key-get_json button")
+    certificate = from_json(download(page, "get_json"))
+    tensor = to_tensor(read_picture(data), certificate.image.framing, certificate.image.shape)
+    check(certificate, tensor)
+    assert certificate.image.file_sha256 == read_picture(data).sha256
+    assert certificate.plan.mode == "may-stop-early"
+    assert page.get_by_text(certificate.statement).count() == 1
+    assert certificate.statement in download(page, "get_html").decode()
+    assert (
+        to_tensor(read_picture(download(page, "get_tensor")), certificate.image.framing, (1, 28, 28)) == tensor
+    ).all()
+
+
+def test_what_cannot_be_certified_gets_a_sentence_and_the_next_upload_works(open_page):
+    page = open_page("source=Upload")
+    for name, (data, message) in BAD.items():
+        if message:
+            send(page, name, data)
+            page.locator("[data-testid=stAlert]").filter(has_text=message).wait_for()
+            settle(page)
+            assert page.locator("[data-testid=stException]").count() == 0, name
+            assert page.locator(".st-key-start button[disabled]").count() == 1, name
+    send(page, "large.png", bytes(11_000_000))
+    page.get_by_text("must be 10.0MB or smaller").wait_for()
+    send(page, "palette.png", GOOD["palette.png"][0])
+    page.get_by_text("laid on white").wait_for()
+    page.wait_for_selector(".st-key-start button:not([disabled])")
+
+
+def test_stopping_early_gives_a_certificate_by_the_looks_so_far(open_page):
+    page = open_page(LONG)
+    start(page)
+    page.get_by_text("If you stop now:").wait_for()
+    page.locator(".st-key-stop button:not([disabled])").click()
+    page.wait_for_selector(".st-key-get_json button")
+    certificate = from_json(download(page, "get_json"))
+    check(certificate)
+    assert 1_000 <= certificate.looks[-1].n < 100_000
+
+
+def test_a_job_survives_a_reload_is_seen_in_a_second_tab_and_can_be_cancelled_there(open_page):
+    page = open_page(LONG)
+    start(page)
+    page.wait_for_selector(".st-key-cancel button")
+    id = job(page)
+    page.reload()
+    page.wait_for_selector(".st-key-cancel button")
+    second = open_page(f"job={id}", wait=".st-key-cancel")
+    second.locator(".st-key-cancel button").click()
+    for tab in (second, page):
+        tab.get_by_text("Cancelled: no certificate.").wait_for()
+    assert second.locator(".st-key-get_json").count() == 0
+
+
+def test_fixed_n_is_provisional_and_cannot_be_stopped_for_a_certificate(open_page):
+    page = open_page(LONG + "&mode=Fixed+n")
+    start(page)
+    page.get_by_text("Provisional until the last draw").wait_for()
+    assert page.locator(".st-key-stop").count() == 0
+    page.locator(".st-key-cancel button").click()
+    page.get_by_text("Cancelled: no certificate.").wait_for()
+
+
+def test_the_attack_shows_what_it_found(open_page):
+    page = open_page()
+    start(page)
+    page.wait_for_selector(".st-key-attack button")
+    page.locator(".st-key-attack button").click()
+    page.get_by_text("certified radius. Before:").wait_for()
+    assert page.get_by_text("an attack that fails proves nothing").count() == 1
+
+
+def test_the_address_of_a_job_that_is_gone_says_so(open_page):
+    page = open_page("job=of-nobody", wait=".st-key-start")
+    page.get_by_text("The job of this address is gone").wait_for()
+    assert "job=" not in page.url
+
+
+def test_the_crop_moves_the_exact_tensor(open_page):
+    page = open_page("source=Upload")
+    send(page, "plain.png", GOOD["plain.png"][0])
+    picture = page.locator("[data-testid=stImage]", has_text="exact tensor").locator("img")
+    before = picture.get_attribute("src")
+    page.get_by_text("Crop", exact=True).click()
+    page.locator("[data-testid=stSlider]", has_text="Left to right").locator("input[type=range]").press("Home")
+    page.wait_for_function("([node, before]) => node.src !== before", arg=[picture.element_handle(), before])
+    start(page)
+    page.wait_for_selector(".st-key-get_json button")
+    assert json.loads(download(page, "get_json"))["image"]["framing"]["x"] == 0.0
+
+
+def test_the_pages_lead_to_each_other_and_share_their_settings(open_page):
+    page = open_page("sigma=0.5")
+    page.get_by_role("link", name="Trade-off").click()
+    page.wait_for_selector(".st-key-figure_front .js-plotly-plot .main-svg")
+    settle(page)
+    page.wait_for_function("location.pathname === '/' && location.search.includes('theta=0.6')")
+    page.get_by_role("link", name="Certify my image").click()
+    page.get_by_text("fashion_mnist-gaussian-0.5 with").wait_for()
+    page.wait_for_function("location.pathname === '/certify' && location.search.includes('theta=0.6')")
