@@ -63,6 +63,7 @@ def _table(settings: Settings, thetas: tuple[float, ...]) -> None:
     st.dataframe(
         pd.DataFrame(rows, columns=columns),
         hide_index=True,
+        placeholder="missing",
         column_config={name: st.column_config.NumberColumn(format=form) for name, form in digits.items()},
         alt="Natural accuracy, average certified radius and certified accuracy by threshold",
     )

@@ -18,7 +18,7 @@ import streamlit as st
 from app import comparison, explain, separation, views
 from app.pictures import Pictures, read_pictures
 from app.settings import LARGEST_Z, Choice, Pin, Settings, labels
-from cache import Shelf
+from cache import Shelf, Store
 from cache.shelf import DEMO
 from engine import aces, compose, datasets, metrics
 from engine.aces import Correction
@@ -219,6 +219,12 @@ def pictures(dataset: str) -> Pictures:
 def _places() -> tuple[str, Path]:
     """Where runs lie: the store's directory as the environment names it, and the demo."""
     return os.environ.get("ACES_CACHE", ""), Path(os.environ.get("ACES_DEMO", DEMO))
+
+
+def store() -> Path:
+    """Where runs that are sampled here are kept."""
+    named = _places()[0]
+    return Store(Path(named) if named else None).directory
 
 
 @st.cache_resource(show_spinner=False)

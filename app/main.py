@@ -17,8 +17,10 @@ PAGES = {
     "selection": ("selection", "Selection"),
     "images": ("images", "Images"),
     "compare": ("compare", "Compare"),
+    "runs": ("runs", "Runs"),
     "certify": ("certify", "Certify my image"),
 }
+WITHOUT_RUNS = ("runs",)  # what is of use on an empty shelf
 
 st.set_page_config(page_title="ACES Explorer", page_icon=HERE / "icon.svg", layout="wide")
 st.html(HERE / "style.css")
@@ -29,7 +31,7 @@ def shown(module: str) -> Callable[[], None]:
     """A page, imported when it is first opened: what one page needs, the others do without."""
 
     def page() -> None:
-        if settings is None:
+        if settings is None and module not in WITHOUT_RUNS:
             notices.nothing_cached()
         else:
             import_module(f"app.{module}").show(settings)

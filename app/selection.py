@@ -73,6 +73,7 @@ def _areas(curves: list[tuple[str, int, Separation]]) -> None:
     st.dataframe(
         _rows(curves),
         hide_index=True,
+        placeholder="missing",
         column_config={name: st.column_config.NumberColumn(format="%.3f") for name in ("area", "low", "high")},
         alt="Area under each curve with its interval",
     )

@@ -43,7 +43,7 @@ from engine.runs import Array, Meta
 
 URL: Literal["query-params"] = "query-params"
 FRONT, MAP, ROWS = "figure_front", "figure_images", "rows"  # keys of the figures and the table that are clicked on
-GALLERY, MATRIX = "gallery", "matrix"
+GALLERY, MATRIX, SHELF = "gallery", "matrix", "shelf"
 PICKED, PICK_SEPARATOR = "pick", "."
 CONTROLS = (
     *("dataset", "training", "sigma", "core", "select", "theta", "alpha", "radius", "correction", "convention"),
@@ -423,6 +423,13 @@ def clicked_cell() -> tuple[int, str] | None:
     """The row and column of the matrix that was clicked on."""
     cells = st.session_state[MATRIX].selection.cells
     return cells[0] if cells else None
+
+
+def clicked_run() -> int | None:
+    """The row of the run that was clicked on."""
+    shelf = st.session_state.get(SHELF)
+    rows = shelf.selection.rows if shelf is not None else []
+    return rows[0] if rows else None
 
 
 def image() -> int | None:

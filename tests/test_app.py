@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from app import sampling
 from engine.compose import compose
 from engine.metrics import evaluate
 from engine.runs import write_run
@@ -400,6 +402,29 @@ def test_different_images_wear_a_badge(open_page, demo):
     label = synthetic.labels(IMAGES)[: IMAGES // 2]
     write_run(replace(run, label=label), demo / "fashion_mnist-gaussian-1.0.npz")
     assert "rest on different images" in captions(open_page())
+
+
+def test_the_shelf_is_listed_on_the_runs_page_also_when_it_is_empty(open_page, tmp_path, monkeypatch):
+    listed = open_page("runs").dataframe[0].value
+    assert set(listed["kind"]) == {"smoothed", "core"}
+    assert len(listed) == 5
+    monkeypatch.setenv("ACES_DEMO", str(tmp_path / "nothing"))
+    empty = open_page("runs")
+    assert "Nothing yet" in empty.info[0].value
+    assert "checkpoint:" in empty.code[0].value
+
+
+def test_a_precompute_that_was_started_elsewhere_is_shown(open_page, tmp_path, monkeypatch):
+    code = 'print(\'{"event": "run", "images": 4, "meta": {"name": "net"}}\')'
+    monkeypatch.setattr(sampling, "_command", lambda store, config, n: [sys.executable, "-c", code])
+    id = sampling.start(tmp_path / "store", Path("a.yaml"))
+    page = open_page("runs")
+    assert any("a.yaml" in markdown.value for markdown in page.markdown)
+    while sampling.every(tmp_path / "store")[0].state is sampling.State.RUNNING:
+        time.sleep(0.05)
+    page.run()
+    page.button(key=f"dismiss-{id}").click().run()
+    assert not any("a.yaml" in markdown.value for markdown in page.markdown)
 
 
 def test_looking_loads_no_torch(demo):
