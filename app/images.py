@@ -32,21 +32,12 @@ def show(settings: Settings) -> None:
     """Which images, and what each is answered."""
     with errors_in_place():
         rests_on(settings, data.composition(settings))
-        _section(settings)
-    caveats(settings.correction)
-
-
-@st.fragment
-def _section(settings: Settings) -> None:
-    """A fragment: filters and rows redraw no more than this."""
-    names = data.class_names(settings.certify)
-    pictures = _pictures(settings)
-    with errors_in_place():
+        names, pictures = data.class_names(settings.certify), _pictures(settings)
         _choose(settings, names, pictures)
-    index = state.image()
-    if index is not None:
-        with errors_in_place():
+        index = state.image()
+        if index is not None:
             image.show(settings, index, names, pictures)
+    caveats(settings.correction)
 
 
 def _pictures(settings: Settings) -> Pictures:

@@ -54,8 +54,8 @@ def _table(metas: list[Meta]) -> None:
         for run in metas
     ]
     st.dataframe(
-        pd.DataFrame(rows), hide_index=True, key=state.SHELF, on_select="rerun", selection_mode="single-row", placeholder="—",
-        alt="One row a run: kind, dataset, training, noise and draws",
+        pd.DataFrame(rows), hide_index=True, key=state.SHELF, on_select="rerun", selection_mode="single-row",
+        placeholder="—", alt="One row a run: kind, dataset, training, noise and draws",
     )  # fmt: skip
     chosen = state.clicked_run()
     if chosen is not None and chosen < len(metas):

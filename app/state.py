@@ -54,15 +54,15 @@ THETA_STEP = 0.001
 SMALLEST_ALPHA, LARGEST_ALPHA = 1e-9, 0.5
 NOISES = ("all", "only this σ")
 CHOICE_KEYS = ("training", "sigma", "core", "select")  # the controls of a composition's address
-COPY_LINK = """<button id="copy-link" title="The address holds the whole view">Copy link</button><script>
-document.getElementById("copy-link").onclick = async event => {
+LINKS = """<div id="links"><a href="?" target="_self" title="Every control back to its default">Reset</a>
+<button title="The address holds the whole view">Copy link</button></div><script>
+document.querySelector("#links button").onclick = async event => {
   await navigator.clipboard.writeText(location.href);
   event.target.textContent = "Copied";
   setTimeout(() => { event.target.textContent = "Copy link" }, 2000);
 };
 </script>"""
 PAGES = "pages"
-KEPT = ("alphas_typed", PAGES)
 OTHERS_KEYS = ("with_training", None, "with_core", "with_select")  # what else is drawn; noise levels all are
 RIGHT_OR_WRONG = ("right", "wrong", "abstained")
 
@@ -289,8 +289,7 @@ def _links(settings: Settings) -> None:
             )
         else:
             st.button("Unpin A", key="unpin", icon=":material/keep_off:", on_click=unpin, type="tertiary")
-        st.button("Reset", key="reset", icon=":material/restart_alt:", on_click=reset, type="tertiary")
-        st.html(COPY_LINK, unsafe_allow_javascript=True, width="content")
+        st.html(LINKS, unsafe_allow_javascript=True, width="content")
 
 
 Component = TypeVar("Component")
@@ -340,13 +339,6 @@ def page(path: str) -> StreamlitPage:
     """The page of this path."""
     found: StreamlitPage = st.session_state[PAGES][path]
     return found
-
-
-def reset() -> None:
-    """Callback: every control back to its default."""
-    for key in [key for key in st.session_state if key not in KEPT]:
-        del st.session_state[key]
-    st.query_params.clear()
 
 
 def go_to(address: Sequence[str], theta: float) -> None:
