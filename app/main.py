@@ -48,6 +48,8 @@ page = st.navigation(list(pages.values()), position="top")
 catalogue = data.catalogue()
 for message in catalogue.broken.values():
     notices.show_error(message)
+asked = state.address()
 state.keep_in_url(page.url_path)
 settings = state.controls(catalogue.metas, of_many=page.url_path != "certify")
+notices.not_understood(state.not_understood(asked), settings)
 page.run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -68,6 +68,16 @@ def caveats(correction: Correction) -> None:
         f"network or by consensus carry no certificate. σ and radii are in units where a pixel runs from 0 to 1. "
         f"Intervals are at 95 % over the images: Wilson for rates, bootstrap for ACR."
     )
+
+
+def not_understood(keys: Sequence[str], settings: Settings | None) -> None:
+    """A word where an address asked for what there is not."""
+    if keys:
+        st.caption(
+            f":orange-badge[:material/link_off: Not understood in the address, so at its default: {', '.join(keys)}]"
+        )
+    if settings is not None and settings.pin_lost:
+        st.caption(":orange-badge[:material/keep_off: The pinned view of this address is not on this shelf]")
 
 
 def nothing_cached() -> None:

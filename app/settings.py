@@ -111,6 +111,7 @@ class Settings:
     paper: tuple[str, ...] = ()
     drawn: tuple[Choice, ...] = ()
     pin: Pin | None = None
+    pin_lost: bool = False  # something was pinned that is not there
 
     @property
     def certify(self) -> Meta:

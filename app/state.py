@@ -267,10 +267,11 @@ def _beside(settings: Settings, found: _Found) -> Settings:
     drawn = every[:MAX_FRONTS] if settings.choice in every[:MAX_FRONTS] else (*every[: MAX_FRONTS - 1], settings.choice)
     if len(every) > MAX_FRONTS:
         st.caption(f"{MAX_FRONTS} of {len(every)} compositions are drawn: choose fewer components.")
-    pin = pinned(_kept("pin"), found.every)
+    text = _kept("pin")
+    pin = pinned(text, found.every)
     _kept(PICKED)
     rule = Convention(convention or Convention.ALGORITHM)
-    return replace(settings, drawn=drawn, paper=paper, convention=rule, pin=pin)
+    return replace(settings, drawn=drawn, paper=paper, convention=rule, pin=pin, pin_lost=bool(text) and pin is None)
 
 
 def _links(settings: Settings) -> None:
@@ -328,6 +329,27 @@ def pin_here(settings: Settings) -> None:
 def unpin() -> None:
     """Callback: compare with nothing."""
     st.session_state["pin"] = ""
+
+
+def address() -> dict[str, list[str]]:
+    """What the address asked for when the session began; afterwards nothing, as the controls write it themselves."""
+    if st.session_state.get(PAGE) is not None:
+        return {}
+    return {key: st.query_params.get_all(key) for key in st.query_params}
+
+
+def not_understood(asked: Mapping[str, Sequence[str]]) -> list[str]:
+    """The controls that the address gave a value they do not know, so that they show their default."""
+    shown = {key: st.session_state[key] for key in CONTROLS if key in asked and key in st.session_state}
+    return [key for key, value in shown.items() if not all(_reads_as(text, value) for text in asked[key])]
+
+
+def _reads_as(text: str, value: object) -> bool:
+    if isinstance(value, list):
+        return text in map(str, value)
+    if isinstance(value, float):
+        return _number(text) == value
+    return text == str(value)
 
 
 def remember(pages: dict[str, StreamlitPage]) -> None:

@@ -160,6 +160,21 @@ def test_a_mangled_url_falls_back_to_the_defaults(open_page):
     mangled = open_page(theta="9", sigma="x", alpha="2", radius="-1", correction="no", core="?", dataset="", image="x")
     assert specs(mangled) == specs(open_page())
     assert not mangled.error
+    assert "at its default: dataset, sigma, core, theta, alpha, radius, correction" in captions(mangled)
+    assert "Not understood" not in captions(mangled.run())
+
+
+def test_an_address_that_is_understood_needs_no_word(open_page):
+    page = open_page(
+        theta="0.42", sigma="0.5", alpha="0.03", correction="bonferroni", core=synthetic.OTHER_CORE,
+        with_core=synthetic.CORE, pin=A_PIN, noises="all",
+    )  # fmt: skip
+    assert "Not understood" not in captions(page)
+    assert "pinned view" not in captions(page)
+
+
+def test_a_pin_that_is_not_there_is_said(open_page):
+    assert "pinned view of this address is not on this shelf" in captions(open_page(pin="nobody~0.5~x~entropy~0.3"))
 
 
 def test_each_correction_says_what_it_promises(open_page):
