@@ -14,7 +14,7 @@ from app.views import Front
 from engine.metrics import Metrics
 from engine.runs import Array
 
-MARK_EVERY = 10  # a front can be clicked on at theta = 0, 0.01, ..., 1
+MARK_EVERY = 10  # a front can be clicked on at theta = 0, 0.01, ..., 1; of many, the others at every fourth of them
 FADED = 0.65
 NAMED = 8  # more fronts than these would write their names over each other: the legend names them
 ROUGHLY = 800  # steps of each axis below which a front's bends are not seen
@@ -67,7 +67,7 @@ def _draw_front(figure: go.Figure, front: Front, is_current: bool, in_legend: bo
         figure, x, y, color, dash, 3 if is_current else 1.5,
         opacity=opacity, hoverinfo="skip", name=front.label, showlegend=in_legend,
     )  # fmt: skip
-    at = _marks(front)
+    at = _marks(front, MARK_EVERY if is_current or not in_legend else 4 * MARK_EVERY)  # a thousand marks are slow
     figure.add_scatter(
         x=front.nac[at].astype(np.float32),
         y=front.robustness[at].astype(np.float32),
@@ -101,9 +101,9 @@ def _scaled(values: Array) -> Array:
     return np.round(values / extent * ROUGHLY)
 
 
-def _marks(front: Front) -> Array:
-    """Every ``MARK_EVERY``-th of 1001 thresholds, without those at which the front has not moved."""
-    at = np.arange(0, len(front.thetas), max(1, MARK_EVERY * (len(front.thetas) - 1) // 1000))
+def _marks(front: Front, every: int) -> Array:
+    """Every so-many-th of 1001 thresholds, without those at which the front has not moved."""
+    at = np.arange(0, len(front.thetas), max(1, every * (len(front.thetas) - 1) // 1000))
     moved = np.diff(front.nac[at], prepend=np.nan) != 0
     moved |= np.diff(front.robustness[at], prepend=np.nan) != 0
     kept: Array = at[moved]
