@@ -6,24 +6,35 @@ Functions without underscore take ``Settings`` and raise ``AcesError`` where a r
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, cast
 
+import numpy as np
 import streamlit as st
 
-from app import explain, views
+from app import comparison, explain, separation, views
 from app.pictures import Pictures, read_pictures
-from app.settings import Settings
-from cache import Shelf
+from app.settings import LARGEST_Z, Choice, Pin, Settings, labels
+from cache import Shelf, Store
 from cache.shelf import DEMO
 from engine import aces, compose, datasets, metrics
 from engine.aces import Correction
 from engine.compose import Composition
 from engine.errors import AcesError
-from engine.runs import CoreRun, Meta, Run, SmoothedRun
+from engine.metrics import Convention
+from engine.runs import Array, CoreRun, Meta, Run, SelectionRun, SmoothedRun
 
 FRESH_SECONDS = 2  # how long a look at the shelf serves: a burst of keys looks once
+
+
+class Measure(StrEnum):
+    """What the trade-off sets against natural accuracy."""
+
+    ACR = "ACR"
+    CERTIFIED = "certified accuracy at r"
 
 
 class Source(NamedTuple):
@@ -31,6 +42,14 @@ class Source(NamedTuple):
 
     name: str
     fingerprint: str
+
+
+class Sources(NamedTuple):
+    """A composition as a cache key."""
+
+    certify: Source
+    core: Source
+    select: Source | None
 
 
 @dataclass(frozen=True)
@@ -46,52 +65,138 @@ def catalogue() -> Catalogue:
     return _catalogue(*_places())
 
 
-def fronts(settings: Settings) -> tuple[list[views.Front], dict[str, str]]:
-    """A front for every run of the experiment, and by label what is wrong with those that give none."""
+def fronts(settings: Settings, measure: Measure) -> tuple[list[views.Front], dict[str, str]]:
+    """A front for every composition that is drawn, and by label what is wrong with those that give none."""
     found, problems = [], {}
-    core = _source(settings.core)
-    for position, (label, run) in enumerate(settings.experiment.labels.items()):
+    choices = settings.compositions
+    for position, (label, choice) in enumerate(zip(labels(choices), choices, strict=True)):
         try:
-            certify = _source(run)
-            curve = _curve(certify, core, settings.alpha, settings.correction, ())
-            accuracy = views.core_accuracy(_composition(certify, core))
-            found.append(views.Front(label, position, curve, _alone(certify, core, settings.alpha), accuracy))
+            found.append(_front(settings, choice, label, position, measure))
         except AcesError as error:
             problems[label] = str(error)
     return found, problems
 
 
+def _front(settings: Settings, choice: Choice, label: str, position: int, measure: Measure) -> views.Front:
+    sources, r = _sources(choice), settings.radius
+    of_acr = measure is Measure.ACR
+    m = _curve(sources, settings.alpha, settings.correction, () if of_acr else (r,), settings.convention)
+    alone = _alone(sources, settings.alpha, r)
+    c = _composition(sources)
+    core = views.core_accuracy(c)
+    return views.Front(
+        label=label,
+        position=position,
+        address=choice.address,
+        thetas=m.thetas,
+        nac=m.nac,
+        robustness=m.acr if of_acr else m.certified_accuracy[:, 0],
+        alone=(alone.nac, alone.acr if of_acr else float(alone.certified_accuracy[0])),
+        core=(core, core if not of_acr and r == 0 else 0.0),
+        network=choice.certify.network.sha256 or choice.certify.network.name or choice.certify.name,
+        noise=choice.certify.noise,
+        images=m.images,
+        subset=views.fingerprint(c.index),
+    )
+
+
 def composition(settings: Settings) -> Composition:
-    """The chosen certification and core run, joined."""
-    return _composition(_source(settings.certify), _source(settings.core))
+    """The chosen runs, joined."""
+    return _composition(_sources(settings.choice))
 
 
 def over_theta(settings: Settings) -> metrics.Metrics:
     """Metrics at every stored threshold and the one radius."""
-    sources = _source(settings.certify), _source(settings.core)
-    return _curve(*sources, settings.alpha, settings.correction, (settings.radius,))
+    sources = _sources(settings.choice)
+    return _curve(sources, settings.alpha, settings.correction, (settings.radius,), settings.convention)
 
 
 def radius_curves(settings: Settings) -> views.RadiusCurves:
-    """Certified accuracy over radius at theta."""
-    c = composition(settings)
-    alone = _alone(_source(settings.certify), _source(settings.core), settings.alpha)
-    return views.radius_curves(c, alone, _answer(settings), settings.alpha, settings.correction)
+    """Certified accuracy and selection rate over radius at theta."""
+    alone = _alone(_sources(settings.choice), settings.alpha, settings.radius)
+    return views.radius_curves(composition(settings), alone, answer(settings), settings.alpha, settings.correction)
+
+
+def fan(settings: Settings, thetas: tuple[float, ...], radii: Array) -> list[views.FanCurve]:
+    """Certified accuracy and selection rate over ``radii`` at more thresholds."""
+    if not thetas:
+        return []
+    return views.fan(aces.certify(composition(settings), thetas, settings.alpha, settings.correction), radii)
+
+
+def at_thetas(settings: Settings, thetas: tuple[float, ...], radii: tuple[float, ...]) -> metrics.Metrics:
+    """Metrics at a few thresholds and radii."""
+    return metrics.evaluate(
+        composition(settings), thetas, alpha=settings.alpha, correction=settings.correction, radii=radii,
+        convention=settings.convention,
+    )  # fmt: skip
+
+
+def largest_radius(settings: Settings) -> float:
+    """An end for axes and sliders of this composition's radii."""
+    return settings.certify.noise * LARGEST_Z
+
+
+def interval_of_rate(settings: Settings, percent: float) -> tuple[float, float]:
+    """The 95 % Wilson interval of a rate over the composition's images, in percent."""
+    e = views.rate(percent, len(composition(settings)))
+    return e.low, e.high
+
+
+def alone(settings: Settings, radii: tuple[float, ...]) -> metrics.Standalone:
+    """The certification network without ACES, on the images of the composition."""
+    return metrics.standalone(_restricted(_sources(settings.choice)), settings.alpha, radii)
 
 
 def entropy_histogram(settings: Settings) -> views.EntropyHistogram:
     """Images by median entropy, split by what the certification network alone certifies."""
-    return _histogram(_source(settings.certify), _source(settings.core), settings.alpha, settings.radius)
+    sources = _sources(settings.choice)
+    right = _certifiable(sources, settings.alpha, settings.radius)
+    return views.entropy_histogram(_composition(sources), right)
+
+
+def signed_radii(settings: Settings, thetas: tuple[float, ...]) -> Array:
+    """Radii of the selection's decisions, [N, T]."""
+    return separation.signed_radii(composition(settings), np.array(thetas), settings.alpha, settings.correction)
+
+
+def separations(settings: Settings, choices: Sequence[Choice]) -> list[separation.Separation]:
+    """How well each composition's selection separates what its certification network alone certifies at r."""
+    return [_separation(_sources(choice), settings.alpha, settings.radius) for choice in choices]
 
 
 def summary(settings: Settings) -> views.Summary:
     """The tiles."""
-    return views.summary(composition(settings), settings.theta, settings.radius, settings.alpha, settings.correction)
+    at = settings.theta, settings.radius, settings.alpha, settings.correction
+    return _summary(_sources(settings.choice), *at, settings.convention)
+
+
+def answers(settings: Settings) -> comparison.Answers:
+    """What every image is answered at theta."""
+    at = settings.theta, settings.radius, settings.alpha, settings.correction
+    return comparison.answers(composition(settings), *at)
+
+
+def compare(settings: Settings, pin: Pin) -> comparison.Comparison:
+    """The current view less what is pinned, at the same alpha, correction and radius."""
+    return comparison.compare(answers(settings.at(pin.choice, pin.theta)), answers(settings))
 
 
 def image_rows(settings: Settings) -> views.ImageRows:
     """CERTIFY's answer for every image at theta."""
-    return views.image_rows(composition(settings), _answer(settings))
+    return views.image_rows(composition(settings), answer(settings))
+
+
+def natural_predictions(settings: Settings) -> Array:
+    """PREDICT's answers at theta, [N]."""
+    return aces.predict(composition(settings), [settings.theta], settings.alpha).prediction()[:, 0]
+
+
+def over_thetas_of(settings: Settings, index: int) -> aces.Certificates:
+    """CERTIFY on one image at every stored threshold. Raises ``AcesError`` if it is not there."""
+    c = composition(settings)
+    at = explain.row_of(c, index)
+    return aces.certify(c.rows(slice(at, at + 1)), c.thetas, settings.alpha, settings.correction)
 
 
 def explanation(settings: Settings, index: int) -> explain.Explanation:
@@ -116,6 +221,12 @@ def _places() -> tuple[str, Path]:
     return os.environ.get("ACES_CACHE", ""), Path(os.environ.get("ACES_DEMO", DEMO))
 
 
+def store() -> Path:
+    """Where runs that are sampled here are kept."""
+    named = _places()[0]
+    return Store(Path(named) if named else None).directory
+
+
 @st.cache_resource(show_spinner=False)
 def _shelf(store: str, demo: Path) -> Shelf:
     return Shelf(Path(store) if store else None, demo)
@@ -132,12 +243,26 @@ def _fingerprint(store: str, demo: Path, name: str) -> str:
     return _shelf(store, demo).fingerprint(name)
 
 
+def fingerprint(meta: Meta) -> str:
+    """The digest of a run's content."""
+    return _fingerprint(*_places(), meta.name)
+
+
+def _sources(choice: Choice) -> Sources:
+    select = None if choice.select is None else _source(choice.select)
+    return Sources(_source(choice.certify), _source(choice.core), select)
+
+
 def _source(meta: Meta) -> Source:
-    return Source(meta.name, _fingerprint(*_places(), meta.name))
+    return Source(meta.name, fingerprint(meta))
 
 
-def _answer(settings: Settings) -> aces.Certificates:
+def answer(settings: Settings) -> aces.Certificates:
+    """CERTIFY at theta, for every image."""
     return aces.certify(composition(settings), [settings.theta], settings.alpha, settings.correction)
+
+
+# What follows is shared by all sessions and never written to: ``cache_data`` would copy it at every look.
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -146,31 +271,44 @@ def _run(source: Source) -> Run:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _composition(certify: Source, core: Source) -> Composition:
-    return compose.compose(cast(SmoothedRun, _run(certify)), cast(CoreRun, _run(core)))
+def _composition(sources: Sources) -> Composition:
+    select = None if sources.select is None else cast(SelectionRun, _run(sources.select))
+    return compose.compose(cast(SmoothedRun, _run(sources.certify)), cast(CoreRun, _run(sources.core)), select)
 
 
-@st.cache_data(max_entries=1024, show_spinner=False)
+@st.cache_resource(max_entries=1024, show_spinner=False)
 def _curve(
-    certify: Source, core: Source, alpha: float, correction: Correction, radii: tuple[float, ...]
+    sources: Sources, alpha: float, correction: Correction, radii: tuple[float, ...], convention: Convention
 ) -> metrics.Metrics:
-    c = _composition(certify, core)
-    return metrics.evaluate(c, c.thetas, alpha=alpha, correction=correction, radii=radii)
+    c = _composition(sources)
+    return metrics.evaluate(c, c.thetas, alpha=alpha, correction=correction, radii=radii, convention=convention)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _alone(certify: Source, core: Source, alpha: float) -> metrics.Standalone:
+@st.cache_resource(max_entries=1024, show_spinner=False)
+def _alone(sources: Sources, alpha: float, radius: float) -> metrics.Standalone:
     """The certification network alone, on the images of the composition."""
-    return metrics.standalone(_restricted(certify, core), alpha)
+    return metrics.standalone(_restricted(sources), alpha, (radius,))
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _histogram(certify: Source, core: Source, alpha: float, radius: float) -> views.EntropyHistogram:
-    return views.entropy_histogram(_composition(certify, core), _restricted(certify, core), alpha, radius)
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _certifiable(sources: Sources, alpha: float, radius: float) -> Array:
+    return views.certifiable(_composition(sources), _restricted(sources), alpha, radius)
 
 
-def _restricted(certify: Source, core: Source) -> SmoothedRun:
-    return views.restrict(cast(SmoothedRun, _run(certify)), _composition(certify, core).index)
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _separation(sources: Sources, alpha: float, radius: float) -> separation.Separation:
+    return separation.separation(_composition(sources), _certifiable(sources, alpha, radius))
+
+
+@st.cache_resource(max_entries=1024, show_spinner=False)
+def _summary(
+    sources: Sources, theta: float, radius: float, alpha: float, correction: Correction, convention: Convention
+) -> views.Summary:
+    return views.summary(_composition(sources), theta, radius, alpha, correction, convention)
+
+
+def _restricted(sources: Sources) -> SmoothedRun:
+    return views.restrict(cast(SmoothedRun, _run(sources.certify)), _composition(sources).index)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

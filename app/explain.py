@@ -71,12 +71,18 @@ class Explanation:
         return "right" if self.prediction == self.label else "wrong"
 
 
-def explain(c: Composition, index: int, theta: float, alpha: float, correction: Correction) -> Explanation:
-    """The numbers behind CERTIFY's answer for the image of this ``index``. Raises ``AcesError`` if it is not there."""
+def row_of(c: Composition, index: int) -> int:
+    """The row of the image of this ``index``. Raises ``AcesError`` if it is not there."""
     found = np.flatnonzero(c.index == index)
     if not len(found):
         raise AcesError(f"image {index} is not among the {len(c)} images of these runs: pick a row of the table")
-    row = c.rows(slice(found[0], found[0] + 1))
+    return int(found[0])
+
+
+def explain(c: Composition, index: int, theta: float, alpha: float, correction: Correction) -> Explanation:
+    """The numbers behind CERTIFY's answer for the image of this ``index``. Raises ``AcesError`` if it is not there."""
+    at = row_of(c, index)
+    row = c.rows(slice(at, at + 1))
     answer = certify(row, [theta], alpha, correction)
     usable = usable_thresholds(c.thetas, correction)
     votes = selection_votes(row, np.array([theta]), usable)

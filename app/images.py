@@ -1,50 +1,43 @@
-"""The per-image section: CERTIFY's answers as a table with filters, and one image with what its answer rests on."""
+"""The Images page: CERTIFY's answers as a map, a table and a gallery, with filters; below, the image that is open."""
 
 from __future__ import annotations
 
 from functools import partial
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from app import data, explain, figures, state
-from app.notices import errors_in_place
+from app import data, downloads, explain, figures, image, state
+from app.notices import caveats, errors_in_place, rests_on
+from app.panels import CHART, theme
 from app.pictures import Pictures
 from app.settings import Settings
 from app.views import ImageRows
 from engine.aces import Outcome
 from engine.runs import ABSTAIN
 
-TABLE_HEIGHT = 320
+TABLE_HEIGHT, ON_A_PAGE = 300, 60
+VIEWS = ("Table", "Gallery")
 NO_ANSWER = "—"
 COLUMNS = {
     "picture": st.column_config.ImageColumn("", width=56),
     "index": st.column_config.NumberColumn("index", width=70),
-    "entropy": st.column_config.ProgressColumn("median entropy", format="%.3f", min_value=0, max_value=1, width=130),
+    "entropy": st.column_config.ProgressColumn("median score", format="%.3f", min_value=0, max_value=1, width=130),
     "radius": st.column_config.NumberColumn("radius", format="%.4f", help="Certified ℓ2 radius, rounded down."),
 }
-BADGES = {Outcome.CERTIFIED: "blue", Outcome.CORE: "green", Outcome.CONSENSUS: "violet", Outcome.ABSTAIN: "orange"}
 
 
-@st.fragment
-def section(settings: Settings, theme: figures.Theme) -> None:
-    """A fragment: filters and rows redraw the table and the image, not the figures above."""
-    st.subheader("Images", anchor=False)
-    names = data.class_names(settings.certify)
-    pictures = _pictures(settings)
+def show(settings: Settings) -> None:
+    """Which images, and what each is answered."""
     with errors_in_place():
-        _table(settings, names, pictures)
-    left, right = st.columns([1, 3])
-    with left:
+        rests_on(settings, data.composition(settings))
+        names, pictures = data.class_names(settings.certify), _pictures(settings)
+        _choose(settings, names, pictures)
         index = state.image()
-    if index is not None:
-        with errors_in_place():
-            e = data.explanation(settings, index)
-            with left:
-                _verdict(e, names, pictures)
-            with right:
-                _figures(e, names, theme)
-            _formulas(e, names)
+        if index is not None:
+            image.show(settings, index, names, pictures)
+    caveats(settings.correction)
 
 
 def _pictures(settings: Settings) -> Pictures:
@@ -53,14 +46,41 @@ def _pictures(settings: Settings) -> Pictures:
     return Pictures({})
 
 
-def _table(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> None:
+def _choose(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> None:
     rows = data.image_rows(settings)
-    chosen = state.filters(names)
+    chosen = state.filters(names, data.largest_radius(settings))
     shown = rows.where(chosen.keep(rows))
-    st.caption(f"{len(shown):,} of {len(rows):,} images at θ {settings.theta:.3f}. A click on a row opens its image.")
-    if not len(shown):
-        st.info("No image passes these filters.")
-        return
+    left, right = st.columns([2, 3])
+    with left:
+        drawn = _map(shown, settings)
+    with right:
+        said, back, view = st.columns([4, 2, 3], vertical_alignment="center")
+        said.caption(f"{len(shown):,} of {len(rows):,} images at θ {settings.theta:.3f}.")
+        if chosen.picked:
+            back.button("Unpick", key="unpick", on_click=state.pick, args=((),), help="Show all images again.")
+        look = view.segmented_control(
+            "View", VIEWS, key="view", bind=state.URL, default=VIEWS[0], required=True, label_visibility="collapsed"
+        )
+        if not len(shown):
+            st.info("No image passes these filters.")
+        elif look == VIEWS[1] and pictures.images:
+            _gallery(shown, names, pictures)
+        else:
+            _table(shown, names, pictures)
+    downloads.menu("images", settings, {"map": drawn}, lambda: downloads.image_table(settings))
+
+
+def _map(shown: ImageRows, settings: Settings) -> go.Figure:
+    score = "entropy" if settings.select is None else "score"
+    figure = figures.images(shown, settings.theta, score, theme())
+    st.plotly_chart(
+        figure, theme=None, key=state.MAP, config=CHART, on_select=state.pick_lassoed, selection_mode=("lasso", "box"),
+        alt=f"Every image by median {score} and certified radius, a shape an outcome; a lasso picks images",
+    )  # fmt: skip
+    return figure
+
+
+def _table(shown: ImageRows, names: tuple[str, ...], pictures: Pictures) -> None:
     st.dataframe(
         _frame(shown, names, pictures.thumbnails),
         column_config=COLUMNS,
@@ -69,7 +89,7 @@ def _table(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> No
         key=state.ROWS,
         on_select=partial(state.open_clicked_row, shown),
         selection_mode="single-row",
-        alt="One row an image: label, answer, outcome, certified radius and median entropy",
+        alt="One row an image: label, answer, outcome, certified radius and median score",
     )
 
 
@@ -88,44 +108,18 @@ def _frame(rows: ImageRows, names: tuple[str, ...], thumbnails: dict[int, str]) 
     )
 
 
-def _verdict(e: explain.Explanation, names: tuple[str, ...], pictures: Pictures) -> None:
-    png = pictures.large(e.index)
-    if png is not None:
-        st.image(png, alt=f"Image {e.index}, {names[e.label]}")
-    answer = "no answer" if e.prediction == ABSTAIN else f"**{names[e.prediction]}**, {e.verdict}"
-    st.markdown(
-        f":{BADGES[e.outcome]}-badge[{e.outcome.label}] {answer}  \nlabel {names[e.label]}, core {names[e.core]}"
+def _gallery(shown: ImageRows, names: tuple[str, ...], pictures: Pictures) -> None:
+    """Pictures to click on, a page at a time."""
+    pages = -(-len(shown) // ON_A_PAGE)
+    page = st.pagination(pages, key="gallery_page") if pages > 1 else 1
+    part = shown.index[ON_A_PAGE * (page - 1) : ON_A_PAGE * page].tolist()
+    label = dict(zip(shown.index.tolist(), shown.label.tolist(), strict=True))
+    st.pills(
+        "Gallery",
+        [i for i in part if i in pictures.images],
+        format_func=lambda i: f"![{i}: {names[label[i]]}]({pictures.thumbnails[i]})",
+        key=state.GALLERY,
+        on_change=state.open_clicked_picture,
+        label_visibility="collapsed",
+        wrap=True,
     )
-
-
-def _figures(e: explain.Explanation, names: tuple[str, ...], theme: figures.Theme) -> None:
-    _bounds(e)
-    votes, share = st.columns(2)
-    votes.plotly_chart(
-        figures.class_votes(e, names, theme), theme=None, key="figure_votes", alt="Draws of this image by class"
-    )
-    share.plotly_chart(
-        figures.selection_share(e, theme),
-        theme=None,
-        key="figure_share",
-        alt="Share of the draws of this image with entropy at most θ, over θ",
-    )
-
-
-def _bounds(e: explain.Explanation) -> None:
-    chosen = "certification" if e.chose_certify else "core"
-    with st.grid(4, min_column_width=140):
-        st.metric("p_S", explain.floor(e.select.p), border=True, help=f"Lower bound: the {chosen} network is selected.")
-        st.metric("Radius of selection", str(explain.round_down(e.select.radius)), border=True)
-        st.metric(
-            "p_A", explain.floor(e.certify.p), border=True, help="Lower bound: the class ĉ is answered under noise."
-        )
-        st.metric("Radius of class", str(explain.round_down(e.certify.radius)), border=True)
-
-
-def _formulas(e: explain.Explanation, names: tuple[str, ...]) -> None:
-    with st.expander("Explain these numbers", expanded=True):
-        for sentence, tex in explain.formulas(e, names):
-            words, formula = st.columns([2, 3], vertical_alignment="center")
-            words.markdown(sentence)
-            formula.latex(tex)

@@ -2,47 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
 
-from app import data, notices, state, tradeoff
+from app import data, notices, state
 
 HERE = Path(__file__).parent
+PAGES = {
+    "trade-off": ("tradeoff", "Trade-off"),
+    "certified-accuracy": ("accuracy", "Certified accuracy"),
+    "selection": ("selection", "Selection"),
+    "images": ("images", "Images"),
+    "compare": ("compare", "Compare"),
+    "runs": ("runs", "Runs"),
+    "certify": ("certify", "Certify my image"),
+}
+WITHOUT_RUNS = ("runs",)  # what is of use on an empty shelf
 
 st.set_page_config(page_title="ACES Explorer", page_icon=HERE / "icon.svg", layout="wide")
 st.html(HERE / "style.css")
 st.logo(HERE / "logo.svg", icon_image=HERE / "icon.svg", size="large")
 
 
-def trade_off() -> None:
-    """Where a composition stands, over many images."""
-    if settings is None:
-        notices.nothing_cached()
-    else:
-        tradeoff.show(settings)
+def shown(module: str) -> Callable[[], None]:
+    """A page, imported when it is first opened: what one page needs, the others do without."""
+
+    def page() -> None:
+        if settings is None and module not in WITHOUT_RUNS:
+            notices.nothing_cached()
+        else:
+            import_module(f"app.{module}").show(settings)
+
+    return page
 
 
-def certify_image() -> None:
-    """One image, now."""
-    from app import certify  # loads what the other pages do without
-
-    if settings is None:
-        notices.nothing_cached()
-    else:
-        certify.show(settings)
-
-
-page = st.navigation(
-    [
-        st.Page(trade_off, title="Trade-off", url_path="trade-off", default=True),
-        st.Page(certify_image, title="Certify my image", url_path="certify"),
-    ],
-    position="top",
-)
+pages = {
+    path: st.Page(shown(module), title=title, url_path=path, default=path == "trade-off")
+    for path, (module, title) in PAGES.items()
+}
+state.remember(pages)
+page = st.navigation(list(pages.values()), position="top")
 catalogue = data.catalogue()
 for message in catalogue.broken.values():
     notices.show_error(message)
+asked = state.address()
 state.keep_in_url(page.url_path)
 settings = state.controls(catalogue.metas, of_many=page.url_path != "certify")
+notices.not_understood(state.not_understood(asked), settings)
 page.run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -39,14 +39,24 @@ def rests_on(settings: Settings, c: Composition) -> None:
         f"{subset(c.index)} of {run.dataset}{f' {run.split}' if run.split else ''}",
         f"{c.n0:,} + {c.n:,} draws at σ {c.sigma:g}",
         f"α {alpha_text(settings.alpha)}, {settings.correction}",
-        f"{run.name} with {settings.core.name}",
+        f"{run.name} with {settings.core.name}" + (f", selected by {settings.select.name}" if settings.select else ""),
     ]
-    badge = ""
+    badges = "".join(f" :orange-badge[:material/warning: {text}]" for text in _warnings(settings, c))
+    st.caption(" · ".join(facts) + badges)
+
+
+def _warnings(settings: Settings, c: Composition) -> list[str]:
+    """What a reader must know of these runs before believing a difference."""
+    run, said = settings.certify, []
     if mismatched(run):
-        badge = f" :orange-badge[:material/warning: σ differs from the training noise {run.network.sigma_train:g}]"
+        said.append(f"σ differs from the training noise {run.network.sigma_train:g}")
+    if c.sigma_select != c.sigma:
+        said.append(f"the selection was sampled at σ {c.sigma_select:g}")
     if run.looked:
-        badge += f" :orange-badge[:material/warning: n was changed after looking: {decisions(run)}]"
-    st.caption(" · ".join(facts) + badge)
+        said.append(f"n was changed after looking: {decisions(run)}")
+    if c.radius_digits is not None:
+        said.append(f"counts reconstructed from a log with radii of {c.radius_digits} digits")
+    return said
 
 
 def caveats(correction: Correction) -> None:
@@ -58,6 +68,16 @@ def caveats(correction: Correction) -> None:
         f"network or by consensus carry no certificate. σ and radii are in units where a pixel runs from 0 to 1. "
         f"Intervals are at 95 % over the images: Wilson for rates, bootstrap for ACR."
     )
+
+
+def not_understood(keys: Sequence[str], settings: Settings | None) -> None:
+    """A word where an address asked for what there is not."""
+    if keys:
+        st.caption(
+            f":orange-badge[:material/link_off: Not understood in the address, so at its default: {', '.join(keys)}]"
+        )
+    if settings is not None and settings.pin_lost:
+        st.caption(":orange-badge[:material/keep_off: The pinned view of this address is not on this shelf]")
 
 
 def nothing_cached() -> None:

@@ -76,3 +76,9 @@ def _mark(name: str, k: int, color: str) -> dict[str, Any]:
 def matching(dataset: str) -> list[str]:
     """The labels, those of ``dataset`` first: what one compares with stands on top of the list."""
     return sorted(available(), key=lambda label: available()[label].dataset != dataset)
+
+
+def chosen(labels: Sequence[str]) -> list[Series]:
+    """The series of these labels."""
+    series = available()
+    return [series[label] for label in labels]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from math import ceil
 
 from engine.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, Correction
+from engine.metrics import Convention
 from engine.runs import Meta
 
 DEFAULT_THETA = 0.3
 DEFAULT_RADIUS = 0.25
 RADIUS_STEP = 0.01
 ALPHAS = (*(float(f"{digit}e-{power}") for power in range(5, 1, -1) for digit in (1, 2, 5)), 0.1)
+MAX_FRONTS = 24  # drawn at once: ten colours with six dashes stay apart, more lines would not
+OWN_SELECTION = "entropy"
+PIN_SEPARATOR = "~"
 LARGEST_Z = 4.5  # no ceiling of n <= 100,000 draws at alpha <= 0.1 lies above this many sigma
 
 PROMISES = {
@@ -58,27 +63,115 @@ def mismatched(run: Meta) -> bool:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """One view: which components, and where the reader stands. ``radius`` in pixel units of [0, 1]."""
+class Choice:
+    """A composition: a certification run of a training, a core run, and a selection run, None for the entropy.
 
-    experiment: Experiment
+    ``noise`` is the certification run's label in its experiment.
+    """
+
+    training: str
+    noise: str
     certify: Meta
     core: Meta
+    select: Meta | None = None
+
+    @property
+    def address(self) -> tuple[str, str, str, str]:
+        """The values of the controls that choose it: training, noise, core, selection."""
+        return self.training, self.noise, self.core.name, self.selection
+
+    @property
+    def selection(self) -> str:
+        """The name of the selection mechanism."""
+        return self.select.name if self.select is not None else OWN_SELECTION
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A composition at a threshold, to compare with."""
+
+    choice: Choice
+    theta: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One view: which composition, and where the reader stands. ``radius`` in pixel units of [0, 1].
+
+    ``drawn`` are the compositions that figures of many show, the current one among them. ``paper``: labels of the
+    paper's series beside them. ``pin``: the composition and threshold that this view is compared with.
+    """
+
+    choice: Choice
     theta: float = DEFAULT_THETA
     alpha: float = DEFAULT_ALPHA
     radius: float = DEFAULT_RADIUS
     correction: Correction = DEFAULT_CORRECTION
-    paper: tuple[str, ...] = ()  # labels of the paper's series that are drawn beside the runs
+    convention: Convention = Convention.ALGORITHM
+    paper: tuple[str, ...] = ()
+    drawn: tuple[Choice, ...] = ()
+    pin: Pin | None = None
+    pin_lost: bool = False  # something was pinned that is not there
+
+    @property
+    def certify(self) -> Meta:
+        """The certification run."""
+        return self.choice.certify
+
+    @property
+    def core(self) -> Meta:
+        """The core run."""
+        return self.choice.core
+
+    @property
+    def select(self) -> Meta | None:
+        """The selection run, None where the certification network's entropy selects."""
+        return self.choice.select
+
+    @property
+    def compositions(self) -> tuple[Choice, ...]:
+        """The compositions that figures of many show."""
+        return self.drawn or (self.choice,)
 
     @property
     def position(self) -> int:
-        """Where the certification run stands among the experiment's."""
-        return self.experiment.runs.index(self.certify)
+        """Where the current composition stands among those drawn, which picks its colour."""
+        return self.compositions.index(self.choice)
 
     @property
     def label(self) -> str:
-        """The certification run's label in the experiment."""
-        return list(self.experiment.labels)[self.position]
+        """The current composition, as figures name it."""
+        return labels(self.compositions)[self.position]
+
+    def at(self, choice: Choice, theta: float | None = None) -> Settings:
+        """The same view of another composition, at another threshold if given."""
+        return replace(self, choice=choice, theta=self.theta if theta is None else theta)
+
+
+def labels(choices: Sequence[Choice]) -> list[str]:
+    """What tells the compositions apart: always the noise, else only what differs among them."""
+    shown = [len({choice.address[k] for choice in choices}) > 1 for k in range(4)]
+    return [
+        " · ".join(f"σ {part}" if k == 1 else part for k, part in enumerate(choice.address) if shown[k] or k == 1)
+        for choice in choices
+    ]
+
+
+def combinations(
+    wanted: Sequence[Experiment], cores: Sequence[Meta], selections: Sequence[Meta | None], noise: float | None
+) -> tuple[Choice, ...]:
+    """Every composition of these components, of one evaluation noise if given, in an order that no choice moves.
+
+    A selection run joins the certification runs that were sampled under its own noise.
+    """
+    return tuple(
+        Choice(experiment.training, label, run, core, select)
+        for experiment in wanted
+        for label, run in experiment.labels.items()
+        if noise is None or run.noise == noise
+        for core, select in product(cores, selections)
+        if select is None or select.noise == run.noise
+    )
 
 
 def experiments(metas: Iterable[Meta]) -> list[Experiment]:
@@ -98,10 +191,32 @@ def cores(metas: Sequence[Meta], dataset: str) -> dict[str, Meta]:
     return {meta.name: meta for meta in metas if meta.kind == "core" and meta.dataset == dataset}
 
 
+def selections(metas: Sequence[Meta], dataset: str) -> dict[str, Meta | None]:
+    """The selection mechanisms of a dataset by name: the entropy of the certification network first."""
+    runs = {meta.name: meta for meta in metas if meta.kind == "selection" and meta.dataset == dataset}
+    return {OWN_SELECTION: None, **runs}
+
+
+def pinned(text: str, choices: Sequence[Choice]) -> Pin | None:
+    """Read ``pin_text`` back. None if it names no composition of ``choices`` or no threshold."""
+    *address, theta = text.split(PIN_SEPARATOR)
+    found = [choice for choice in choices if list(choice.address) == address]
+    try:
+        at = float(theta)
+    except ValueError:
+        return None
+    return Pin(found[0], at) if found and 0 <= at <= 1 else None
+
+
+def pin_text(choice: Choice, theta: float) -> str:
+    """A composition and threshold as they stand in the URL."""
+    return PIN_SEPARATOR.join([*choice.address, f"{theta:.3f}"])
+
+
 def alpha_text(alpha: float) -> str:
     """A failure probability without exponents.
 
-    >>> alpha_text(1e-05), alpha_text(0.001)
-    ('0.00001', '0.001')
+    >>> alpha_text(1e-05), alpha_text(0.001), alpha_text(0.05)
+    ('0.00001', '0.001', '0.05')
     """
-    return f"{alpha:.5f}".rstrip("0")
+    return f"{alpha:.9f}".rstrip("0")

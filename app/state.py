@@ -7,49 +7,92 @@ and the control shows its default.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Literal, TypeVar
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.navigation.page import StreamlitPage
 
 from app import overlay
 from app.settings import (
     ALPHAS,
     DEFAULT_RADIUS,
     DEFAULT_THETA,
+    MAX_FRONTS,
+    OWN_SELECTION,
     PROMISES,
     RADIUS_STEP,
+    Choice,
     Experiment,
     Settings,
     alpha_text,
+    combinations,
     cores,
     experiments,
+    pin_text,
+    pinned,
+    selections,
 )
 from app.views import ImageRows
 from engine.aces import DEFAULT_ALPHA, Correction, Outcome
+from engine.metrics import Convention
 from engine.runs import Array, Meta
 
 URL: Literal["query-params"] = "query-params"
-FRONT, ROWS = "figure_front", "rows"  # keys of the figure and the table that a click is read from
-CONTROLS = ("dataset", "training", "sigma", "core", "theta", "alpha", "radius", "correction", "paper")
+FRONT, MAP, ROWS = "figure_front", "figure_images", "rows"  # keys of the figures and the table that are clicked on
+GALLERY, MATRIX, SHELF = "gallery", "matrix", "shelf"
+PICKED, PICK_SEPARATOR = "pick", "."
+CONTROLS = (
+    *("dataset", "training", "sigma", "core", "select", "theta", "alpha", "radius", "correction", "convention"),
+    *("with_training", "with_core", "with_select", "noises", "paper", "pin", "pick"),
+)
 PAGE = "page"
 THETA_STEP = 0.001
+SMALLEST_ALPHA, LARGEST_ALPHA = 1e-9, 0.5
+NOISES = ("all", "only this σ")
+CHOICE_KEYS = ("training", "sigma", "core", "select")  # the controls of a composition's address
+LINKS = """<div id="links"><a href="?" target="_self" title="Every control back to its default">Reset</a>
+<button title="The address holds the whole view">Copy link</button></div><script>
+document.querySelector("#links button").onclick = async event => {
+  await navigator.clipboard.writeText(location.href);
+  event.target.textContent = "Copied";
+  setTimeout(() => { event.target.textContent = "Copy link" }, 2000);
+};
+</script>"""
+PAGES = "pages"
+OTHERS_KEYS = ("with_training", None, "with_core", "with_select")  # what else is drawn; noise levels all are
 RIGHT_OR_WRONG = ("right", "wrong", "abstained")
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Which images to list; an empty choice lets everything through. ``verdicts`` are of ``RIGHT_OR_WRONG``."""
+    """Which images to list; an empty choice lets everything through. ``verdicts`` are of ``RIGHT_OR_WRONG``.
+
+    ``radius`` and ``score``: least and largest value; images without a score pass only the full range.
+    """
 
     outcomes: tuple[Outcome, ...]
     classes: tuple[int, ...]
     verdicts: tuple[str, ...]
+    radius: tuple[float, float]
+    score: tuple[float, float]
+    picked: tuple[int, ...]
 
     def keep(self, rows: ImageRows) -> Array:
         """The rows that pass, bool [N]."""
-        wanted = ((rows.outcome, self.outcomes), (rows.label, self.classes), (rows.verdict, self.verdicts))
+        wanted = (
+            (rows.outcome, self.outcomes),
+            (rows.label, self.classes),
+            (rows.verdict, self.verdicts),
+            (rows.index, self.picked),
+        )
         passed = [np.isin(values, choice) for values, choice in wanted if choice]
+        passed.append((rows.radius >= self.radius[0]) & (rows.radius <= self.radius[1]))
+        if self.score != (0.0, 1.0):
+            passed.append((rows.score_median >= self.score[0]) & (rows.score_median <= self.score[1]))
         kept: Array = np.logical_and.reduce([np.ones(len(rows), bool), *passed])
         return kept
 
@@ -63,19 +106,38 @@ def controls(metas: Sequence[Meta], *, of_many: bool = True) -> Settings | None:
     if not usable:
         return None
     with st.sidebar:
-        experiment = _experiment(usable)
-        labels = experiment.labels
-        sigma = _sigma(labels)
-        core = st.selectbox("Core network", list(cores(metas, experiment.dataset)), key="core", bind=URL)
-        return Settings(
-            experiment=experiment,
-            certify=labels[sigma],
-            core=cores(metas, experiment.dataset)[core],
-            theta=_theta(),
-            alpha=_alpha(),
-            radius=_radius(experiment) if of_many else DEFAULT_RADIUS,
-            correction=_correction(),
-            paper=_paper(experiment) if of_many else (),
+        found, choice = _components(metas, usable)
+        settings = Settings(choice, _theta(), _alpha())
+        if of_many:
+            settings = replace(settings, radius=_radius(found.largest_radius))
+        settings = replace(settings, correction=_correction())
+        if of_many:
+            settings = _beside(settings, found)
+            _links(settings)
+        return settings
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What there is of the chosen dataset."""
+
+    dataset: str
+    trainings: dict[str, Experiment]
+    cores: dict[str, Meta]
+    selections: dict[str, Meta | None]
+
+    @property
+    def largest_radius(self) -> float:
+        return max(experiment.largest_radius for experiment in self.trainings.values())
+
+    @property
+    def every(self) -> tuple[Choice, ...]:
+        """All compositions of the dataset, also those of a selection run under another noise."""
+        return tuple(
+            Choice(e.training, label, run, core, select)
+            for e in self.trainings.values()
+            for label, run in e.labels.items()
+            for core, select in product(self.cores.values(), self.selections.values())
         )
 
 
@@ -88,21 +150,29 @@ def keep_in_url(page: str) -> None:
     st.session_state[PAGE] = page
 
 
-def _experiment(usable: list[Experiment]) -> Experiment:
+def _components(metas: Sequence[Meta], usable: Sequence[Experiment]) -> tuple[_Found, Choice]:
     dataset = st.selectbox("Dataset", list(dict.fromkeys(e.dataset for e in usable)), key="dataset", bind=URL)
     trainings = {e.training: e for e in usable if e.dataset == dataset}
-    return trainings[st.selectbox("Training", list(trainings), key="training", bind=URL)]
-
-
-def _sigma(labels: Mapping[str, Meta]) -> str:
-    return st.select_slider(
-        "Noise σ", list(labels), key="sigma", bind=URL, help="Standard deviation, where a pixel runs from 0 to 1."
-    )
+    found = _Found(dataset, trainings, cores(metas, dataset), selections(metas, dataset))
+    training = trainings[st.selectbox("Training", list(trainings), key="training", bind=URL)]
+    noise = st.select_slider(
+        "Noise σ", list(training.labels), key="sigma", bind=URL,
+        help="Standard deviation, where a pixel runs from 0 to 1.",
+    )  # fmt: skip
+    core = st.selectbox("Core network", list(found.cores), key="core", bind=URL)
+    select = OWN_SELECTION
+    if len(found.selections) > 1:
+        select = st.selectbox(
+            "Selection", list(found.selections), key="select", bind=URL,
+            help="The certification network's entropy, or a selection network of its own.",
+        )  # fmt: skip
+    return found, Choice(training.training, noise, training.labels[noise], found.cores[core], found.selections[select])
 
 
 def _theta() -> float:
     """Slider and number box show one value. The slider is the one bound to the URL; the box follows it."""
-    theta = st.slider(
+    slider, box = _slider_and_box()
+    theta = slider.slider(
         "Selection threshold θ",
         0.0,
         1.0,
@@ -111,43 +181,66 @@ def _theta() -> float:
         format="%.3f",
         key="theta",
         bind=URL,
-        help="An image goes to the certification network where its entropy is at most θ. Also: click on the front.",
+        help="An image goes to the certification network where its entropy is at most θ. Also: click on a front.",
     )
     st.session_state["theta_box"] = theta
-    st.number_input(
-        "θ",
-        0.0,
-        1.0,
-        step=THETA_STEP,
-        format="%.3f",
-        key="theta_box",
-        on_change=_box_moves_slider,
+    box.number_input(
+        "θ", 0.0, 1.0, step=THETA_STEP, format="%.3f", key="theta_box", on_change=_box_moves_slider, args=("theta",),
         label_visibility="collapsed",
-    )
+    )  # fmt: skip
     return round(theta, 3)
 
 
-def _box_moves_slider() -> None:
-    st.session_state["theta"] = st.session_state["theta_box"]
+def _slider_and_box() -> list[DeltaGenerator]:
+    return st.columns([5, 3], vertical_alignment="bottom", gap="small")
+
+
+def _box_moves_slider(key: str) -> None:
+    st.session_state[key] = st.session_state[f"{key}_box"]
 
 
 def _alpha() -> float:
-    return st.select_slider(
-        "Failure probability α", ALPHAS, DEFAULT_ALPHA, format_func=alpha_text, key="alpha", bind=URL
+    """The slider snaps to 1-2-5; a value that was typed, or came with the URL, joins its stops for the session."""
+    slider, box = _slider_and_box()
+    typed = st.session_state.setdefault("alphas_typed", [])
+    for wanted in (_number(st.query_params.get("alpha")), st.session_state.get("alpha")):
+        if wanted is not None and SMALLEST_ALPHA <= wanted <= LARGEST_ALPHA and wanted not in (*ALPHAS, *typed):
+            typed.append(wanted)
+    alpha = slider.select_slider(
+        "Failure probability α", sorted((*ALPHAS, *typed)), DEFAULT_ALPHA, format_func=alpha_text, key="alpha", bind=URL
     )
+    st.session_state["alpha_box"] = alpha
+    box.number_input(
+        "α", SMALLEST_ALPHA, LARGEST_ALPHA, step=None, format="%.4g", key="alpha_box", on_change=_box_moves_slider,
+        args=("alpha",), label_visibility="collapsed",
+    )  # fmt: skip
+    return float(alpha)
 
 
-def _radius(experiment: Experiment) -> float:
-    radius = st.slider(
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
+def _radius(largest: float) -> float:
+    slider, box = _slider_and_box()
+    radius = slider.slider(
         "Radius r",
         0.0,
-        experiment.largest_radius,
+        largest,
         DEFAULT_RADIUS,
         RADIUS_STEP,
         key="radius",
         bind=URL,
         help="ℓ2, in the unit of σ. Certified accuracy, selection rate and the histogram refer to it.",
     )
+    st.session_state["radius_box"] = radius
+    box.number_input(
+        "r", 0.0, largest, step=RADIUS_STEP, format="%.2f", key="radius_box", on_change=_box_moves_slider,
+        args=("radius",), label_visibility="collapsed",
+    )  # fmt: skip
     return round(radius, 6)
 
 
@@ -157,10 +250,69 @@ def _correction() -> Correction:
     return Correction(chosen)
 
 
-def _paper(experiment: Experiment) -> tuple[str, ...]:
+def _beside(settings: Settings, found: _Found) -> Settings:
+    """What is drawn beside the current composition: other components, the paper, what is pinned."""
+    with st.expander("Beside it", icon=":material/stacked_line_chart:"):
+        trainings = _others("Trainings", "with_training", found.trainings, settings.choice.training)
+        networks = _others("Core networks", "with_core", found.cores, settings.core.name)
+        mechanisms = _others("Selections", "with_select", found.selections, settings.choice.selection)
+        noises = st.segmented_control("Noise levels", NOISES, key="noises", bind=URL, default=NOISES[0], required=True)
+        paper = _paper(found.dataset)
+        convention = st.selectbox(
+            "Convention", list(Convention), format_func=str, key="convention", bind=URL,
+            help="How abstentions count at r = 0: as in Algorithm 1, or as in the paper's printed tables.",
+        )  # fmt: skip
+    noise = settings.certify.noise if noises == NOISES[1] else None
+    every = combinations(trainings, networks, mechanisms, noise)
+    drawn = every[:MAX_FRONTS] if settings.choice in every[:MAX_FRONTS] else (*every[: MAX_FRONTS - 1], settings.choice)
+    if len(every) > MAX_FRONTS:
+        st.caption(f"{MAX_FRONTS} of {len(every)} compositions are drawn: choose fewer components.")
+    text = _kept("pin")
+    pin = pinned(text, found.every)
+    _kept(PICKED)
+    rule = Convention(convention or Convention.ALGORITHM)
+    return replace(settings, drawn=drawn, paper=paper, convention=rule, pin=pin, pin_lost=bool(text) and pin is None)
+
+
+def _links(settings: Settings) -> None:
+    """Pin, reset, copy the address."""
+    with st.container(horizontal=True, gap="small"):
+        if settings.pin is None:
+            about = "Then every tile shows the difference to it, and Compare what changed."
+            st.button(
+                "Pin as A",
+                key="pin_here",
+                icon=":material/keep:",
+                on_click=pin_here,
+                args=(settings,),
+                type="tertiary",
+                help=about,
+            )
+        else:
+            st.button("Unpin A", key="unpin", icon=":material/keep_off:", on_click=unpin, type="tertiary")
+        st.html(LINKS, unsafe_allow_javascript=True, width="content")
+
+
+Component = TypeVar("Component")
+
+
+def _others(title: str, key: str, of: Mapping[str, Component], current: str) -> list[Component]:
+    """The current component and those chosen beside it, in the order of the shelf."""
+    if len(of) == 1:
+        return list(of.values())
+    chosen = st.multiselect(title, list(of), key=key, bind=URL, placeholder="only the current one")
+    return [value for name, value in of.items() if name == current or name in chosen]
+
+
+def _kept(key: str) -> str:
+    """A text in the URL that buttons write and nobody types: its box is hidden (style.css)."""
+    return st.text_input(key, key=key, bind=URL, label_visibility="collapsed") or ""
+
+
+def _paper(dataset: str) -> tuple[str, ...]:
     chosen = st.multiselect(
-        "Beside: the paper's tables",
-        overlay.matching(experiment.dataset),
+        "The paper's tables",
+        overlay.matching(dataset),
         key="paper",
         bind=URL,
         placeholder="none",
@@ -169,27 +321,103 @@ def _paper(experiment: Experiment) -> tuple[str, ...]:
     return tuple(chosen)
 
 
+def pin_here(settings: Settings) -> None:
+    """Callback: pin the current composition and threshold."""
+    st.session_state["pin"] = pin_text(settings.choice, settings.theta)
+
+
+def unpin() -> None:
+    """Callback: compare with nothing."""
+    st.session_state["pin"] = ""
+
+
+def address() -> dict[str, list[str]]:
+    """What the address asked for when the session began; afterwards nothing, as the controls write it themselves."""
+    if st.session_state.get(PAGE) is not None:
+        return {}
+    return {key: st.query_params.get_all(key) for key in st.query_params}
+
+
+def not_understood(asked: Mapping[str, Sequence[str]]) -> list[str]:
+    """The controls that the address gave a value they do not know, so that they show their default."""
+    shown = {key: st.session_state[key] for key in CONTROLS if key in asked and key in st.session_state}
+    return [key for key, value in shown.items() if not all(_reads_as(text, value) for text in asked[key])]
+
+
+def _reads_as(text: str, value: object) -> bool:
+    if isinstance(value, list):
+        return text in map(str, value)
+    if isinstance(value, float):
+        return _number(text) == value
+    return text == str(value)
+
+
+def remember(pages: dict[str, StreamlitPage]) -> None:
+    """Keep the pages by their paths, for links between them."""
+    st.session_state[PAGES] = pages
+
+
+def page(path: str) -> StreamlitPage:
+    """The page of this path."""
+    found: StreamlitPage = st.session_state[PAGES][path]
+    return found
+
+
+def go_to(address: Sequence[str], theta: float) -> None:
+    """Callback: choose a composition by its address, and a threshold; the one left behind stays drawn."""
+    for key, others, wanted in zip(CHOICE_KEYS, OTHERS_KEYS, address, strict=True):
+        left = st.session_state.get(key)
+        if others is not None and left is not None and left != wanted:
+            st.session_state[others] = [*{*st.session_state.get(others, []), left}]
+        if key in st.session_state:
+            st.session_state[key] = wanted
+    st.session_state["theta"] = theta
+
+
 def go_to_clicked_point() -> None:
-    """A click on a front: the ``customdata`` (theta, label) of its mark moves both sliders; other marks move none."""
+    """A click on a front: ``customdata`` (theta, *address) of its mark moves the controls; other marks move none."""
     points = st.session_state[FRONT].selection.points
     mark = points[0].get("customdata") if points else None
-    if isinstance(mark, list) and len(mark) == 2:
-        st.session_state["theta"], st.session_state["sigma"] = mark
+    if isinstance(mark, list) and len(mark) == 1 + len(CHOICE_KEYS):
+        go_to(mark[1:], mark[0])
 
 
-def filters(names: Sequence[str]) -> Filters:
-    """The filters of the image table, in a row."""
-    outcome, verdict, of_class = st.columns([3, 2, 3])
+def filters(names: Sequence[str], largest: float) -> Filters:
+    """The filters of the images, in rows; ``largest`` ends the slider of radii."""
+    outcome, verdict, of_class = st.columns([3, 2, 2])
     outcomes = outcome.pills(
         "Outcome", [kind.label for kind in Outcome], selection_mode="multi", key="outcome", bind=URL
     )
     verdicts = verdict.pills("Answer is", RIGHT_OR_WRONG, selection_mode="multi", key="answer", bind=URL)
     classes = of_class.multiselect("Class", names, key="class", bind=URL, placeholder="all classes")
+    of_radius, of_score = st.columns(2)
+    radius = of_radius.slider("Certified radius", 0.0, largest, (0.0, largest), RADIUS_STEP, key="radii", bind=URL)
+    score = of_score.slider("Median score", 0.0, 1.0, (0.0, 1.0), 0.01, key="scores", bind=URL)
     return Filters(
         tuple(kind for kind in Outcome if kind.label in outcomes),
         tuple(k for k, name in enumerate(names) if name in classes),
         tuple(verdicts),
+        radius,
+        score,
+        picked(),
     )
+
+
+def picked() -> tuple[int, ...]:
+    """The images that a lasso or a cell of a comparison has picked; none means all."""
+    parts = st.session_state.get(PICKED, "").split(PICK_SEPARATOR)
+    return tuple(int(part) for part in parts if part.isdecimal())
+
+
+def pick(index: Sequence[int]) -> None:
+    """Callback: pick these images, or with none let all through."""
+    st.session_state[PICKED] = PICK_SEPARATOR.join(str(i) for i in index)
+
+
+def pick_lassoed() -> None:
+    """A lasso or box on the map of the images picks them; a double click lets all through."""
+    points = st.session_state[MAP].selection.points
+    pick(sorted({point["customdata"] for point in points if isinstance(point.get("customdata"), int)}))
 
 
 def open_clicked_row(rows: ImageRows) -> None:
@@ -197,6 +425,25 @@ def open_clicked_row(rows: ImageRows) -> None:
     chosen = st.session_state[ROWS].selection.rows
     if chosen:
         st.session_state["image"] = int(rows.index[chosen[0]])
+
+
+def open_clicked_picture() -> None:
+    """A click on a picture of the gallery opens its image."""
+    if st.session_state[GALLERY] is not None:
+        st.session_state["image"] = st.session_state[GALLERY]
+
+
+def clicked_cell() -> tuple[int, str] | None:
+    """The row and column of the matrix that was clicked on."""
+    cells = st.session_state[MATRIX].selection.cells
+    return cells[0] if cells else None
+
+
+def clicked_run() -> int | None:
+    """The row of the run that was clicked on."""
+    shelf = st.session_state.get(SHELF)
+    rows = shelf.selection.rows if shelf is not None else []
+    return rows[0] if rows else None
 
 
 def image() -> int | None:

@@ -1,111 +1,120 @@
-"""The Trade-off page: where a composition stands between accuracy and robustness, and what moves it."""
+"""The Trade-off page: where compositions stand between accuracy and robustness, and which one to deploy."""
 
 from __future__ import annotations
 
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from app import data, figures, images, overlay, state
+from app import data, deploy, downloads, figures, overlay, state
+from app.data import Measure
 from app.notices import caveats, errors_in_place, rests_on, show_error
+from app.panels import CHART, TILE_WIDTH, chart, subsets_differ, theme, tile
 from app.settings import Settings
-from app.views import Estimate, Summary
+from app.views import Front
 from engine.errors import AcesError
 
-TILE_WIDTH = 150
-CHART = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": "aces"}}
+AXES = {Measure.ACR: "ACR: average certified radius", Measure.CERTIFIED: "certified accuracy at r {r:g} [%]"}
+TILES = {
+    "nac": ("NAC", "%", "Natural accuracy: images that PREDICT (Algorithm 4) answers right."),
+    "acr": ("ACR", "", "Average certified radius; wrong and uncertified images count 0."),
+    "certified_accuracy": (
+        "Certified, r {r:g}",
+        "%",
+        "Answered right with a certificate that reaches r; at r = 0, answered right.",
+    ),
+    "certified_selection": ("Selected, r {r:g}", "%", "Certainly sent to the certification network up to r."),
+    "abstained": ("Abstained", "%", "CERTIFY (Algorithm 1) gives no answer at this α. That is no error."),
+}
+ALT = "Robustness over natural accuracy: a front for every composition, operating points and networks alone marked"
 
 
 def show(settings: Settings) -> None:
-    """Tiles above a grid of four linked figures, the images below."""
-    theme = figures.DARK if st.context.theme.type == "dark" else figures.LIGHT
+    """Tiles above the fronts; beside these the question of what to deploy, and the current composition over theta."""
     try:
         rests_on(settings, data.composition(settings))
     except AcesError as error:
-        show_error(error)
-        _trade_off(settings, theme)  # the other noise levels live on
-        return
+        show_error(error)  # the other compositions live on
     tiles = st.grid(5, min_column_width=TILE_WIDTH)
-    cells = [*st.columns(2), *st.columns(2)]
-    for cell, draw in zip(cells, (_trade_off, _accuracy_over_radius, _over_theta, _entropies), strict=True):
-        with cell, errors_in_place():
-            draw(settings, theme)
+    wide, narrow = st.columns([3, 2])
+    with wide:
+        drawn = _fronts(settings, narrow)
+    with narrow, errors_in_place():
+        over = figures.over_theta(data.over_theta(settings), settings.theta, settings.radius, theme())
+        overlay.on_thetas(over, overlay.chosen(settings.paper), settings.radius, theme())
+        chart(over, "figure_theta", "Natural accuracy, selection rate and average certified radius over the threshold")
+        drawn["theta"] = over
     with tiles, errors_in_place():
-        _tiles(data.summary(settings), settings)  # after the figures, which do not wait for the bootstrap
+        _tiles(settings)  # after the figures, which do not wait for the bootstrap
+    downloads.menu("trade-off", settings, drawn, lambda: downloads.fronts_table(settings))
     caveats(settings.correction)
-    images.section(settings, theme)
 
 
-def _tiles(s: Summary, settings: Settings) -> None:
-    r = f"r {settings.radius:g}"
-    _tile("NAC", s.nac, "%", s.images, "Natural accuracy: images that PREDICT (Algorithm 4) answers right.")
-    _tile("ACR", s.acr, "", s.images, "Average certified radius; wrong and uncertified images count 0.")
-    _tile(
-        f"Certified, {r}",
-        s.certified_accuracy,
-        "%",
-        s.images,
-        "Answered right with a certificate that reaches r; at r = 0, answered right.",
+def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, go.Figure]:
+    measure = Measure(
+        st.segmented_control(
+            "Robustness", list(Measure), format_func=str, key="measure", bind=state.URL, default=Measure.ACR,
+            required=True, label_visibility="collapsed",
+        )
+        or Measure.ACR
+    )  # fmt: skip
+    fronts, problems = data.fronts(settings, measure)
+    with beside:
+        best = _to_deploy(fronts, measure, settings)
+    figure = figures.trade_off(
+        fronts, settings.position, settings.theta, AXES[measure].format(r=settings.radius), theme(), best
     )
-    _tile(
-        f"Selected, {r}", s.certified_selection, "%", s.images, "Certainly sent to the certification network up to r."
-    )
-    _tile("Abstained", s.abstained, "%", s.images, "CERTIFY (Algorithm 1) gives no answer at this α. That is no error.")
-
-
-def _tile(label: str, e: Estimate, unit: str, images: int, about: str) -> None:
-    digits = 1 if unit else 3
-    st.metric(
-        label,
-        f"{e.value:.{digits}f} {unit}".strip(),
-        delta=f"{e.low:.{digits}f}–{e.high:.{digits}f}",
-        delta_color="off",
-        delta_arrow="off",
-        delta_description=f"n {images:,}",
-        border=True,
-        help=f"{about} Below: its 95 % interval over {images:,} images.",
-    )
-
-
-def _trade_off(settings: Settings, theme: figures.Theme) -> None:
-    fronts, problems = data.fronts(settings)
-    figure = figures.trade_off(fronts, settings.label, settings.theta, theme)
-    overlay.on_trade_off(figure, _beside(settings), theme)
+    if measure is Measure.ACR:
+        overlay.on_trade_off(figure, overlay.chosen(settings.paper), theme())
     st.plotly_chart(
-        figure,
-        theme=None,
-        key=state.FRONT,
-        config=CHART,
-        on_select=state.go_to_clicked_point,
-        selection_mode="points",
-        alt="Average certified radius over natural accuracy, one front for every noise level, operating point marked",
-    )
+        figure, theme=None, key=state.FRONT, config=CHART, on_select=state.go_to_clicked_point,
+        selection_mode="points", alt=ALT,
+    )  # fmt: skip
+    subsets_differ(fronts)
     for label, problem in problems.items():
         if label != settings.label:
-            show_error(f"σ {label} is not drawn: {problem}")
+            show_error(f"{label} is not drawn: {problem}")
+    return {"front": figure}
 
 
-def _accuracy_over_radius(settings: Settings, theme: figures.Theme) -> None:
-    curves = data.radius_curves(settings)
-    figure = figures.accuracy_over_radius(curves, settings.theta, settings.radius, settings.position, theme)
-    overlay.on_radii(figure, _beside(settings), settings.theta, theme)
-    _chart(figure, "figure_radius", "Certified accuracy over radius, of ACES and of its certification network alone")
+def _to_deploy(fronts: list[Front], measure: Measure, settings: Settings) -> deploy.Deployment | None:
+    """The box that answers "which composition and threshold for a NAC of at least x?"."""
+    with st.container(border=True, key="deploy"):
+        question, sure = st.columns([3, 2], vertical_alignment="bottom")
+        floor = question.number_input(
+            "Deploy for a NAC of at least [%]", 0.0, 100.0, 75.0, 0.5, format="%.1f", key="nac", bind=state.URL
+        )
+        surely = sure.toggle(
+            "surely", key="surely", bind=state.URL,
+            help="The lower end of the 95 % interval counts, not the estimate.",
+        )  # fmt: skip
+        best = deploy.best(fronts, floor, surely=surely)
+        if best is None:
+            st.caption(f"No composition on the figure has a NAC of {floor:g} %{' surely' if surely else ''}.")
+            return None
+        _answer(best, measure, settings)
+    return best
 
 
-def _over_theta(settings: Settings, theme: figures.Theme) -> None:
-    figure = figures.over_theta(data.over_theta(settings), settings.theta, settings.radius, theme)
-    overlay.on_thetas(figure, _beside(settings), settings.radius, theme)
-    _chart(figure, "figure_theta", "Natural accuracy, selection rate and average certified radius over the threshold")
+def _answer(best: deploy.Deployment, measure: Measure, settings: Settings) -> None:
+    said, go = st.columns([5, 2], vertical_alignment="center")
+    choice = settings.compositions[best.front.position]
+    tiles = data.summary(settings.at(choice, best.theta))
+    robustness, digits, unit = (tiles.acr, 3, "") if measure is Measure.ACR else (tiles.certified_accuracy, 1, " %")
+    name = "ACR" if measure is Measure.ACR else f"certified at r {settings.radius:g}"
+    said.markdown(
+        f"**{best.front.label}, θ {best.theta:.3f}**  \nNAC {best.nac.value:.1f} % "
+        f"[{best.nac.low:.1f}, {best.nac.high:.1f}], {name} {robustness.value:.{digits}f}{unit} "
+        f"[{robustness.low:.{digits}f}, {robustness.high:.{digits}f}]",
+        help="Chosen and measured on the same images, so a little flattering: the intervals are of a point named "
+        "beforehand.",
+    )
+    go.button("Go there", key="go_deploy", on_click=state.go_to, args=(best.front.address, best.theta), width="stretch")
 
 
-def _entropies(settings: Settings, theme: figures.Theme) -> None:
-    figure = figures.entropies(data.entropy_histogram(settings), settings.theta, settings.radius, theme)
-    _chart(figure, "figure_entropy", "Images by median entropy, certifiably right or not, with the threshold")
-
-
-def _beside(settings: Settings) -> list[overlay.Series]:
-    series = overlay.available()
-    return [series[label] for label in settings.paper]
-
-
-def _chart(figure: go.Figure, key: str, alt: str) -> None:
-    st.plotly_chart(figure, theme=None, key=key, config=CHART, alt=alt)
+def _tiles(settings: Settings) -> None:
+    s = data.summary(settings)
+    a = data.summary(settings.at(settings.pin.choice, settings.pin.theta)) if settings.pin else None
+    for name, (label, unit, about) in TILES.items():
+        label = label.format(r=settings.radius)
+        tile(label, getattr(s, name), unit, s.images, about, None if a is None else getattr(a, name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from engine.aces import Certificates, Correction, Outcome, certify
 from engine.compose import Composition
 from engine.metrics import (
-    Metrics,
+    Convention,
     Standalone,
     bootstrap_mean,
     certified_curve,
@@ -28,13 +29,29 @@ ENTROPY_BINS = 50
 
 @dataclass(frozen=True, eq=False)
 class Front:
-    """One composition over all thresholds, and its two networks alone; ``position`` picks its colour."""
+    """One composition over all thresholds: NAC in percent [T] and its robustness [T], ACR or certified accuracy.
+
+    ``address`` names its components (training, noise, core, selection); ``position`` picks its colour; ``alone`` and
+    ``core`` are (NAC, robustness) of its two networks without ACES; ``network`` names the certification network, of
+    which there may be runs at several noise levels, each with its own fronts. ``subset`` tells sets of images apart.
+    """
 
     label: str
     position: int
-    metrics: Metrics
-    alone: Standalone
-    core_accuracy: float
+    address: tuple[str, str, str, str]
+    thetas: Array
+    nac: Array
+    robustness: Array
+    alone: tuple[float, float]
+    core: tuple[float, float]
+    network: str
+    noise: float
+    images: int
+    subset: int
+
+    def at(self, theta: float) -> int:
+        """The position of the threshold nearest to theta."""
+        return int(np.abs(self.thetas - theta).argmin())
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +59,26 @@ class RadiusCurves:
     """Certified accuracy [R] over ``radii`` [R] of the composition and of its certification network alone.
 
     ``radii`` begin with 0, where every right answer counts, and the limit from above, where only certified ones do.
-    ``ceiling`` is the largest radius that unanimous draws could certify.
+    ``selected``: percent of images [R] that certainly go to the certification network up to r. ``core``: percent that
+    the core network answers right, at r = 0 and without a certificate. ``ceiling`` is the largest radius that
+    unanimous draws could certify.
     """
 
     radii: Array
     aces: Array
     alone: Array
+    selected: Array
+    core: float
     ceiling: float
+
+
+@dataclass(frozen=True, eq=False)
+class FanCurve:
+    """Certified accuracy and selection rate [R] over ``RadiusCurves.radii`` at one more threshold."""
+
+    theta: float
+    aces: Array
+    selected: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,46 +154,84 @@ def core_accuracy(c: Composition) -> float:
     return float(100 * (c.core == c.label).mean())
 
 
+def fingerprint(index: Array) -> int:
+    """A number that tells sets of images apart, whatever their order."""
+    return zlib.crc32(np.sort(index).tobytes())
+
+
 def radius_curves(
     c: Composition, alone: Standalone, answer: Certificates, alpha: float, correction: Correction
 ) -> RadiusCurves:
-    """Certified accuracy over radius at the first threshold of ``answer``, from 0 to a little beyond the ceiling."""
+    """The curves at the first threshold of ``answer``, from 0 to a little beyond the ceiling."""
     ceiling = composition_ceiling(c, alpha, correction)
     end = 1.05 * max(ceiling, float(alone.radius.max()), 1e-3)
     radii = np.concatenate([[0.0], np.linspace(0, end, CURVE_POINTS)])
     radii[1] = np.nextafter(0, 1)
     # Alone, every certified answer has a radius: the curve does not jump at 0.
     right = alone.radius * alone.right
-    return RadiusCurves(radii, certified_curve(answer, 0, radii), curve_over_radius(right, right > 0, radii), ceiling)
+    return RadiusCurves(
+        radii,
+        certified_curve(answer, 0, radii),
+        curve_over_radius(right, right > 0, radii),
+        selected_curve(answer, 0, radii),
+        core_accuracy(c),
+        ceiling,
+    )
 
 
-def entropy_histogram(c: Composition, run: SmoothedRun, alpha: float, radius: float) -> EntropyHistogram:
-    """Median scores of the composition's images, split by whether ``run`` alone is certifiably right at ``radius``."""
+def selected_curve(answer: Certificates, column: int, radii: Array) -> Array:
+    """Certified selection rate in percent at each radius, for one threshold of ``answer``."""
+    selected = answer.radius_select[:, column]
+    return curve_over_radius(selected, selected > 0, radii)
+
+
+def fan(answer: Certificates, radii: Array) -> list[FanCurve]:
+    """The curves at every threshold of ``answer``."""
+    return [
+        FanCurve(float(theta), certified_curve(answer, t, radii), selected_curve(answer, t, radii))
+        for t, theta in enumerate(answer.thetas)
+    ]
+
+
+def certifiable(c: Composition, run: SmoothedRun, alpha: float, radius: float) -> Array:
+    """Whether ``run`` alone is certifiably right at ``radius``, for the composition's images, bool [N]."""
     alone = standalone(run, alpha)
     reached = alone.right & (alone.radius > 0) & (alone.radius >= radius)
-    certifiable = np.isin(c.index, run.index[reached])
+    found: Array = np.isin(c.index, run.index[reached])
+    return found
+
+
+def entropy_histogram(c: Composition, right: Array) -> EntropyHistogram:
+    """Median scores of the composition's images, split by ``right`` bool [N]."""
     known = ~np.isnan(c.score_median)
     edges = np.linspace(0, 1, ENTROPY_BINS + 1)
-    right, other = (np.histogram(c.score_median[known & part], edges)[0] for part in (certifiable, ~certifiable))
-    return EntropyHistogram(edges, right, other, bool(known.any()))
+    certain, other = (np.histogram(c.score_median[known & part], edges)[0] for part in (right, ~right))
+    return EntropyHistogram(edges, certain, other, bool(known.any()))
 
 
-def summary(c: Composition, theta: float, radius: float, alpha: float, correction: Correction) -> Summary:
+def summary(
+    c: Composition,
+    theta: float,
+    radius: float,
+    alpha: float,
+    correction: Correction,
+    convention: Convention = Convention.ALGORITHM,
+) -> Summary:
     """The tiles at one threshold and radius."""
-    m = evaluate(c, [theta], alpha=alpha, correction=correction, radii=(radius,))
+    m = evaluate(c, [theta], alpha=alpha, correction=correction, radii=(radius,), convention=convention)
     answer = certify(c, [theta], alpha, correction)
     radii = np.where(answer.c_hat == c.label, answer.radius[:, 0], 0.0)
     return Summary(
-        nac=_rate(m.nac[0], len(c)),
+        nac=rate(m.nac[0], len(c)),
         acr=Estimate(float(m.acr[0]), *bootstrap_mean(radii)),
-        certified_accuracy=_rate(m.certified_accuracy[0, 0], len(c)),
-        certified_selection=_rate(m.certified_selection[0, 0], len(c)),
-        abstained=_rate(m.outcomes[0, Outcome.ABSTAIN], len(c)),
+        certified_accuracy=rate(m.certified_accuracy[0, 0], len(c)),
+        certified_selection=rate(m.certified_selection[0, 0], len(c)),
+        abstained=rate(m.outcomes[0, Outcome.ABSTAIN], len(c)),
         images=len(c),
     )
 
 
-def _rate(percent: float, images: int) -> Estimate:
+def rate(percent: float, images: int) -> Estimate:
     low, high = wilson(percent, images)
     return Estimate(float(percent), float(low), float(high))
 

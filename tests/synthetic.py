@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.datasets import card
-from engine.runs import CoreRun, Meta, NetworkInfo, SmoothedRun, write_run
+from engine.runs import CoreRun, Meta, NetworkInfo, SelectionRun, SmoothedRun, write_run
 
 DATASET = "fashion_mnist"
 CLASSES = len(card(DATASET).classes)
@@ -81,6 +81,23 @@ def core(images: int = 500, name: str = CORE, accuracy: float = 0.93) -> CoreRun
     prediction = np.where(ease >= np.quantile(ease, 1 - accuracy), label, (label + 1) % CLASSES)
     meta = Meta("core", name, DATASET, CLASSES, split="test", network=NetworkInfo(name, "1" * 64, "standard"))
     return CoreRun(meta, 20 * np.arange(images), label, prediction)
+
+
+def selection(sigma: float, images: int = 500) -> SelectionRun:
+    """A selection network that tells easy images from hard ones, as the entropy does, with other mistakes."""
+    rng = np.random.default_rng(13)
+    score = np.clip(0.8 * (1 - _ease(images)) + 0.1 * rng.standard_normal(images), 0.01, 0.95)
+    draws = _score_probabilities(score)
+    name = f"{DATASET}-selection-{sigma}"
+    network = NetworkInfo(name, "2" * 64, "selection", sigma)
+    return SelectionRun(
+        Meta("selection", name, DATASET, CLASSES, split="test", sigma=sigma, n0=N0, n=N, network=network),
+        20 * np.arange(images),
+        THETAS,
+        np.stack([rng.multinomial(N0, row).cumsum() for row in draws]),
+        np.stack([rng.multinomial(N, row).cumsum() for row in draws]),
+        score,
+    )
 
 
 def write_demo(folder: Path, images: int = 500) -> Path:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
+from app import sampling
 from engine.compose import compose
 from engine.metrics import evaluate
 from engine.runs import write_run
@@ -21,7 +24,8 @@ from tests import synthetic
 
 MAIN = Path(__file__).resolve().parents[1] / "app" / "main.py"
 IMAGES = 40
-FRONT, RADIUS, THETA, ENTROPY = range(4)
+CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE = "certified-accuracy", "selection", "images", "compare"
+A_PIN = "gaussian~0.5~fashion_mnist-core~entropy~0.300"
 
 
 @pytest.fixture
@@ -34,8 +38,9 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def open_page(demo: Path) -> Callable[..., AppTest]:
-    def opened(**query: str) -> AppTest:
+    def opened(path: str = "", **query: str) -> AppTest:
         page = AppTest.from_file(MAIN, default_timeout=60)
+        page._page_hash = calc_hash(path) if path else ""  # switch_page knows pages that are files only
         for key, value in query.items():
             page.query_params[key] = value
         page.run()
@@ -65,11 +70,11 @@ def damage(folder: Path, name: str) -> None:
     np.savez(path, **arrays | {"class_counts": arrays["class_counts"] + 1})
 
 
-def test_opens_with_four_figures_and_five_tiles_that_are_the_engines_numbers(open_page):
+def test_opens_with_two_figures_and_five_tiles_that_are_the_engines_numbers(open_page):
     page = open_page(theta="0.3")
     c = compose(synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES))
     m = evaluate(c, [0.3], radii=(0.25,))
-    assert len(specs(page)) == 4
+    assert len(specs(page)) == 2
     assert tiles(page) == {
         "NAC": f"{m.nac[0]:.1f} %",
         "ACR": f"{m.acr[0]:.3f}",
@@ -95,31 +100,38 @@ def test_every_tile_has_its_interval_and_the_number_of_images(open_page):
         assert metric.proto.delta_description == "n 40"
 
 
-@pytest.mark.parametrize(
-    ("move", "redrawn"),
-    [
-        (lambda page: page.slider(key="theta").set_value(0.123), {FRONT, RADIUS, THETA, ENTROPY}),
-        (lambda page: page.number_input(key="theta_box").set_value(0.123), {FRONT, RADIUS, THETA, ENTROPY}),
-        (lambda page: page.select_slider(key="sigma").set_value("1"), {FRONT, RADIUS, THETA, ENTROPY}),
-        (lambda page: page.slider(key="radius").set_value(0.4), {RADIUS, THETA, ENTROPY}),
-        (lambda page: page.select_slider(key="alpha").set_value(0.1), {FRONT, RADIUS, THETA}),
-        (lambda page: page.selectbox(key="correction").set_value("simultaneous"), {FRONT, RADIUS, THETA}),
-        (lambda page: page.selectbox(key="core").set_value(synthetic.OTHER_CORE), {FRONT, THETA}),
-    ],
-    ids=["theta", "theta_box", "sigma", "radius", "alpha", "correction", "core"],
-)
-def test_a_control_redraws_the_figures_that_depend_on_it(open_page, move, redrawn):
-    page = open_page(theta="0.3")
+MOVES = {
+    "theta": lambda page: page.slider(key="theta").set_value(0.123),
+    "theta_box": lambda page: page.number_input(key="theta_box").set_value(0.123),
+    "sigma": lambda page: page.select_slider(key="sigma").set_value("1"),
+    "radius": lambda page: page.slider(key="radius").set_value(0.4),
+    "alpha": lambda page: page.select_slider(key="alpha").set_value(0.1),
+    "correction": lambda page: page.selectbox(key="correction").set_value("simultaneous"),
+    "core": lambda page: page.selectbox(key="core").set_value(synthetic.OTHER_CORE),
+}
+# Which of a page's figures, by their order on it, each control redraws.
+REDRAWN = {
+    "": {"theta": {0, 1}, "theta_box": {0, 1}, "sigma": {0, 1}, "radius": {1}, "alpha": {0, 1}, "core": {0, 1}},
+    CERTIFIED: {"theta": {0, 1}, "sigma": {0, 1}, "radius": {0, 1}, "alpha": {0, 1}, "correction": {0, 1}},
+    SELECTION: {"theta": {0, 1, 2}, "sigma": {0, 1, 2}, "radius": {0, 1}, "alpha": {2}, "correction": {2}},
+    IMAGES_PAGE: {"theta": {0}, "sigma": {0}, "alpha": {0}},
+}
+
+
+@pytest.mark.parametrize(("path", "control"), [(path, control) for path in REDRAWN for control in REDRAWN[path]])
+def test_a_control_redraws_the_figures_that_depend_on_it_and_no_other(open_page, path, control):
+    page = open_page(path, theta="0.3")
     before = specs(page)
-    move(page).run()
+    MOVES[control](page).run()
     changed = {i for i, (old, new) in enumerate(zip(before, specs(page), strict=True)) if old != new}
-    assert changed >= redrawn
-    if FRONT not in redrawn:
-        assert FRONT not in changed
+    assert changed >= REDRAWN[path][control]
+    if control == "radius":
+        assert changed == REDRAWN[path][control]
 
 
-def test_an_untouched_page_sends_identical_figures(open_page):
-    page = open_page(theta="0.3")
+@pytest.mark.parametrize("path", REDRAWN)
+def test_an_untouched_page_sends_identical_figures(open_page, path):
+    page = open_page(path, theta="0.3")
     before = specs(page)
     assert specs(page.run()) == before
 
@@ -148,6 +160,21 @@ def test_a_mangled_url_falls_back_to_the_defaults(open_page):
     mangled = open_page(theta="9", sigma="x", alpha="2", radius="-1", correction="no", core="?", dataset="", image="x")
     assert specs(mangled) == specs(open_page())
     assert not mangled.error
+    assert "at its default: dataset, sigma, core, theta, alpha, radius, correction" in captions(mangled)
+    assert "Not understood" not in captions(mangled.run())
+
+
+def test_an_address_that_is_understood_needs_no_word(open_page):
+    page = open_page(
+        theta="0.42", sigma="0.5", alpha="0.03", correction="bonferroni", core=synthetic.OTHER_CORE,
+        with_core=synthetic.CORE, pin=A_PIN, noises="all",
+    )  # fmt: skip
+    assert "Not understood" not in captions(page)
+    assert "pinned view" not in captions(page)
+
+
+def test_a_pin_that_is_not_there_is_said(open_page):
+    assert "pinned view of this address is not on this shelf" in captions(open_page(pin="nobody~0.5~x~entropy~0.3"))
 
 
 def test_each_correction_says_what_it_promises(open_page):
@@ -168,7 +195,7 @@ def test_another_noise_than_the_trainings_wears_a_badge(open_page, demo):
 def test_one_noise_level_is_enough(open_page, demo):
     for sigma in (0.5, 1.0):
         (demo / f"{synthetic.certify_name(sigma)}.npz").unlink()
-    assert len(specs(open_page())) == 4
+    assert len(specs(open_page())) == 2
 
 
 def test_an_empty_shelf_names_the_commands_that_fill_it(tmp_path, monkeypatch):
@@ -183,35 +210,35 @@ def test_a_file_that_is_no_run_is_named_and_the_rest_lives_on(open_page, demo):
     (demo / "fashion_mnist-gaussian-1.0.npz").write_bytes(b"no npz")
     page = open_page()
     assert "fashion_mnist-gaussian-1.0.npz" in page.error[0].value
-    assert len(specs(page)) == 4
+    assert len(specs(page)) == 2
 
 
 def test_a_damaged_noise_level_is_left_out_of_the_fronts(open_page, demo):
     damage(demo, "fashion_mnist-gaussian-1.0")
     page = open_page()
     assert [error.value.startswith("σ 1 is not drawn: ") for error in page.error] == [True]
-    assert len(specs(page)) == 4
-    assert "σ 1" not in specs(page)[FRONT].encode().decode("unicode_escape")
+    assert len(specs(page)) == 2
+    assert "σ 1" not in specs(page)[0].encode().decode("unicode_escape")
 
 
 def test_a_damaged_choice_leaves_the_other_fronts(open_page, demo):
     damage(demo, "fashion_mnist-gaussian-0.25")
     page = open_page()
-    assert len(page.error) == 1
-    assert "sums to" in page.error[0].value
+    assert all("sums to" in error.value for error in page.error)
     assert len(specs(page)) == 1
+    assert "σ 1" in specs(page)[0].encode().decode("unicode_escape")
 
 
 def test_components_without_common_images_are_an_error_in_place(open_page, demo):
     stranger = synthetic.core(IMAGES)
     write_run(replace(stranger, index=stranger.index + 1), demo / f"{synthetic.CORE}.npz")
     page = open_page()
-    assert "share no images" in page.error[0].value
+    assert all("share no images" in error.value for error in page.error)
     assert len(specs(page)) == 1
 
 
 def test_the_table_lists_certifys_answers_with_pictures(open_page):
-    table = open_page(theta="0.3").dataframe[0].value
+    table = open_page(IMAGES_PAGE, theta="0.3").dataframe[0].value
     assert len(table) == IMAGES
     assert table["index"].tolist() == list(range(0, 20 * IMAGES, 20))
     assert table["picture"].str.startswith("data:image/png;base64,").all()
@@ -225,10 +252,11 @@ def test_the_table_lists_certifys_answers_with_pictures(open_page):
         ({"outcome": "certified"}, "outcome", {"certified"}),
         ({"answer": "wrong"}, "answer is", {"wrong"}),
         ({"class": "bag"}, "label", {"bag"}),
+        ({"pick": "20.60"}, "index", {20, 60}),
     ],
 )
 def test_filters_stand_in_the_url_and_shorten_the_table(open_page, query, column, allowed):
-    page = open_page(theta="0.3", **query)
+    page = open_page(IMAGES_PAGE, theta="0.3", **query)
     table = page.dataframe[0].value
     assert 0 < len(table) < IMAGES
     assert set(table[column]) == allowed
@@ -236,44 +264,189 @@ def test_filters_stand_in_the_url_and_shorten_the_table(open_page, query, column
 
 
 def test_filters_that_let_nothing_through_say_so(open_page):
-    page = open_page(theta="0", outcome="certified")
+    page = open_page(IMAGES_PAGE, theta="0", outcome="certified")
     assert not page.dataframe
     assert "No image passes" in page.info[0].value
 
 
 def test_an_image_opens_with_its_figures_bounds_and_formulas(open_page):
-    page = open_page(theta="0.3", image="40")
-    assert len(specs(page)) == 6
+    page = open_page(IMAGES_PAGE, theta="0.3", image="40")
+    assert len(specs(page)) == 4
     assert {"p_S", "p_A", "Radius of selection", "Radius of class"} <= set(tiles(page))
     assert "LCB" in page.latex[1].value
     assert any(markdown.value.startswith("**Bound the class.**") for markdown in page.markdown)
 
 
 def test_an_image_that_is_not_there_is_an_error_in_place(open_page):
-    page = open_page(image="41")
+    page = open_page(IMAGES_PAGE, image="41")
     assert ["image 41 is not among" in error.value for error in page.error] == [True]
-    assert len(specs(page)) == 4
+    assert len(specs(page)) == 1
 
 
 def test_pictures_may_be_missing(open_page, demo):
     (demo / "fashion_mnist_images.npz").unlink()
-    page = open_page(image="40")
+    page = open_page(IMAGES_PAGE, image="40")
     assert not page.error
     assert page.dataframe[0].value["picture"].isna().all()
 
 
 def test_damaged_pictures_are_named_and_missed(open_page, demo):
     np.savez(demo / "fashion_mnist_images.npz", index=np.arange(3))
-    page = open_page(image="40")
+    page = open_page(IMAGES_PAGE, image="40")
     assert ["no readable image file" in error.value for error in page.error] == [True]
-    assert len(specs(page)) == 6
+    assert len(specs(page)) == 4
+
+
+def test_radius_and_entropy_filter_the_images(open_page):
+    page = open_page(IMAGES_PAGE, theta="0.3")
+    page.slider(key="radii").set_value((0.2, 0.5)).run()
+    page.slider(key="scores").set_value((0.0, 0.2)).run()
+    table = page.dataframe[0].value
+    assert 0 < len(table) < IMAGES
+    assert table["radius"].between(0.1999, 0.5).all()
+    assert table["entropy"].between(0, 0.2).all()
+
+
+def test_the_box_says_what_to_deploy_and_its_button_goes_there(open_page):
+    page = open_page(theta="0.3", nac="70")
+    curves = {
+        sigma: evaluate(compose(synthetic.smoothed(sigma, IMAGES), synthetic.core(IMAGES)), synthetic.THETAS)
+        for sigma in synthetic.SIGMAS
+    }
+    best, sigma = max((m.acr[m.nac >= 70].max(), sigma) for sigma, m in curves.items() if (m.nac >= 70).any())
+    said = next(markdown.value for markdown in page.markdown if "NAC" in markdown.value)
+    assert f"σ {sigma:g}, θ" in said
+    assert f"ACR {best:.3f} [" in said
+    page.button(key="go_deploy").click().run()
+    assert page.select_slider(key="sigma").value == f"{sigma:g}"
+    assert tiles(page)["ACR"] == f"{best:.3f}"
+
+
+def test_a_floor_that_nothing_reaches_says_so(open_page):
+    assert "No composition" in captions(open_page(nac="100"))
+
+
+def test_compositions_beside_the_current_one_are_drawn(open_page):
+    page = open_page(with_core=synthetic.OTHER_CORE)
+    figure = json.loads(specs(page)[0])
+    assert len({tuple(t["customdata"][0][1:]) for t in figure["data"] if len(np.shape(t.get("customdata"))) == 2}) == 6
+
+
+def test_only_one_noise_level_may_be_drawn(open_page):
+    figure = json.loads(specs(open_page(noises="only this σ", with_core=synthetic.OTHER_CORE))[0])
+    marks = [t["customdata"] for t in figure["data"] if len(np.shape(t.get("customdata"))) == 2]
+    assert {mark[0][2] for mark in marks} == {"0.25"}
+    assert len(marks) == 2
+
+
+def test_certified_accuracy_may_stand_against_natural_accuracy(open_page):
+    page = open_page(measure="certified accuracy at r")
+    title = json.loads(specs(page)[0])["layout"]["yaxis"]["title"]["text"]
+    assert title == "certified accuracy at r 0.25 [%]"
+
+
+def test_a_typed_alpha_lies_between_the_stops(open_page):
+    page = open_page()
+    page.number_input(key="alpha_box").set_value(0.003).run()
+    assert page.select_slider(key="alpha").value == 0.003
+    assert "α 0.003" in captions(page)
+    assert "α 0.07," in captions(open_page(alpha="0.07"))
+
+
+def test_the_table_of_the_paper_stands_under_the_curves(open_page):
+    page = open_page(CERTIFIED, theta="0.3", fan="0.5")
+    table = page.dataframe[0].value.set_index("")
+    m = evaluate(compose(synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES)), [0.3, 0.5])
+    assert table.index.tolist() == ["θ 0.300", "θ 0.500", "smoothed alone", "core alone"]
+    assert table.loc["θ 0.500", "ACR"] == m.acr[1]
+    assert table.loc["θ 0.300"].iloc[2:].tolist() == m.certified_accuracy[0].tolist()
+
+
+def test_the_selection_page_states_each_area_with_its_interval(open_page):
+    table = open_page(SELECTION).dataframe[0].value
+    assert table["composition"].tolist() == ["σ 0.25", "σ 0.5", "σ 1"]
+    assert ((table["low"] <= table["area"]) & (table["area"] <= table["high"])).all()
+
+
+def test_a_selection_network_replaces_the_entropy(open_page, demo):
+    run = synthetic.selection(0.25, IMAGES)
+    write_run(run, demo / f"{run.meta.name}.npz")
+    page = open_page(theta="0.3", select=run.meta.name)
+    m = evaluate(compose(synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES), run), [0.3])
+    assert tiles(page)["ACR"] == f"{m.acr[0]:.3f}"
+    assert run.meta.name in captions(page)
+
+
+def test_comparing_asks_for_a_pin_first(open_page):
+    page = open_page(COMPARE, theta="0.3")
+    page.button(key="pin_first").click().run()
+    assert page.text_input(key="pin").value == "gaussian~0.25~fashion_mnist-core~entropy~0.300"
+    assert tiles(page)["NAC, B − A"] == "+0.0 points"
+
+
+def test_what_changed_against_the_pin_is_paired(open_page):
+    page = open_page(COMPARE, theta="0.3", pin=A_PIN)
+    found = {s: evaluate(compose(synthetic.smoothed(s, IMAGES), synthetic.core(IMAGES)), [0.3]) for s in (0.25, 0.5)}
+    assert tiles(page)["ACR, B − A"] == f"{found[0.25].acr[0] - found[0.5].acr[0]:+.3f}"
+    assert page.dataframe[0].value.iloc[:, 1:].to_numpy().sum() == IMAGES
+
+
+def test_every_tile_shows_the_difference_to_the_pin(open_page):
+    page = open_page(theta="0.3", pin=A_PIN)
+    assert {metric.proto.delta_description[:3] for metric in page.metric} <= {"A +", "A -"}
+    page.button(key="unpin").click().run()
+    assert {metric.proto.delta_description for metric in page.metric} == {"n 40"}
+
+
+@pytest.mark.parametrize("path", ["", CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE])
+def test_every_page_opens_on_an_empty_shelf(path, open_page, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACES_DEMO", str(tmp_path / "nothing"))
+    assert "python -m engine" in open_page(path).code[0].value
+
+
+@pytest.mark.parametrize("path", ["", CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE])
+def test_runs_without_common_images_are_named_on_every_page(path, open_page, demo):
+    stranger = synthetic.core(IMAGES)
+    write_run(replace(stranger, index=stranger.index + 1), demo / f"{synthetic.CORE}.npz")
+    page = open_page(path, pin=A_PIN)
+    assert any("share no images" in error.value for error in page.error)
+
+
+def test_different_images_wear_a_badge(open_page, demo):
+    run = synthetic.smoothed(1.0, IMAGES // 2)
+    label = synthetic.labels(IMAGES)[: IMAGES // 2]
+    write_run(replace(run, label=label), demo / "fashion_mnist-gaussian-1.0.npz")
+    assert "rest on different images" in captions(open_page())
+
+
+def test_the_shelf_is_listed_on_the_runs_page_also_when_it_is_empty(open_page, tmp_path, monkeypatch):
+    listed = open_page("runs").dataframe[0].value
+    assert set(listed["kind"]) == {"smoothed", "core"}
+    assert len(listed) == 5
+    monkeypatch.setenv("ACES_DEMO", str(tmp_path / "nothing"))
+    empty = open_page("runs")
+    assert "Nothing yet" in empty.info[0].value
+    assert "checkpoint:" in empty.code[0].value
+
+
+def test_a_precompute_that_was_started_elsewhere_is_shown(open_page, tmp_path, monkeypatch):
+    code = 'print(\'{"event": "run", "images": 4, "meta": {"name": "net"}}\')'
+    monkeypatch.setattr(sampling, "_command", lambda store, config, n: [sys.executable, "-c", code])
+    id = sampling.start(tmp_path / "store", Path("a.yaml"))
+    page = open_page("runs")
+    assert any("a.yaml" in markdown.value for markdown in page.markdown)
+    while sampling.every(tmp_path / "store")[0].state is sampling.State.RUNNING:
+        time.sleep(0.05)
+    page.run()
+    page.button(key=f"dismiss-{id}").click().run()
+    assert not any("a.yaml" in markdown.value for markdown in page.markdown)
 
 
 def test_looking_loads_no_torch(demo):
     code = (
         "import sys; from streamlit.testing.v1 import AppTest; "
         f"page = AppTest.from_file({str(MAIN)!r}, default_timeout=60).run(); "
-        "assert len(page.get('plotly_chart')) == 4; "
+        "assert len(page.get('plotly_chart')) == 2; "
         "print([name for name in ('torch', 'torchvision', 'statsmodels', 'scipy.stats') if name in sys.modules])"
     )
     environment = os.environ | {"PYTHONPATH": str(MAIN.parents[1])}

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from app import figures
+from app.deploy import Deployment
 from app.explain import explain
 from app.figures import DARK, LIGHT
-from app.views import EntropyHistogram, Front, RadiusCurves
-from engine.aces import DEFAULT_CORRECTION
+from app.separation import Separation
+from app.views import EntropyHistogram, Estimate, FanCurve, Front, ImageRows, RadiusCurves
+from engine.aces import DEFAULT_CORRECTION, Outcome, certify
 from engine.compose import compose
-from engine.metrics import Metrics, Standalone
+from engine.metrics import Metrics
 from tests import synthetic
 
 THETAS = np.array([0.0, 0.5, 1.0])
@@ -24,15 +26,27 @@ def metrics(nac=(90.0, 85.0, 80.0), acr=(0.0, 0.2, 0.3)) -> Metrics:
     )
 
 
-def front(label: str = "0.25", position: int = 0, **changes) -> Front:
-    alone = Standalone(np.array([0.25]), 79.0, 0.31, np.array([50.0]), np.zeros(100), np.zeros(100, bool), 100)
-    return Front(label, position, metrics(**changes), alone, 91.0)
+def front(
+    label: str = "0.25", position: int = 0, nac=(90.0, 85.0, 80.0), robustness=(0.0, 0.2, 0.3), **changes
+) -> Front:
+    address = ("gaussian", label, "core", "entropy")
+    whole = Front(
+        f"σ {label}", position, address, THETAS, np.array(nac), np.array(robustness), (79.0, 0.31), (91.0, 0.0),
+        f"net {label}", 0.25, 100, 1,
+    )  # fmt: skip
+    return replace(whole, **changes)
+
+
+def trade_off(fronts, current=0, theta=0.5, theme=LIGHT, best=None):
+    return figures.trade_off(fronts, current, theta, "ACR", theme, best)
 
 
 HISTOGRAM = EntropyHistogram(np.linspace(0, 1, 5), np.array([5, 3, 0, 0]), np.array([0, 1, 4, 2]), True)
 CURVES = RadiusCurves(
-    np.array([0, 5e-324, 0.5, 1.0]), np.array([90.0, 60.0, 20.0, 0.0]), np.array([80.0, 80.0, 30.0, 0.0]), 0.9
-)
+    np.array([0, 5e-324, 0.5, 1.0]), np.array([90.0, 60.0, 20.0, 0.0]), np.array([80.0, 80.0, 30.0, 0.0]),
+    np.array([70.0, 70.0, 40.0, 0.0]), 91.0, 0.9,
+)  # fmt: skip
+FAN = [FanCurve(0.1, CURVES.aces / 2, CURVES.selected / 2)]
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +58,11 @@ def explanation():
 def drawn(explanation, theme=LIGHT, theta=0.5):
     names = [str(k) for k in range(10)]
     return {
-        "trade_off": figures.trade_off([front()], "0.25", theta, theme),
-        "radius": figures.accuracy_over_radius(CURVES, theta, 0.25, 0, theme),
+        "trade_off": trade_off([front()], 0, theta, theme),
+        "radius": figures.accuracy_over_radius(CURVES, FAN, theta, 0.25, 0, theme),
+        "selected": figures.selection_over_radius(CURVES, FAN, theta, 0.25, 0, theme),
         "theta": figures.over_theta(metrics(), theta, 0.25, theme),
-        "entropies": figures.entropies(HISTOGRAM, theta, 0.25, theme),
+        "entropies": figures.entropies(HISTOGRAM, theta, 0.25, "entropy", theme),
         "votes": figures.class_votes(explanation, names, theme),
         "share": figures.selection_share(explanation, theme),
     }
@@ -62,49 +77,87 @@ def marks(figure) -> dict[str, float]:
 
 
 def test_the_front_runs_through_every_threshold_that_moves():
-    figure = figures.trade_off([front(nac=(90.0, 90.0, 80.0), acr=(0.0, 0.0, 0.3))], "0.25", 0.5, LIGHT)
-    line, points = figure.data[0], trace(figure, "σ 0.25")
-    assert (line.x.tolist(), line.y.tolist()) == ([90.0, 80.0], [0.0, 0.3])
-    assert points.customdata.tolist() == [[0.0, "0.25"], [1.0, "0.25"]]
+    figure = trade_off([front(nac=(90.0, 90.0, 80.0), robustness=(0.0, 0.0, 0.3))])
+    line, points = [t for t in figure.data if t.name == "σ 0.25"]
+    assert line.x.tolist() == [90.0, 80.0]
+    assert line.y.tolist() == pytest.approx([0.0, 0.3])
+    here = ("gaussian", "0.25", "core", "entropy")
+    assert points.customdata.tolist() == [[0.0, *here], [1.0, *here]]
 
 
-def test_the_operating_point_lies_on_the_current_front():
-    fronts = [front(), front("0.5", 1, nac=(88.0, 70.0, 60.0), acr=(0.0, 0.4, 0.5))]
-    point = trace(figures.trade_off(fronts, "0.5", 0.5, LIGHT), "<b>θ 0.500</b>")
-    assert (point.x[0], point.y[0]) == (70.0, 0.4)
+def test_bends_that_no_eye_sees_are_left_out():
+    thetas = np.linspace(0, 1, 1001)
+    fine = front(nac=90 - 10 * thetas, robustness=thetas**2, thetas=thetas)
+    line = trade_off([fine]).data[0]
+    assert 300 < len(line.x) < 1001
+    assert np.interp(0.5, line.y, line.x) == pytest.approx(90 - 10 * 0.5**0.5, abs=0.02)
+    assert (line.x[0], line.x[-1]) == (90, 80)
 
 
-def test_networks_alone_are_triangles_and_the_core_a_square_without_radius():
-    figure = figures.trade_off([front()], "0.25", 0.5, LIGHT)
-    alone, core = trace(figure, "σ 0.25, "[:6]), trace(figure, "core")
-    assert figure.data[2].marker.symbol == "triangle-up"
-    assert (figure.data[2].x[0], figure.data[2].y[0]) == (79.0, 0.31)
-    assert (core.x[0], core.y[0], core.marker.symbol) == (91.0, 0.0, "square")
-    assert alone.name == "σ 0.25"
+def test_every_front_has_its_operating_point_and_the_readers_is_named():
+    fronts = [front(), front("0.5", 1, nac=(88.0, 70.0, 60.0), robustness=(0.0, 0.4, 0.5))]
+    points = trace(trade_off(fronts, current=1), "<b>θ 0.500</b>")
+    assert list(zip(points.x, points.y, points.text, strict=True)) == [
+        (85.0, 0.2, ""),
+        (70.0, 0.4, "<b>θ 0.500</b>"),
+    ]
+
+
+def test_networks_alone_are_triangles_and_cores_squares_without_radius():
+    figure = trade_off([front(), front("0.5", 1)])
+    alone = next(t for t in figure.data if t.marker.symbol == "triangle-up")
+    core = trace(figure, "core")
+    assert (alone.x[0], alone.y[0], alone.text) == (79.0, 0.31, ("σ 0.25", "σ 0.5"))
+    assert (core.x, core.y, core.marker.symbol) == ((91.0,), (0.0,), "square")
+
+
+def test_runs_of_one_network_at_several_noise_levels_are_joined_by_dots():
+    one = [front(), front("0.5", 1, noise=0.5, network="net 0.25", alone=(70.0, 0.5))]
+    dotted = [t for t in trade_off(one).data if t.mode == "lines" and t.line.dash == "dot"]
+    assert [(t.x.tolist(), t.y.tolist()) for t in dotted] == [([79.0, 70.0], [0.31, 0.5])]
+    two = [front(), front("0.5", 1, noise=0.5)]
+    assert not [t for t in trade_off(two).data if t.mode == "lines" and t.line.dash == "dot"]
+
+
+def test_the_envelope_lies_under_several_fronts_only():
+    assert trade_off([front(), front("0.5", 1)]).data[0].name == "best of all"
+    assert "best of all" not in [t.name for t in trade_off([front()]).data]
+
+
+def test_what_to_deploy_is_circled():
+    best = Deployment(front(), 0.5, Estimate(85.0, 80.0, 90.0), 0.2)
+    circle = trace(trade_off([front()], best=best), "to deploy")
+    assert (circle.x, circle.y, circle.marker.symbol) == ((85.0,), (0.2,), "circle-open")
 
 
 def test_the_current_front_is_thicker_drawn_last_and_keeps_its_colour():
     fronts = [front(), front("0.5", 1)]
-    first, last = (figures.trade_off(fronts, current, 0.5, LIGHT) for current in ("0.25", "0.5"))
-    widths = {name: [t.line.width for t in f.data if t.mode == "lines"] for name, f in (("a", first), ("b", last))}
-    colors = [[t.line.color for t in f.data if t.mode == "lines"] for f in (first, last)]
-    assert widths == {"a": [1.5, 3], "b": [1.5, 3]}
-    assert colors[0] == colors[1][::-1]
+    first, last = ([t for t in trade_off(fronts, k).data[1:] if t.mode == "lines"] for k in (0, 1))
+    assert [[t.line.width for t in lines] for lines in (first, last)] == [[1.5, 3], [1.5, 3]]
+    assert [t.line.color for t in first] == [t.line.color for t in last][::-1]
 
 
 def test_no_two_fronts_are_told_apart_by_colour_alone():
-    figure = figures.trade_off([front(str(i), i) for i in range(6)], "0", 0.5, LIGHT)
-    assert len({t.line.dash for t in figure.data if t.mode == "lines"}) == 6
+    figure = trade_off([front(str(i), i) for i in range(6)])
+    lines = [t for t in figure.data[1:] if t.mode == "lines"]
+    assert len({t.line.dash for t in lines}) == 6
+    assert len({t.marker.symbol for t in figure.data if t.mode == "markers" and t.customdata is not None}) == 6
+
+
+def test_many_fronts_are_named_in_the_legend():
+    few, many = (trade_off([front(str(i), i) for i in range(n)]) for n in (8, 9))
+    assert (few.layout.showlegend, many.layout.showlegend) == (False, True)
+    assert sum(t.showlegend is not False for t in many.data) == 9
 
 
 def test_without_fronts_the_trade_off_says_so():
-    figure = figures.trade_off([], "0.25", 0.5, LIGHT)
-    assert "No run" in figure.layout.annotations[0].text
+    figure = trade_off([])
+    assert "None of these" in figure.layout.annotations[0].text
     assert figure.layout.title.text
 
 
 def test_radius_and_ceiling_are_marked_on_the_curves():
-    figure = figures.accuracy_over_radius(CURVES, 0.3, 0.25, 0, LIGHT)
+    figure = figures.accuracy_over_radius(CURVES, FAN, 0.3, 0.25, 0, LIGHT)
     assert marks(figure) == {"r 0.25": 0.25, "ceiling 0.90": 0.9}
     assert trace(figure, "ACES").y.tolist() == CURVES.aces.tolist()
     assert trace(figure, "smoothed alone").y.tolist() == CURVES.alone.tolist()
@@ -123,7 +176,7 @@ def test_acr_has_an_axis_of_its_own_over_theta():
 
 
 def test_the_histogram_stacks_its_parts_and_hatches_one():
-    figure = figures.entropies(HISTOGRAM, 0.3, 0.5, LIGHT)
+    figure = figures.entropies(HISTOGRAM, 0.3, 0.5, "entropy", LIGHT)
     right, other = figure.data
     assert (right.y.tolist(), other.y.tolist()) == ([5, 3, 0, 0], [0, 1, 4, 2])
     assert right.x.tolist() == [0.125, 0.375, 0.625, 0.875]
@@ -133,8 +186,8 @@ def test_the_histogram_stacks_its_parts_and_hatches_one():
 
 
 def test_a_histogram_without_entropies_says_so():
-    figure = figures.entropies(replace(HISTOGRAM, recorded=False), 0.3, 0.5, LIGHT)
-    assert "This run records no entropies." in marks(figure)
+    figure = figures.entropies(replace(HISTOGRAM, recorded=False), 0.3, 0.5, "entropy", LIGHT)
+    assert "This run records no scores of single images." in marks(figure)
 
 
 def test_class_votes_stand_in_order_with_guess_and_label_marked(explanation):
@@ -162,16 +215,74 @@ def test_the_same_table_gives_the_same_json(explanation):
     assert {k: f.to_json() for k, f in first.items()} == {k: f.to_json() for k, f in second.items()}
 
 
-def test_every_figure_of_the_page_shows_theta(explanation):
-    for key in ("trade_off", "radius", "theta", "entropies"):
+def test_every_figure_of_many_images_shows_theta(explanation):
+    for key in ("trade_off", "radius", "selected", "theta", "entropies"):
         assert "0.123" in drawn(explanation, theta=0.123)[key].to_json(), key
 
 
 @pytest.mark.parametrize("theta", [0.0, 0.7, 1.0])
 def test_no_figure_changes_size_with_its_numbers(explanation, theta):
-    for key, figure in drawn(explanation, theta=theta).items():
-        expected = figures.DETAIL_HEIGHT if key in ("votes", "share") else figures.HEIGHT
-        assert figure.layout.height == expected, key
+    sizes = {key: figure.layout.height for key, figure in drawn(explanation, theta=theta).items()}
+    assert sizes == {key: figure.layout.height for key, figure in drawn(explanation).items()}
+    assert None not in sizes.values()
+
+
+def test_the_fan_and_the_networks_alone_stand_beside_the_curve():
+    accuracy = figures.accuracy_over_radius(CURVES, FAN, 0.3, 0.25, 0, LIGHT)
+    assert trace(accuracy, "θ 0.1").y.tolist() == FAN[0].aces.tolist()
+    assert (trace(accuracy, "core alone").x, trace(accuracy, "core alone").y) == ((0,), (91.0,))
+    selected = figures.selection_over_radius(CURVES, FAN, 0.3, 0.25, 0, LIGHT)
+    assert trace(selected, "ACES").y.tolist() == CURVES.selected.tolist()
+    assert trace(selected, "θ 0.1").y.tolist() == FAN[0].selected.tolist()
+
+
+def test_signed_radii_rise_over_the_percentile_and_thetas_own_line_is_thick():
+    radii = np.array([[0.3, -0.1], [-0.2, 0.0], [0.0, 0.4]])
+    other, own = figures.signed_radii(radii, (0.1, 0.5), 0.5, LIGHT).data
+    assert (other.y.tolist(), own.y.tolist()) == ([-0.2, 0.0, 0.3], [-0.1, 0.0, 0.4])
+    assert own.line.width > other.line.width
+    assert own.x.tolist() == pytest.approx([100 / 6, 50, 500 / 6])
+
+
+CURVE = Separation(THETAS, np.array([0.0, 20.0, 100.0]), np.array([0.0, 90.0, 100.0]), 0.85, 0.8, 0.9, 40, 100)
+
+
+def test_the_receiver_curve_marks_theta_and_names_its_area():
+    figure = figures.receiver([("σ 0.25", 0, CURVE)], 0, 0.5, 0.25, LIGHT)
+    assert trace(figure, "σ 0.25: 0.850").y.tolist() == [0.0, 90.0, 100.0]
+    point = trace(figure, "<b>θ 0.500</b>")
+    assert (point.x, point.y) == ((20.0,), (90.0,))
+
+
+ROWS = ImageRows(
+    index=np.array([5, 6, 7]),
+    label=np.zeros(3, int),
+    outcome=np.array([Outcome.CERTIFIED, Outcome.CORE, Outcome.CERTIFIED]),
+    answer=np.zeros(3, int),
+    right=np.ones(3, bool),
+    radius=np.array([0.5, 0.0, 0.25]),
+    score_median=np.array([0.1, 0.8, np.nan]),
+)
+
+
+def test_the_map_has_a_mark_an_image_that_carries_its_index():
+    figure = figures.images(ROWS, 0.3, "entropy", LIGHT)
+    assert {t.name: list(t.customdata) for t in figure.data} == {"certified": [5], "core": [6]}
+    assert len({t.marker.symbol for t in figure.data}) == 2
+
+
+def test_a_map_without_scores_says_so():
+    blank = replace(ROWS, score_median=np.full(3, np.nan))
+    assert "no scores" in " ".join(marks(figures.images(blank, 0.3, "score", LIGHT)))
+
+
+def test_an_answer_over_theta_is_the_lower_of_its_two_radii():
+    c = compose(synthetic.smoothed(0.5, images=5), synthetic.core(5))
+    figure = figures.bounds_over_theta(certify(c.rows(slice(0, 1)), c.thetas), 0.3, LIGHT)
+    answer, of_selection, of_class = (t.y for t in figure.data)
+    chosen = answer > 0
+    assert chosen.any()
+    assert answer[chosen] == pytest.approx(np.minimum(of_selection, of_class)[chosen])
 
 
 def test_figures_are_drawn_in_the_theme(explanation):

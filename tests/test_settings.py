@@ -2,7 +2,21 @@ from __future__ import annotations
 
 import pytest
 
-from app.settings import ALPHAS, Experiment, Settings, alpha_text, cores, experiments, mismatched
+from app.settings import (
+    ALPHAS,
+    Choice,
+    Experiment,
+    Settings,
+    alpha_text,
+    combinations,
+    cores,
+    experiments,
+    labels,
+    mismatched,
+    pin_text,
+    pinned,
+    selections,
+)
 from engine.runs import Meta, NetworkInfo
 
 
@@ -42,10 +56,56 @@ def test_unknown_training_noise_is_no_mismatch():
     assert not mismatched(smoothed("a", 0.25, sigma_train=None))
 
 
-def test_settings_know_where_their_run_stands():
-    experiment = Experiment("d", "gaussian", (smoothed("a", 0.25), smoothed("b", 0.5)))
-    settings = Settings(experiment, experiment.runs[1], CORE)
-    assert (settings.position, settings.label) == (1, "0.5")
+GAUSSIAN = Experiment("d", "gaussian", (smoothed("a", 0.25), smoothed("b", 0.5)))
+MACER = Experiment("d", "macer", (smoothed("m", 0.5, "macer"),))
+MECHANISM = Meta("selection", "network", "d", 10, sigma=0.5, n0=100, n=1000)
+
+
+def test_settings_know_where_their_composition_stands():
+    drawn = combinations([GAUSSIAN], [CORE], [None], None)
+    settings = Settings(drawn[1], drawn=drawn)
+    assert (settings.position, settings.label) == (1, "σ 0.5")
+    assert settings.at(drawn[0], 0.7).choice == drawn[0]
+
+
+def test_compositions_are_named_by_what_differs_among_them():
+    other = Meta("core", "other", "d", 10)
+    assert labels(combinations([GAUSSIAN], [CORE], [None], None)) == ["σ 0.25", "σ 0.5"]
+    assert labels(combinations([GAUSSIAN, MACER], [CORE], [None], 0.5)) == ["gaussian · σ 0.5", "macer · σ 0.5"]
+    assert labels(combinations([MACER], [CORE, other], [None], None)) == ["σ 0.5 · core", "σ 0.5 · other"]
+
+
+def test_a_selection_run_joins_the_certification_runs_of_its_own_noise():
+    found = combinations([GAUSSIAN], [CORE], [None, MECHANISM], None)
+    assert [(choice.noise, choice.selection) for choice in found] == [
+        ("0.25", "entropy"),
+        ("0.5", "entropy"),
+        ("0.5", "network"),
+    ]
+
+
+def test_selection_mechanisms_are_the_entropy_and_those_of_the_dataset():
+    assert list(selections([MECHANISM, CORE], "d")) == ["entropy", "network"]
+    assert list(selections([MECHANISM], "e")) == ["entropy"]
+
+
+def test_a_pin_is_read_back():
+    choices = combinations([GAUSSIAN], [CORE], [None, MECHANISM], None)
+    pin = pinned(pin_text(choices[2], 0.25), choices)
+    assert pin is not None
+    assert (pin.choice, pin.theta) == (choices[2], 0.25)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "nonsense", "gaussian~0.5~core~entropy~2", "gaussian~0.5~core~entropy~x", "a~b~c~d~0.5"]
+)
+def test_a_mangled_pin_is_none(text):
+    assert pinned(text, combinations([GAUSSIAN], [CORE], [None], None)) is None
+
+
+def test_the_address_of_a_composition_is_the_values_of_its_controls():
+    choice = Choice("gaussian", "0.5", smoothed("b", 0.5), CORE, MECHANISM)
+    assert choice.address == ("gaussian", "0.5", "core", "network")
 
 
 @pytest.mark.parametrize(("sigma", "largest"), [(0.12, 1), (0.25, 2), (1.0, 5)])

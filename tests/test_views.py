@@ -54,6 +54,28 @@ def test_radius_curves_begin_with_every_right_answer_and_end_at_nothing(run, c, 
     assert curves.aces[-1] == curves.alone[-1] == 0
 
 
+def test_the_selection_rate_is_the_engines_at_each_radius(run, c, answer):
+    curves = views.radius_curves(c, standalone(run, ALPHA), answer, ALPHA, DEFAULT_CORRECTION)
+    at = [0, 60, 120]
+    m = evaluate(c, [THETA], alpha=ALPHA, radii=curves.radii[at])
+    assert curves.selected[at] == pytest.approx(m.certified_selection[0])
+    assert curves.core == pytest.approx(100 * (c.core == c.label).mean())
+
+
+def test_a_fan_holds_a_curve_a_threshold(c):
+    radii = np.array([0.0, 0.25])
+    curves = views.fan(certify(c, [0.2, 0.6], ALPHA), radii)
+    m = evaluate(c, [0.2, 0.6], alpha=ALPHA, radii=radii)
+    assert [curve.theta for curve in curves] == [0.2, 0.6]
+    assert np.array([curve.aces for curve in curves]) == pytest.approx(m.certified_accuracy)
+    assert np.array([curve.selected for curve in curves]) == pytest.approx(m.certified_selection)
+
+
+def test_sets_of_images_are_told_apart_whatever_their_order():
+    assert views.fingerprint(np.array([3, 1])) == views.fingerprint(np.array([1, 3]))
+    assert views.fingerprint(np.array([3, 1])) != views.fingerprint(np.array([3, 2]))
+
+
 def test_no_curve_passes_its_ceiling(run, c, answer):
     curves = views.radius_curves(c, standalone(run, ALPHA), answer, ALPHA, DEFAULT_CORRECTION)
     assert (curves.aces[curves.radii > curves.ceiling] == 0).all()
@@ -61,7 +83,7 @@ def test_no_curve_passes_its_ceiling(run, c, answer):
 
 
 def test_the_histogram_holds_every_image_once(run, c):
-    h = views.entropy_histogram(c, run, ALPHA, RADIUS)
+    h = views.entropy_histogram(c, views.certifiable(c, run, ALPHA, RADIUS))
     alone = standalone(run, ALPHA)
     assert h.certifiable.sum() == (alone.right & (alone.radius >= RADIUS)).sum()
     assert (h.certifiable + h.other).sum() == 60
@@ -70,12 +92,16 @@ def test_the_histogram_holds_every_image_once(run, c):
 
 def test_at_radius_0_an_image_without_certificate_is_not_certifiable(run, c):
     alone = standalone(run, ALPHA)
-    assert views.entropy_histogram(c, run, ALPHA, 0.0).certifiable.sum() == (alone.right & (alone.radius > 0)).sum()
+    assert (
+        views.entropy_histogram(c, views.certifiable(c, run, ALPHA, 0.0)).certifiable.sum()
+        == (alone.right & (alone.radius > 0)).sum()
+    )
 
 
 def test_a_histogram_without_entropies_says_so(run):
     blank = replace(run, entropy_median=np.full(60, np.nan))
-    h = views.entropy_histogram(compose(blank, synthetic.core(60)), blank, ALPHA, RADIUS)
+    joined = compose(blank, synthetic.core(60))
+    h = views.entropy_histogram(joined, views.certifiable(joined, blank, ALPHA, RADIUS))
     assert not h.recorded
     assert h.certifiable.sum() == h.other.sum() == 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlparse
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-FRONT, RADIUS, THETA, ENTROPY = FIGURES = ("figure_front", "figure_radius", "figure_theta", "figure_entropy")
+FRONT, THETA = FIGURES = ("figure_front", "figure_theta")
 
 # A figure as text: its traces, shapes, notes and title, with typed arrays spelt out.
 DRAWN = """key => {
@@ -30,7 +29,7 @@ DRAWN = """key => {
 # Where on the screen a mark of a front lies, and the thetas of the marks that lie there.
 WHERE = """([key, label, fromEnd]) => {
   const plot = document.querySelector(`.st-key-${key} .js-plotly-plot`);
-  const trace = plot._fullData.find(t => t.customdata && t.customdata[0][1] === label);
+  const trace = plot._fullData.find(t => t.customdata && t.customdata[0].length === 5 && t.customdata[0][2] === label);
   const {xaxis, yaxis} = plot._fullLayout, {left, top} = plot.getBoundingClientRect();
   const at = Array.from(trace.x, (x, i) => [
     left + xaxis._offset + xaxis.c2p(x), top + yaxis._offset + yaxis.c2p(trace.y[i])]);
@@ -49,7 +48,7 @@ PAPER_MARK = """key => {
 
 @pytest.fixture
 def open_page(server: str, context: BrowserContext) -> Iterator[Callable[..., Page]]:
-    """Opens the dashboard in a tab of its own and waits for its four figures."""
+    """Opens the dashboard in a tab of its own and waits for its two figures."""
     pages = []
 
     def opened(query: str = "", width: int = 1280, height: int = 800, color_scheme: str = "light") -> Page:
@@ -110,7 +109,7 @@ def click_mark(page: Page, label: str, from_end: int) -> list[float]:
     return thetas
 
 
-def test_opens_with_four_figures_and_five_tiles_above_the_fold(open_page):
+def test_opens_with_two_figures_and_five_tiles_above_the_fold(open_page):
     page = open_page()
     assert page.locator("[data-testid=stMetric]").count() == 5
     for key in FIGURES:
@@ -124,8 +123,8 @@ def test_opens_with_four_figures_and_five_tiles_above_the_fold(open_page):
     [
         ("theta", FIGURES),
         ("sigma", FIGURES),
-        ("alpha", (FRONT, RADIUS, THETA)),
-        ("radius", (RADIUS, THETA, ENTROPY)),
+        ("alpha", FIGURES),
+        ("radius", (THETA,)),
     ],
 )
 def test_a_slider_redraws_the_figures_that_depend_on_it(open_page, slider, redrawn):
@@ -141,7 +140,7 @@ def test_the_radius_leaves_the_front_as_it_is(open_page):
     page = open_page()
     before = drawn(page)
     press(page, "radius")
-    await_change(page, ENTROPY, before[ENTROPY])
+    await_change(page, THETA, before[THETA])
     settle(page)
     assert drawn(page)[FRONT] == before[FRONT]
 
@@ -187,7 +186,7 @@ def test_a_click_on_another_front_sets_sigma_too(open_page):
     page = open_page("?theta=0.2")
     before = drawn(page)
     thetas = click_mark(page, "1", 4)
-    await_change(page, RADIUS, before[RADIUS])
+    await_change(page, THETA, before[THETA])
     settle(page)
     assert query(page)["sigma"] == "1"
     assert float(query(page)["theta"]) in thetas
@@ -204,25 +203,8 @@ def test_a_click_on_a_mark_of_the_paper_moves_nothing(open_page):
     assert drawn(page) == before
 
 
-def test_a_row_opens_its_image_and_leaves_the_figures_alone(open_page):
-    page = open_page("?theta=0.3")
-    before = drawn(page)
-    page.locator("[data-testid=stDataFrame] .dvn-scroller").click(position={"x": 18, "y": 90})  # a canvas: no DOM rows
-    page.wait_for_selector(".st-key-figure_votes .js-plotly-plot .main-svg")
-    page.get_by_text("Guess the selection.").wait_for()
-    assert query(page)["image"] == "20"
-    assert drawn(page) == before
-
-
-def test_filters_shorten_the_table_and_stand_in_the_url(open_page):
-    page = open_page("?theta=0.3")
-    page.locator(".st-key-outcome").get_by_text("certified").click()
-    page.get_by_text(re.compile(r"^(?!120 )\d+ of 120 images")).wait_for()
-    assert query(page)["outcome"] == "certified"
-
-
 def test_a_copied_url_restores_the_state(open_page):
-    address = "?theta=0.42&sigma=0.5&alpha=0.01&radius=0.5&correction=bonferroni&core=fashion_mnist-other-core&image=60"
+    address = "?theta=0.42&sigma=0.5&alpha=0.01&radius=0.5&correction=bonferroni&core=fashion_mnist-other-core&nac=80"
     first = open_page(address)
     before = drawn(first)
     press(first, "theta")
@@ -232,14 +214,14 @@ def test_a_copied_url_restores_the_state(open_page):
     assert query(second) == query(first) | {"theta": "0.421"}
     assert drawn(second) == drawn(first)
     assert tile(second, "ACR") == tile(first, "ACR")
-    assert second.locator(".st-key-image input").input_value() == "60"
+    assert second.locator(".st-key-nac input").input_value() == "80.0"
 
 
 def test_a_mangled_url_falls_back_to_the_defaults(open_page):
-    page = open_page("?theta=9.9&sigma=7&alpha=2&radius=abc&correction=none&core=nobody&dataset=nope&image=-4")
+    page = open_page("?theta=9.9&sigma=7&alpha=2&radius=abc&correction=none&core=nobody&dataset=nope&pin=x")
     assert drawn(page) == drawn(open_page())
     assert page.locator("[data-testid=stAlert]").count() == 0
-    assert set(query(page)) <= {"image"}
+    assert set(query(page)) <= {"pin"}
 
 
 @pytest.mark.parametrize(("scheme", "theme"), [("light", LIGHT), ("dark", DARK)])
@@ -255,8 +237,7 @@ def rgb(color: str) -> str:
 
 
 def test_a_phone_scrolls_down_only(open_page):
-    page = open_page("?image=40", width=390, height=844)
-    page.get_by_text("Guess the selection.").wait_for()
+    page = open_page(width=390, height=844)
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
 
 

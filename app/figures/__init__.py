@@ -1,0 +1,36 @@
+"""Plot-ready tables -> plotly figures. Pure: the same table gives the same JSON, so that the browser redraws nothing.
+
+Colour says which network or quantity; what the reader sets (theta, radius) is drawn in ink. Nothing is told by colour
+alone: every line has its dash, every mark its shape, every bar its hatching.
+"""
+
+from app.figures.base import ACR, DARK, DETAIL_HEIGHT, HEIGHT, LIGHT, NAC, SELECTED, TALL, Theme, nearest
+from app.figures.image import answer_over_theta, bounds_over_theta, class_votes, images, selection_share
+from app.figures.radius import accuracy_over_radius, selection_over_radius
+from app.figures.selection import entropies, receiver, signed_radii
+from app.figures.tradeoff import over_theta, trade_off
+
+__all__ = [
+    "ACR",
+    "DARK",
+    "DETAIL_HEIGHT",
+    "HEIGHT",
+    "LIGHT",
+    "NAC",
+    "SELECTED",
+    "TALL",
+    "Theme",
+    "accuracy_over_radius",
+    "answer_over_theta",
+    "bounds_over_theta",
+    "class_votes",
+    "entropies",
+    "images",
+    "nearest",
+    "over_theta",
+    "receiver",
+    "selection_over_radius",
+    "selection_share",
+    "signed_radii",
+    "trade_off",
+]

@@ -1,0 +1,115 @@
+"""The scheme of colours, and the parts that figures are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from engine.runs import Array
+
+HEIGHT, TALL, DETAIL_HEIGHT = 276, 430, 250
+FONT = "Source Sans, sans-serif"
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+PERCENT = [0, 101]  # an axis on which a line at 100 % is seen whole
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of one scheme: text and what the reader sets, lesser text, grid, background, and ten series colours.
+
+    The series follow Okabe and Ito (2008) and Tol (2021), which people with colour blindness tell apart.
+    """
+
+    ink: str
+    muted: str
+    grid: str
+    paper: str
+    series: tuple[str, str, str, str, str, str, str, str, str, str]
+
+    def color(self, position: int) -> str:
+        """The colour of the composition at this position among those drawn."""
+        return self.series[position % len(self.series)]
+
+
+LIGHT = Theme(
+    "#1b2430", "#5c6773", "#e3e7ec", "#ffffff",
+    ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a67c00", "#3a9bd1", "#882255", "#117733", "#332288", "#7f7f1f"),
+)  # fmt: skip
+DARK = Theme(
+    "#eef2f6", "#9aa7b4", "#2b3644", "#10161f",
+    ("#4ba6e0", "#f0883e", "#2bc79a", "#e09ac4", "#e6b93c", "#8fd0f5", "#d1679b", "#6cc082", "#9d94ee", "#c6c65f"),
+)  # fmt: skip
+CERTIFIABLE, OTHER, NAC, ACR, SELECTED = 2, 1, 6, 8, 9  # the quantities' places among the series
+
+
+def nearest(thetas: Array, theta: float) -> int:
+    """The position of the threshold nearest to theta."""
+    return int(np.abs(thetas - theta).argmin())
+
+
+def empty(title: str, x: str, y: str, theme: Theme, height: int = HEIGHT) -> go.Figure:
+    """An empty figure of fixed height, with a template far smaller than plotly's own."""
+    axis = {"gridcolor": theme.grid, "linecolor": theme.grid, "zeroline": False}
+    transparent = "rgba(0,0,0,0)"
+    template = go.Layout(
+        font={"family": FONT, "size": 12, "color": theme.muted},
+        paper_bgcolor=transparent,
+        plot_bgcolor=transparent,
+        xaxis=axis,
+        yaxis=axis,
+        hoverlabel={"font": {"family": FONT}},
+    )
+    return go.Figure(
+        layout={
+            "template": go.layout.Template(layout=template),
+            "height": height,
+            "margin": {"l": 52, "r": 14, "t": 34, "b": 40},
+            "title": {"text": f"<b>{title}</b>", "x": 0, "y": 0.98, "yanchor": "top"},
+            "title_font": {"size": 14, "color": theme.ink},
+            "xaxis_title": {"text": x, "standoff": 6},
+            "yaxis_title": {"text": y, "standoff": 6},
+            "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+        }
+    )
+
+
+def line(figure: go.Figure, x: Array, y: Array, color: str, dash: str, width: float = 2, **trace: Any) -> None:
+    figure.add_scatter(x=x, y=y, mode="lines", line={"color": color, "width": width, "dash": dash}, **trace)
+
+
+def fill(series: int, shape: str | list[str], theme: Theme) -> dict[str, Any]:
+    """Bars in a series colour, hatched with the background where ``shape`` says so."""
+    pattern = {"shape": shape, "size": 6, "solidity": 0.3, "fillmode": "overlay", "fgcolor": theme.paper}
+    return {"color": theme.series[series], "line": {"width": 0}, "pattern": pattern}
+
+
+def mark(figure: go.Figure, x: float, text: str, color: str, dash: str, theme: Theme) -> None:
+    """A vertical line with its name at the top, on the side where there is room."""
+    near_end = x > 0.75 * figure.layout.xaxis.range[1]
+    rule(figure, x, color, dash)
+    figure.add_annotation(
+        x=x,
+        y=1,
+        yref="paper",
+        xanchor="right" if near_end else "left",
+        yanchor="top",
+        showarrow=False,
+        text=text,
+        font={"color": color},
+        bgcolor=theme.paper,
+    )
+
+
+def rule(figure: go.Figure, x: float, color: str, dash: str) -> None:
+    line = {"color": color, "width": 1.5, "dash": dash}
+    figure.add_shape(type="line", x0=x, x1=x, y0=0, y1=1, yref="paper", line=line)
+
+
+def say(figure: go.Figure, text: str, theme: Theme) -> None:
+    """A sentence in the middle of an empty figure."""
+    figure.add_annotation(
+        x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, text=text, font={"color": theme.muted, "size": 14}
+    )

@@ -1,0 +1,118 @@
+"""One image: its votes, its entropies, its answer over the threshold; and many images as marks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.explain import Explanation
+from app.figures.base import ACR, DETAIL_HEIGHT, PERCENT, SELECTED, Theme, empty, fill, line, mark, rule, say
+from app.views import ImageRows
+from engine.aces import Certificates, Outcome
+
+SHOWN_CLASSES = 10
+SHAPES = {"certified": "circle", "core": "square", "consensus": "diamond", "abstain": "x"}
+MAP_HEIGHT = 300
+STRIP = 0.22  # height of the strip of outcomes, in largest radii
+OUTCOME_SERIES = {"certified": 0, "core": 2, "consensus": 8, "abstain": 1}  # the outcomes' places among the series
+
+
+def class_votes(e: Explanation, names: Sequence[str], theme: Theme) -> go.Figure:
+    """Estimation draws by class, the most frequent on top; the guess c_hat hatched, the label in bold."""
+    top = np.argsort(-e.class_counts, kind="stable")[:SHOWN_CLASSES][::-1]
+    figure = empty("Votes for the classes", f"of {e.certify.n:,} draws; half dotted", "", theme, DETAIL_HEIGHT)
+    figure.add_bar(
+        x=e.class_counts[top],
+        y=np.array([f"<b>{names[k]}</b>" if k == e.label else names[k] for k in top]),
+        orientation="h",
+        hovertemplate="%{y}: %{x:,} draws<extra></extra>",
+        marker=fill(0, ["/" if k == e.c_hat else "" for k in top], theme),
+    )
+    figure.update_layout(xaxis_range=[0, e.certify.n], yaxis={"showgrid": False, "automargin": True})
+    rule(figure, e.certify.n / 2, theme.ink, "dot")
+    return figure
+
+
+def selection_share(e: Explanation, theme: Theme) -> go.Figure:
+    """Share of the estimation draws that select the certification network, over theta: the entropies' distribution."""
+    figure = empty("Draws with entropy ≤ θ", "θ", "share of draws [%]", theme, DETAIL_HEIGHT)
+    line(
+        figure, e.thetas, 100 * e.select_share, theme.series[SELECTED], "solid",
+        fill="tozeroy", hovertemplate="θ %{x:.3f}: %{y:.1f} %<extra></extra>",
+    )  # fmt: skip
+    figure.add_shape(type="line", x0=0, x1=1, y0=50, y1=50, line={"color": theme.muted, "width": 1, "dash": "dot"})
+    figure.update_layout(xaxis_range=[0, 1], yaxis_range=PERCENT)
+    mark(figure, e.theta, f"θ {e.theta:.3f}", theme.ink, "solid", theme)
+    return figure
+
+
+def answer_over_theta(answer: Certificates, theta: float, theme: Theme) -> go.Figure:
+    """One image's radius over theta, above a strip that names the outcome of every theta."""
+    figure = empty("The same for every θ", "selection threshold θ", "certified radius", theme, DETAIL_HEIGHT)
+    labels = [Outcome(k).label for k in answer.outcome[0]]
+    line(
+        figure, answer.thetas, answer.radius[0], theme.series[ACR], "solid",
+        customdata=labels, hovertemplate="θ %{x:.3f}: %{customdata}, radius %{y:.4f}<extra></extra>",
+    )  # fmt: skip
+    top = float(answer.radius.max()) or 1.0
+    figure.update_layout(xaxis_range=[0, 1], yaxis_range=[-STRIP * top, 1.15 * top])
+    changes = np.flatnonzero(np.diff(answer.outcome[0])) + 1
+    edges = [0.0, *answer.thetas[changes].tolist(), 1.0]
+    for start, end, at in zip(edges[:-1], edges[1:], [0, *changes.tolist()], strict=True):
+        _band(figure, start, end, -STRIP * top, labels[at], theme)
+    mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
+    return figure
+
+
+def _band(figure: go.Figure, start: float, end: float, bottom: float, label: str, theme: Theme) -> None:
+    """A stretch of the strip, named where there is room."""
+    color = theme.series[OUTCOME_SERIES[label]]
+    figure.add_shape(
+        type="rect", x0=start, x1=end, y0=bottom, y1=bottom / 3, fillcolor=color, opacity=0.85, line={"width": 0}
+    )
+    if end - start > 0.012 * len(label):
+        figure.add_annotation(
+            x=(start + end) / 2, y=2 * bottom / 3, showarrow=False, text=label, font={"color": theme.paper, "size": 11}
+        )
+
+
+def bounds_over_theta(answer: Certificates, theta: float, theme: Theme) -> go.Figure:
+    """One image's two radii over theta, the answer the lower of them, above a strip that names the outcomes."""
+    figure = answer_over_theta(answer, theta, theme)
+    line(figure, answer.thetas, answer.radius_select[0], theme.series[SELECTED], "dash", 1.5, name="R of selection")
+    line(figure, answer.thetas, answer.radius_certify[0], theme.series[0], "dot", 1.5, name="R of class")
+    top = 1.15 * (max(float(answer.radius_select.max()), float(answer.radius_certify.max())) or 1.0)
+    figure.update_layout(yaxis_range=[figure.layout.yaxis.range[0], top], title_text="<b>Radii over θ</b>")
+    figure.data[0].name = "R, the answer's"
+    return figure
+
+
+def images(rows: ImageRows, theta: float, score: str, theme: Theme) -> go.Figure:
+    """Every image as a mark: certified radius over median score, a shape and colour an outcome; carry the index."""
+    figure = empty("Images", f"median {score}", "certified radius", theme, MAP_HEIGHT)
+    known = ~np.isnan(rows.score_median)
+    for outcome in Outcome:
+        at = np.flatnonzero((rows.outcome == outcome) & known)
+        if not len(at):
+            continue
+        figure.add_scatter(
+            x=rows.score_median[at],
+            y=rows.radius[at].astype(np.float32),
+            mode="markers",
+            name=outcome.label,
+            customdata=rows.index[at].tolist(),
+            marker={
+                "symbol": SHAPES[outcome.label],
+                "size": 7,
+                "opacity": 0.75,
+                "color": theme.series[OUTCOME_SERIES[outcome.label]],
+            },
+            hovertemplate="image %{customdata}, %{x:.3f}: radius %{y:.4f}",
+        )
+    figure.update_layout(xaxis_range=[-0.02, 1.02], yaxis_rangemode="tozero", dragmode="lasso")
+    if not known.any():
+        say(figure, "This run records no scores of single images.", theme)
+    mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
+    return figure

@@ -1,0 +1,62 @@
+"""Over the radius: certified accuracy and selection rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from app.figures.base import DASHES, PERCENT, Theme, empty, line, mark
+from app.views import FanCurve, RadiusCurves
+from engine.runs import Array
+
+HOVER = "r %{x:.3f}: %{y:.1f} %"
+HEIGHT = 380
+
+
+def accuracy_over_radius(
+    curves: RadiusCurves, fan: Sequence[FanCurve], theta: float, radius: float, position: int, theme: Theme
+) -> go.Figure:
+    """Certified accuracy over radius at theta and at the thresholds of ``fan``, against the two networks alone."""
+    figure = _figure(f"Certified accuracy at θ {theta:.3f}", curves, theme)
+    _fan(figure, curves.radii, [(one.theta, one.aces) for one in fan], theme)
+    line(figure, curves.radii, curves.alone, theme.muted, "dash", 1.5, name="smoothed alone", hovertemplate=HOVER)
+    line(figure, curves.radii, curves.aces, theme.color(position), "solid", 3, name="ACES", hovertemplate=HOVER)
+    figure.add_scatter(
+        x=[0], y=[curves.core], mode="markers", name="core alone", cliponaxis=False,
+        hovertemplate="%{y:.1f} %, without a certificate",
+        marker={"symbol": "square", "size": 11, "color": theme.muted, "line": {"color": theme.paper, "width": 2}},
+    )  # fmt: skip
+    _marks(figure, curves, radius, theme)
+    return figure
+
+
+def selection_over_radius(
+    curves: RadiusCurves, fan: Sequence[FanCurve], theta: float, radius: float, position: int, theme: Theme
+) -> go.Figure:
+    """Share of images that certainly go to the certification network up to r, at theta and over the ``fan``."""
+    figure = _figure(f"Certified selection rate at θ {theta:.3f}", curves, theme)
+    _fan(figure, curves.radii, [(one.theta, one.selected) for one in fan], theme)
+    line(figure, curves.radii, curves.selected, theme.color(position), "solid", 3, name="ACES", hovertemplate=HOVER)
+    _marks(figure, curves, radius, theme)
+    return figure
+
+
+def _figure(title: str, curves: RadiusCurves, theme: Theme) -> go.Figure:
+    figure = empty(title, "radius r (ℓ2, pixel units)", "images [%]", theme, HEIGHT)
+    figure.update_layout(yaxis_range=PERCENT, xaxis_range=[0, float(curves.radii[-1])])
+    return figure
+
+
+def _fan(figure: go.Figure, radii: Array, curves: Sequence[tuple[float, Array]], theme: Theme) -> None:
+    """Thin lines, each with a dash of its own and its threshold in the legend."""
+    for k, (theta, y) in enumerate(curves):
+        line(
+            figure, radii, y, theme.series[(2 + k) % len(theme.series)], DASHES[(1 + k) % len(DASHES)], 1.5,
+            name=f"θ {theta:g}", hovertemplate=HOVER,
+        )  # fmt: skip
+
+
+def _marks(figure: go.Figure, curves: RadiusCurves, radius: float, theme: Theme) -> None:
+    mark(figure, radius, f"r {radius:g}", theme.ink, "dot", theme)
+    mark(figure, curves.ceiling, f"ceiling {curves.ceiling:.2f}", theme.muted, "longdash", theme)

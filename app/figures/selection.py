@@ -1,0 +1,95 @@
+"""Who is selected: by entropy, over the threshold, and how well that separates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.figures.base import (
+    CERTIFIABLE,
+    DASHES,
+    OTHER,
+    PERCENT,
+    Theme,
+    empty,
+    fill,
+    line,
+    mark,
+    say,
+)
+from app.separation import Separation
+from app.views import EntropyHistogram
+from engine.runs import Array
+
+HEIGHT = 330
+
+
+def entropies(h: EntropyHistogram, theta: float, radius: float, score: str, theme: Theme) -> go.Figure:
+    """Images by median ``score``, split by whether the certification network alone certifies the label (Fig. 3)."""
+    figure = empty("Who is selected", f"median {score} of an image", "images", theme, HEIGHT)
+    hover = "%{y} images near %{x:.2f}"
+    centres = (h.edges[:-1] + h.edges[1:]) / 2
+    right = f"certifiably right at r {radius:g}"
+    figure.add_bar(x=centres, y=h.certifiable, name=right, hovertemplate=hover, marker=fill(CERTIFIABLE, "", theme))
+    figure.add_bar(x=centres, y=h.other, name="not", hovertemplate=hover, marker=fill(OTHER, "/", theme))
+    figure.update_layout(barmode="stack", bargap=0, xaxis_range=[0, 1])
+    if not h.recorded:
+        say(figure, "This run records no scores of single images.", theme)
+    mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
+    return figure
+
+
+def signed_radii(radii: Array, thetas: Sequence[float], theta: float, theme: Theme) -> go.Figure:
+    """Signed radii [N, T] of the selection over the images' percentile, a line a threshold (Fig. 6); theta's is thick.
+
+    The lines carry no images: each threshold sorts them anew.
+    """
+    figure = empty(
+        "Radius of the selection", "images, by rising radius [%]", "← core   radius   certification →", theme, HEIGHT
+    )
+    percentile = 100 * (np.arange(len(radii)) + 0.5) / max(len(radii), 1)
+    for k, value in enumerate(thetas):
+        is_current = value == theta
+        line(
+            figure, percentile, np.sort(radii[:, k]), theme.ink if is_current else theme.series[k % len(theme.series)],
+            "solid" if is_current else DASHES[k % len(DASHES)], 3 if is_current else 1.5,
+            name=f"<b>θ {value:.3f}</b>" if is_current else f"θ {value:g}", hovertemplate="%{x:.1f} %: %{y:.3f}",
+        )  # fmt: skip
+    figure.update_layout(xaxis_range=[0, 100], yaxis={"zeroline": True, "zerolinecolor": theme.muted})
+    return figure
+
+
+def receiver(
+    curves: Sequence[tuple[str, int, Separation]], current: int, theta: float, radius: float, theme: Theme
+) -> go.Figure:
+    """Selected of those that should be over selected of the others, a line a composition (label, position, curve)."""
+    figure = empty(
+        "How well it separates", "others selected [%]", f"certifiable at r {radius:g} selected [%]", theme, HEIGHT
+    )
+    line(figure, np.array([0, 100]), np.array([0, 100]), theme.grid, "dot", 1.5, hoverinfo="skip", showlegend=False)
+    for label, position, curve in curves:
+        hover = f"{label}, θ %{{customdata:.3f}}: %{{y:.1f}} % against %{{x:.1f}} %<extra></extra>"
+        moved = np.diff(curve.true + 1e3 * curve.false, prepend=-1.0) != 0
+        line(
+            figure, curve.false[moved], curve.true[moved], theme.color(position), DASHES[position % len(DASHES)],
+            3 if position == current else 1.5, name=f"{label}: {curve.area:.3f}", customdata=curve.thetas[moved],
+            hovertemplate=hover,
+        )  # fmt: skip
+        if position == current:
+            at = int(np.abs(curve.thetas - theta).argmin())
+            _here(figure, curve.false[at], curve.true[at], theta, theme)
+    figure.update_layout(
+        xaxis_range=[-1, 101], yaxis_range=PERCENT,
+        legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom"},
+    )  # fmt: skip
+    return figure
+
+
+def _here(figure: go.Figure, x: float, y: float, theta: float, theme: Theme) -> None:
+    figure.add_scatter(
+        x=[x], y=[y], mode="markers+text", text=[f"<b>θ {theta:.3f}</b>"], textposition="bottom right",
+        textfont={"color": theme.ink}, showlegend=False, cliponaxis=False, hoverinfo="skip",
+        marker={"symbol": "diamond", "size": 13, "color": theme.ink, "line": {"color": theme.paper, "width": 2}},
+    )  # fmt: skip

@@ -1,0 +1,206 @@
+"""Robustness over accuracy, and both over the threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.deploy import Deployment, envelope
+from app.figures.base import ACR, DASHES, NAC, PERCENT, SELECTED, TALL, Theme, empty, line, mark, say
+from app.views import Front
+from engine.metrics import Metrics
+from engine.runs import Array
+
+MARK_EVERY = 10  # a front can be clicked on at theta = 0, 0.01, ..., 1; of many, the others at every fourth of them
+FADED = 0.65
+NAMED = 8  # more fronts than these would write their names over each other: the legend names them
+ROUGHLY = 800  # steps of each axis below which a front's bends are not seen
+SYMBOLS = ("circle", "square", "diamond", "triangle-down", "pentagon", "hexagon")
+
+
+def trade_off(
+    fronts: Sequence[Front], current: int, theta: float, measure: str, theme: Theme, best: Deployment | None = None
+) -> go.Figure:
+    """Robustness over NAC: a front for every composition, their networks alone, and the operating points.
+
+    ``current``: the position of the composition that the reader stands on. The marks of the fronts carry ``customdata``
+    (theta, *address), by which a click is understood. ``best`` is circled.
+    """
+    figure = empty("Robustness over accuracy", "NAC: natural accuracy [%]", measure, theme, TALL)
+    named = len(fronts) <= NAMED
+    _draw_envelope(figure, fronts, theme)
+    for front in sorted(fronts, key=lambda front: front.position == current):  # the current one on top
+        _draw_front(figure, front, front.position == current, not named, theme)
+    _draw_alone(figure, fronts, named, theme)
+    _draw_cores(figure, fronts, theme)
+    _draw_operating_points(figure, fronts, current, theta, theme)
+    if best is not None:
+        _draw_best(figure, best, theme)
+    if not fronts:
+        say(figure, "None of these compositions can be read.", theme)
+    figure.update_layout(showlegend=not named, yaxis_rangemode="tozero")
+    if not named:
+        figure.update_layout(legend={"orientation": "v", "x": 0, "xanchor": "left", "y": 0.02, "yanchor": "bottom"})
+    return figure
+
+
+def _draw_envelope(figure: go.Figure, fronts: Sequence[Front], theme: Theme) -> None:
+    """A broad band under the points that no front beats; with one front that would say nothing."""
+    if len(fronts) < 2:
+        return
+    x, y = _bends(*envelope(fronts))
+    figure.add_scatter(
+        x=x, y=y, mode="lines", name="best of all", line={"color": theme.grid, "width": 11}, hoverinfo="skip",
+        showlegend=False,
+    )  # fmt: skip
+
+
+def _draw_front(figure: go.Figure, front: Front, is_current: bool, in_legend: bool, theme: Theme) -> None:
+    """A line through all thresholds, and marks to click on where the line moves."""
+    color, opacity = theme.color(front.position), 1 if is_current else FADED
+    dash = DASHES[front.position % len(DASHES)]
+    x, y = _bends(front.nac, front.robustness)
+    line(
+        figure, x, y, color, dash, 3 if is_current else 1.5,
+        opacity=opacity, hoverinfo="skip", name=front.label, showlegend=in_legend,
+    )  # fmt: skip
+    at = _marks(front, MARK_EVERY if is_current or not in_legend else 4 * MARK_EVERY)  # a thousand marks are slow
+    figure.add_scatter(
+        x=front.nac[at].astype(np.float32),
+        y=front.robustness[at].astype(np.float32),
+        mode="markers",
+        name=front.label,
+        showlegend=False,
+        customdata=np.array([(round(float(theta), 6), *front.address) for theta in front.thetas[at]], object),
+        marker={
+            "color": color,
+            "size": 6 if is_current else 5,
+            "opacity": opacity,
+            "symbol": SYMBOLS[front.position % len(SYMBOLS)],
+        },
+        unselected={"marker": {"opacity": opacity}},
+        hovertemplate="θ %{customdata[0]:.3f}<br>NAC %{x:.1f} %<br>%{y:.3f}",
+    )
+
+
+def _bends(x: Array, y: Array) -> tuple[Array, Array]:
+    """The points of a line without those that no eye can tell from the one before: a browser draws fewer faster."""
+    if not len(x):
+        return x, y
+    step = np.stack([_scaled(x), _scaled(y)])
+    moved = np.any(np.diff(step, prepend=np.nan) != 0, axis=0)
+    moved[-1] = True
+    return x[moved].astype(np.float32), y[moved].astype(np.float32)
+
+
+def _scaled(values: Array) -> Array:
+    extent = float(values.max() - values.min()) or 1.0
+    return np.round(values / extent * ROUGHLY)
+
+
+def _marks(front: Front, every: int) -> Array:
+    """Every so-many-th of 1001 thresholds, without those at which the front has not moved."""
+    at = np.arange(0, len(front.thetas), max(1, every * (len(front.thetas) - 1) // 1000))
+    moved = np.diff(front.nac[at], prepend=np.nan) != 0
+    moved |= np.diff(front.robustness[at], prepend=np.nan) != 0
+    kept: Array = at[moved]
+    return kept
+
+
+def _draw_alone(figure: go.Figure, fronts: Sequence[Front], named: bool, theme: Theme) -> None:
+    """The certification networks without ACES: triangles that name the fronts, those of one network joined by dots."""
+    for _, group in groupby(sorted(fronts, key=lambda f: (f.network, f.noise)), key=lambda f: f.network):
+        found = list(group)
+        if len({front.noise for front in found}) > 1:
+            x, y = zip(*dict.fromkeys(front.alone for front in found), strict=True)
+            line(figure, np.array(x), np.array(y), theme.muted, "dot", 1.5, hoverinfo="skip", showlegend=False)
+    figure.add_scatter(
+        x=[front.alone[0] for front in fronts],
+        y=[front.alone[1] for front in fronts],
+        mode="markers+text" if named else "markers",
+        text=[front.label for front in fronts],
+        textposition="bottom left",
+        textfont={"color": theme.ink},
+        cliponaxis=False,
+        showlegend=False,
+        hovertemplate="%{text}, without ACES<br>NAC %{x:.1f} %<br>%{y:.3f}<extra></extra>",
+        marker={
+            "symbol": "triangle-up",
+            "size": 11,
+            "color": [theme.color(front.position) for front in fronts],
+            "line": {"color": theme.paper, "width": 1},
+        },
+    )
+
+
+def _draw_cores(figure: go.Figure, fronts: Sequence[Front], theme: Theme) -> None:
+    """The core networks as squares: without a radius, so on the axis."""
+    cores = dict.fromkeys((front.address[2], *front.core) for front in fronts)
+    figure.add_scatter(
+        x=[x for _, x, _ in cores],
+        y=[y for _, _, y in cores],
+        mode="markers+text",
+        text=["core" if len(cores) == 1 else name for name, _, _ in cores],
+        textposition="top left",
+        textfont={"color": theme.muted},
+        cliponaxis=False,
+        showlegend=False,
+        hovertemplate="%{text}, alone<br>NAC %{x:.1f} %<extra></extra>",
+        marker={"symbol": "square", "size": 12, "color": theme.muted, "line": {"color": theme.paper, "width": 2}},
+    )
+
+
+def _draw_operating_points(
+    figure: go.Figure, fronts: Sequence[Front], current: int, theta: float, theme: Theme
+) -> None:
+    """Where every front stands at theta: a diamond, the reader's own named."""
+    standing = [(front, front.at(theta)) for front in sorted(fronts, key=lambda front: front.position == current)]
+    figure.add_scatter(
+        x=[front.nac[at] for front, at in standing],
+        y=[front.robustness[at] for front, at in standing],
+        mode="markers+text",
+        text=[f"<b>θ {theta:.3f}</b>" if front.position == current else "" for front, _ in standing],
+        textposition="bottom left",
+        textfont={"color": theme.ink},
+        cliponaxis=False,
+        showlegend=False,
+        customdata=np.array([front.label for front, _ in standing], object),
+        hovertemplate=f"%{{customdata}}, θ {theta:.3f}<br>NAC %{{x:.1f}} %<br>%{{y:.3f}}<extra></extra>",
+        marker={
+            "symbol": "diamond",
+            "size": [13 if front.position == current else 9 for front, _ in standing],
+            "color": [theme.ink if front.position == current else theme.color(front.position) for front, _ in standing],
+            "line": {"color": theme.paper, "width": 2},
+        },
+    )
+
+
+def _draw_best(figure: go.Figure, best: Deployment, theme: Theme) -> None:
+    figure.add_scatter(
+        x=[best.nac.value], y=[best.robustness], mode="markers", showlegend=False, name="to deploy", cliponaxis=False,
+        hovertemplate=f"deploy {best.front.label}, θ {best.theta:.3f}<extra></extra>",
+        marker={"symbol": "circle-open", "size": 22, "color": theme.ink, "line": {"width": 2}},
+    )  # fmt: skip
+
+
+def over_theta(m: Metrics, theta: float, radius: float, theme: Theme) -> go.Figure:
+    """NAC and the selection rate at the first radius of ``m`` (left axis), and ACR (right axis), over theta."""
+    figure = empty("Over the threshold", "selection threshold θ", "images [%]", theme)
+    rate, selected = "%{y:.1f} %", m.certified_selection[:, 0]
+    line(figure, m.thetas, m.nac, theme.series[NAC], "solid", name="NAC", hovertemplate=rate)
+    line(
+        figure, m.thetas, selected, theme.series[SELECTED], "dash", name=f"selected at r {radius:g}", hovertemplate=rate
+    )
+    line(figure, m.thetas, m.acr, theme.series[ACR], "dot", name="ACR (right)", hovertemplate="%{y:.3f}", yaxis="y2")
+    figure.update_layout(
+        margin_r=46,
+        hovermode="x unified",
+        xaxis_range=[0, 1],
+        yaxis_range=PERCENT,
+        yaxis2={"overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False, "tickmode": "auto"},
+    )
+    mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
+    return figure

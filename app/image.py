@@ -1,0 +1,79 @@
+"""One image: what the networks see, how they vote, how far the answer is certain at every theta, and why."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import data, explain, figures
+from app.panels import chart, theme
+from app.pictures import Pictures, noisy_copies
+from app.settings import Settings
+from engine.aces import Outcome
+from engine.runs import ABSTAIN
+
+COPIES = 4
+BADGES = {Outcome.CERTIFIED: "blue", Outcome.CORE: "green", Outcome.CONSENSUS: "violet", Outcome.ABSTAIN: "orange"}
+
+
+def show(settings: Settings, index: int, names: tuple[str, ...], pictures: Pictures) -> None:
+    """Verdict and pictures beside the bounds; votes, entropies and radii over theta; the formulas."""
+    e = data.explanation(settings, index)
+    left, right = st.columns([2, 5])
+    with left:
+        _verdict(e, names, pictures)
+    with right:
+        _seen(e, pictures, settings.certify.noise)
+        _bounds(e)
+    votes, share, over = st.columns(3)
+    with votes:
+        chart(figures.class_votes(e, names, theme()), "figure_votes", "Draws of this image by class")
+    with share:
+        alt = "Share of the draws of this image that select the certification network, over θ"
+        chart(figures.selection_share(e, theme()), "figure_share", alt)
+    with over:
+        answer = data.over_thetas_of(settings, index)
+        alt = "Both radii of this image over θ, above the outcome at every θ"
+        chart(figures.bounds_over_theta(answer, settings.theta, theme()), "figure_bounds", alt)
+    _formulas(e, names)
+
+
+def _verdict(e: explain.Explanation, names: tuple[str, ...], pictures: Pictures) -> None:
+    png = pictures.large(e.index)
+    if png is not None:
+        st.image(png, alt=f"Image {e.index}, {names[e.label]}", width=160)
+    answer = "no answer" if e.prediction == ABSTAIN else f"**{names[e.prediction]}**, {e.verdict}"
+    st.markdown(
+        f":{BADGES[e.outcome]}-badge[{e.outcome.label}] {answer}  \nlabel {names[e.label]}, core {names[e.core]}"
+    )
+
+
+def _seen(e: explain.Explanation, pictures: Pictures, sigma: float) -> None:
+    """Noisy copies as the smoothed networks are asked about; fixed draws for show, not those of the run."""
+    tensor = pictures.images.get(e.index)
+    if tensor is None:
+        st.caption("The pixels of this image do not ship: only its counts are shown.")
+        return
+    st.image(
+        noisy_copies(tensor, sigma, COPIES),
+        caption=f"What the networks are asked about: copies under noise of σ {sigma:g}, clipped for show.",
+        alt=f"{COPIES} noisy copies",
+    )
+
+
+def _bounds(e: explain.Explanation) -> None:
+    chosen = "certification" if e.chose_certify else "core"
+    with st.grid(4, min_column_width=140):
+        st.metric("p_S", explain.floor(e.select.p), border=True, help=f"Lower bound: the {chosen} network is selected.")
+        st.metric("Radius of selection", str(explain.round_down(e.select.radius)), border=True)
+        st.metric(
+            "p_A", explain.floor(e.certify.p), border=True, help="Lower bound: the class ĉ is answered under noise."
+        )
+        st.metric("Radius of class", str(explain.round_down(e.certify.radius)), border=True)
+
+
+def _formulas(e: explain.Explanation, names: tuple[str, ...]) -> None:
+    with st.expander("Explain these numbers", expanded=True):
+        for sentence, tex in explain.formulas(e, names):
+            words, formula = st.columns([2, 3], vertical_alignment="center")
+            words.markdown(sentence)
+            formula.latex(tex)

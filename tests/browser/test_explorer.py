@@ -1,0 +1,193 @@
+"""The explorer's pages as a reader meets them: in Chromium, by keyboard and mouse."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "": ("figure_front", "figure_theta"),
+    "certified-accuracy": ("figure_radius", "figure_selected"),
+    "selection": ("figure_entropy", "figure_signed", "figure_receiver"),
+    "images": ("figure_images",),
+    "compare": (),
+    "runs": (),
+}
+A_PIN = "pin=gaussian~0.5~fashion_mnist-core~entropy~0.300"
+
+DRAWN = """key => {
+  const plot = document.querySelector(`.st-key-${key} .js-plotly-plot`);
+  return plot && plot.layout && JSON.stringify([plot.data, plot.layout.shapes, plot.layout.title]);
+}"""
+
+
+@pytest.fixture
+def open_page(server: str, context: BrowserContext) -> Iterator[Callable[..., Page]]:
+    pages = []
+
+    def opened(path: str, query: str = "", width: int = 1280, height: int = 800, scheme: str = "light") -> Page:
+        page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
+        page.goto(f"{server}/{path}?{query}")
+        settle(page, path)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+
+
+def settle(page: Page, path: str) -> None:
+    for key in PAGES[path]:
+        page.wait_for_selector(f".st-key-{key} .js-plotly-plot .main-svg", timeout=60_000)
+    page.wait_for_selector("#links", state="attached")
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_selector("[data-stale=true]", state="detached")
+
+
+def query(page: Page) -> dict[str, str]:
+    return {key: values[0] for key, values in parse_qs(urlparse(page.url).query).items()}
+
+
+def await_query(page: Page, key: str) -> str:
+    page.wait_for_function("key => new URLSearchParams(location.search).has(key)", arg=key)
+    return query(page)[key]
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_every_page_opens_in_the_dark_and_on_a_phone(open_page, path, width, scheme):
+    page = open_page(path, A_PIN, width=width, scheme=scheme)
+    assert page.locator("[data-testid=stException], [data-testid=stAlertContentError]").count() == 0
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
+
+
+@pytest.mark.parametrize("path", [path for path, keys in PAGES.items() if keys])
+def test_theta_moves_every_figure_of_a_page(open_page, path):
+    page = open_page(path, "theta=0.3")
+    before = {key: page.evaluate(DRAWN, key) for key in PAGES[path]}
+    page.locator(".st-key-theta input[type=range]").press("ArrowRight")
+    for key, old in before.items():
+        page.wait_for_function(
+            f"([k, old]) => {{ const now = ({DRAWN})(k); return now && now !== old }}", arg=[key, old]
+        )
+
+
+def test_a_change_of_pages_keeps_the_view(open_page):
+    page = open_page("", f"theta=0.42&sigma=0.5&{A_PIN}")
+    page.get_by_role("link", name="Selection").click()
+    settle(page, "selection")
+    await_query(page, "theta")
+    assert {key: query(page)[key] for key in ("theta", "sigma", "pin")} == {
+        "theta": "0.42",
+        "sigma": "0.5",
+        "pin": A_PIN.removeprefix("pin="),
+    }
+
+
+def test_what_to_deploy_is_gone_to_by_its_button(open_page):
+    page = open_page("", "theta=0.3&nac=60")
+    said = page.locator(".st-key-deploy strong").inner_text()
+    sigma, theta = re.fullmatch(r"σ (\S+), θ (\S+)", said).groups()
+    page.get_by_role("button", name="Go there").click()
+    assert float(await_query(page, "theta")) == float(theta)
+    settle(page, "")
+    assert query(page).get("sigma", "0.25") == sigma
+
+
+def test_reset_brings_every_control_back(open_page):
+    page = open_page("", f"theta=0.42&sigma=0.5&alpha=0.01&correction=bonferroni&{A_PIN}")
+    page.get_by_role("link", name="Reset").click()
+    page.wait_for_function("!location.search.includes('theta') && !location.search.includes('pin')")
+    settle(page, "")
+    assert query(page) == {}
+    assert page.locator(".st-key-theta_box input").input_value() == "0.300"
+
+
+def test_the_link_is_copied(open_page, context):
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = open_page("", "theta=0.42")
+    page.locator("#links button").click()
+    page.get_by_text("Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+
+
+def test_a_lasso_picks_images_and_a_copied_url_picks_them_again(open_page):
+    page = open_page("images", "theta=0.3")
+    box = page.locator(".st-key-figure_images .nsewdrag").first.bounding_box()
+    corners = [(0.05, 0.05), (0.25, 0.05), (0.25, 0.6), (0.05, 0.6), (0.05, 0.05)]
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for x, y in at[1:]:
+        page.mouse.move(x, y, steps=6)
+    page.mouse.up()
+    picked = await_query(page, "pick").split(".")
+    page.get_by_text(f"{len(picked)} of 120 images").wait_for()
+    again = open_page("images", urlparse(page.url).query)
+    again.get_by_text(f"{len(picked)} of 120 images").wait_for()
+    again.get_by_role("button", name="Unpick").click()
+    again.get_by_text("120 of 120 images").wait_for()
+
+
+def test_a_row_opens_its_image(open_page):
+    page = open_page("images", "theta=0.3")
+    page.locator("[data-testid=stDataFrame] .dvn-scroller").click(position={"x": 18, "y": 90})  # a canvas: no DOM rows
+    page.get_by_text("Guess the selection.").wait_for()
+    assert query(page)["image"] == "20"
+    page.wait_for_selector(".st-key-figure_bounds .js-plotly-plot .main-svg")
+
+
+def test_a_picture_of_the_gallery_opens_its_image(open_page):
+    page = open_page("images", "theta=0.3&view=Gallery")
+    page.locator(".st-key-gallery button").nth(2).click()
+    page.get_by_text("Guess the selection.").wait_for()
+    assert query(page)["image"] == "40"
+
+
+def test_a_cell_of_the_comparison_picks_its_images(open_page):
+    page = open_page("compare", f"theta=0.3&{A_PIN}")
+    table = page.locator("[data-testid=stDataFrame] .dvn-scroller")
+    table.click(position={"x": table.bounding_box()["width"] * 0.3, "y": 52})  # certified under both
+    picked = await_query(page, "pick").split(".")
+    page.get_by_role("link", name=f"See the {len(picked)} picked images").click()
+    page.get_by_text(f"{len(picked)} of 120 images").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("path", "label", "check"),
+    [
+        (
+            "",
+            "Table, json",
+            lambda text: json.loads(text)["provenance"]["theta"] == 0.4 and len(json.loads(text)["rows"]) == 3,
+        ),
+        ("certified-accuracy", "Table, latex", lambda text: r"\toprule" in text),
+        ("images", "Table, csv", lambda text: len(rows(text)) == 120),
+        ("selection", "Figure receiver, csv", lambda text: {"series", "x", "y"} == set(rows(text)[0])),
+        ("", "Report, html", lambda text: text.startswith("<!doctype html>") and "sendChartToCloud" in text),
+    ],
+)
+def test_exports_hold_what_is_shown(open_page, path, label, check):
+    page = open_page(path, "theta=0.4")
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name=label).click()
+    assert check(download.value.path().read_text(encoding="utf-8"))
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.comparison import OUTCOMES, Answers, answers, compare
+from engine.aces import DEFAULT_CORRECTION, Outcome
+from engine.errors import AcesError
+from engine.metrics import evaluate
+from tests import random_runs
+
+A = Answers(
+    index=np.array([3, 1, 2]),
+    outcome=np.array([Outcome.CORE, Outcome.CERTIFIED, Outcome.ABSTAIN]),
+    radius=np.array([0.0, 0.5, 0.0]),
+    reached=np.array([False, True, False]),
+    natural=np.array([True, True, False]),
+)
+B = Answers(
+    index=np.array([1, 2, 3, 4]),
+    outcome=np.array([Outcome.CERTIFIED, Outcome.CERTIFIED, Outcome.CORE, Outcome.CORE]),
+    radius=np.array([0.2, 0.3, 0.0, 0.0]),
+    reached=np.array([True, True, False, False]),
+    natural=np.array([True, True, True, True]),
+)
+
+
+def test_images_are_paired_by_index_and_differences_are_b_less_a():
+    found = compare(A, B)
+    assert found.images == 3
+    assert found.nac.value == pytest.approx(100 / 3)
+    assert found.acr.value == pytest.approx(0.0)
+    assert found.certified.value == pytest.approx(100 / 3)
+    for e in (found.nac, found.acr, found.certified):
+        assert e.low <= e.value <= e.high
+
+
+def test_each_cell_holds_its_images():
+    found = compare(A, B)
+    cell = {(a, b): found.cells[i][j].tolist() for i, a in enumerate(OUTCOMES) for j, b in enumerate(OUTCOMES)}
+    assert cell[Outcome.CERTIFIED, Outcome.CERTIFIED] == [1]
+    assert cell[Outcome.ABSTAIN, Outcome.CERTIFIED] == [2]
+    assert cell[Outcome.CORE, Outcome.CORE] == [3]
+    assert found.counts.sum() == 3
+
+
+def test_a_view_compared_with_itself_differs_in_nothing():
+    found = compare(A, A)
+    assert [(e.value, e.low, e.high) for e in (found.nac, found.acr, found.certified)] == [(0, 0, 0)] * 3
+    assert found.counts.trace() == 3
+
+
+def test_views_without_common_images_are_refused():
+    with pytest.raises(AcesError, match="share no images"):
+        compare(A, replace(B, index=B.index + 100))
+
+
+@pytest.mark.parametrize("radius", [0.0, 0.25])
+def test_the_means_of_the_answers_are_the_engines_metrics(radius):
+    c = random_runs.composed(4)
+    found = answers(c, 0.5, radius, 0.01, DEFAULT_CORRECTION)
+    m = evaluate(c, [0.5], alpha=0.01, radii=(radius,))
+    assert 100 * found.natural.mean() == pytest.approx(m.nac[0])
+    assert found.radius.mean() == pytest.approx(m.acr[0])
+    assert 100 * found.reached.mean() == pytest.approx(m.certified_accuracy[0, 0])
