@@ -18,6 +18,7 @@ ALPHAS = (*(float(f"{digit}e-{power}") for power in range(5, 1, -1) for digit in
 MAX_FRONTS = 24  # drawn at once: ten colours with six dashes stay apart, more lines would not
 OWN_SELECTION = "entropy"
 PIN_SEPARATOR = "~"
+SEPARATOR = " · "  # between the components of a label
 LARGEST_Z = 4.5  # no ceiling of n <= 100,000 draws at alpha <= 0.1 lies above this many sigma
 
 PROMISES = {
@@ -152,7 +153,7 @@ def labels(choices: Sequence[Choice]) -> list[str]:
     """What tells the compositions apart: always the noise, else only what differs among them."""
     shown = [len({choice.address[k] for choice in choices}) > 1 for k in range(4)]
     return [
-        " · ".join(f"σ {part}" if k == 1 else part for k, part in enumerate(choice.address) if shown[k] or k == 1)
+        SEPARATOR.join(f"σ {part}" if k == 1 else part for k, part in enumerate(choice.address) if shown[k] or k == 1)
         for choice in choices
     ]
 

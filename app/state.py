@@ -54,9 +54,9 @@ THETA_STEP = 0.001
 SMALLEST_ALPHA, LARGEST_ALPHA = 1e-9, 0.5
 NOISES = ("all", "only this σ")
 CHOICE_KEYS = ("training", "sigma", "core", "select")  # the controls of a composition's address
-LINKS = """<div id="view-links"><a href="?" target="_self" title="Every control back to its default">Reset</a>
+LINKS = """<div id="address-links"><a href="?" target="_self" title="Every control back to its default">Reset</a>
 <button title="The address holds the whole view">Copy link</button></div><script>
-document.querySelector("#view-links button").onclick = async event => {
+document.querySelector("#address-links button").onclick = async event => {
   await navigator.clipboard.writeText(location.href);
   event.target.textContent = "Copied";
   setTimeout(() => { event.target.textContent = "Copy link" }, 2000);

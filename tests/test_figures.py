@@ -150,6 +150,12 @@ def test_many_fronts_are_named_in_the_legend():
     assert sum(t.showlegend is not False for t in many.data) == 9
 
 
+def test_long_names_go_to_the_legend_and_are_cut_in_their_middle():
+    figure = trade_off([front("0.5 · selection_model_gaussian_outputs"), front("0.5", 1)])
+    assert figure.layout.showlegend
+    assert {t.name for t in figure.data if t.showlegend is not False} == {"σ 0.5", "σ 0.5 · selection…utputs"}
+
+
 def test_without_fronts_the_trade_off_says_so():
     figure = trade_off([])
     assert "None of these" in figure.layout.annotations[0].text

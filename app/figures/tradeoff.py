@@ -10,13 +10,15 @@ import plotly.graph_objects as go
 
 from app.deploy import Deployment, envelope
 from app.figures.base import ACR, DASHES, NAC, PERCENT, SELECTED, TALL, Theme, empty, line, mark, say
+from app.settings import SEPARATOR
 from app.views import Front
 from engine.metrics import Metrics
 from engine.runs import Array
 
 MARK_EVERY = 10  # a front can be clicked on at theta = 0, 0.01, ..., 1; of many, the others at every fourth of them
 FADED = 0.65
-NAMED = 8  # more fronts than these would write their names over each other: the legend names them
+NAMED, SHORT = 8, 14  # more fronts, or longer names, would write over each other: the legend names them
+CUT = 16  # letters of a component's name in the legend
 ROUGHLY = 800  # steps of each axis below which a front's bends are not seen
 SYMBOLS = ("circle", "square", "diamond", "triangle-down", "pentagon", "hexagon")
 
@@ -30,7 +32,7 @@ def trade_off(
     (theta, *address), by which a click is understood. ``best`` is circled.
     """
     figure = empty("Robustness over accuracy", "NAC: natural accuracy [%]", measure, theme, TALL)
-    named = len(fronts) <= NAMED
+    named = len(fronts) <= NAMED and all(len(front.label) <= SHORT for front in fronts)
     _draw_envelope(figure, fronts, theme)
     for front in sorted(fronts, key=lambda front: front.position == current):  # the current one on top
         _draw_front(figure, front, front.position == current, not named, theme)
@@ -43,7 +45,9 @@ def trade_off(
         say(figure, "None of these compositions can be read.", theme)
     figure.update_layout(showlegend=not named, yaxis_rangemode="tozero")
     if not named:
-        figure.update_layout(legend={"orientation": "v", "x": 0, "xanchor": "left", "y": 0.02, "yanchor": "bottom"})
+        figure.update_layout(
+            legend={"orientation": "v", "x": 0, "xanchor": "left", "y": 0.02, "yanchor": "bottom"}, legend_font_size=10
+        )
     return figure
 
 
@@ -65,7 +69,7 @@ def _draw_front(figure: go.Figure, front: Front, is_current: bool, in_legend: bo
     x, y = _bends(front.nac, front.robustness)
     line(
         figure, x, y, color, dash, 3 if is_current else 1.5,
-        opacity=opacity, hoverinfo="skip", name=front.label, showlegend=in_legend,
+        opacity=opacity, hoverinfo="skip", name=_cut(front.label), showlegend=in_legend,
     )  # fmt: skip
     at = _marks(front, MARK_EVERY if is_current or not in_legend else 4 * MARK_EVERY)  # a thousand marks are slow
     figure.add_scatter(
@@ -84,6 +88,12 @@ def _draw_front(figure: go.Figure, front: Front, is_current: bool, in_legend: bo
         unselected={"marker": {"opacity": opacity}},
         hovertemplate="θ %{customdata[0]:.3f}<br>NAC %{x:.1f} %<br>%{y:.3f}",
     )
+
+
+def _cut(label: str) -> str:
+    """A label whose components are shortened in their middle: run names differ at their ends."""
+    parts = label.split(SEPARATOR)
+    return SEPARATOR.join(part if len(part) <= CUT else f"{part[:9]}…{part[-6:]}" for part in parts)
 
 
 def _bends(x: Array, y: Array) -> tuple[Array, Array]:

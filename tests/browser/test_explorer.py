@@ -53,7 +53,7 @@ def open_page(server: str, context: BrowserContext) -> Iterator[Callable[..., Pa
 def settle(page: Page, path: str) -> None:
     for key in PAGES[path]:
         page.wait_for_selector(f".st-key-{key} .js-plotly-plot .main-svg", timeout=60_000)
-    page.wait_for_selector("#view-links", state="attached")
+    page.wait_for_selector("#address-links", state="attached")
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_selector("[data-stale=true]", state="detached")
 
@@ -120,7 +120,7 @@ def test_reset_brings_every_control_back(open_page):
 def test_the_link_is_copied(open_page, context):
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = open_page("", "theta=0.42")
-    page.locator("#view-links button").click()
+    page.locator("#address-links button").click()
     page.get_by_text("Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == page.url
 

@@ -37,10 +37,10 @@ WHERE = """([key, label, fromEnd]) => {
   return [x, y, trace.customdata.filter((_, i) => Math.hypot(at[i][0] - x, at[i][1] - y) < 6).map(d => d[0])];
 }"""
 
-# Where on the screen the first hollow mark lies.
+# Where on the screen the first hollow mark of the paper lies; the one to deploy has no line.
 PAPER_MARK = """key => {
   const plot = document.querySelector(`.st-key-${key} .js-plotly-plot`);
-  const trace = plot._fullData.find(t => t.marker && String(t.marker.symbol).endsWith("-open"));
+  const trace = plot._fullData.find(t => t.mode !== "markers" && t.marker && String(t.marker.symbol).endsWith("-open"));
   const {xaxis, yaxis} = plot._fullLayout, {left, top} = plot.getBoundingClientRect();
   return [left + xaxis._offset + xaxis.c2p(trace.x[0]), top + yaxis._offset + yaxis.c2p(trace.y[0])];
 }"""
