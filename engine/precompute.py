@@ -24,7 +24,6 @@ from engine.draws import BLOCK, CHUNK, Draws, concatenate
 from engine.errors import AcesError
 from engine.executors import Executor
 from engine.inference import (
-    LARGE_IMAGE,
     FrozenNetwork,
     Layout,
     check_network,
@@ -38,7 +37,6 @@ from engine.jobs import LOG, Job, continued, jobs, record, same_work
 from engine.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun
 from engine.sampling import Mechanism, Segment, Source, Stage, sample, segments
 
-CORE_BATCH = 5  # large pictures that a core network sees at a time: EfficientNet-B7 at 600 px has large activations
 FLUSH_SECONDS = 0.25  # draws wait at most so long before they are stored: what an interruption costs
 
 
@@ -125,8 +123,6 @@ def _frozen(job: Job, meta: Meta, images: ImageSet, store: Store, device: str) -
     example = torch.from_numpy(images.image(0))
     network, precision = job.checkpoint.network, meta.precision or "float32"
     layout = default_layout(resolve_device(device), tuple(example.shape))
-    if meta.kind == "core" and example.numel() >= LARGE_IMAGE:
-        layout = replace(layout, batch=min(layout.batch, CORE_BATCH))
     plain = freeze(network, precision, device, layout)
     check_network(plain, example, job.mechanism.outputs(meta.num_classes))
     if meta.kind == "core":

@@ -90,7 +90,8 @@ def sample(source: Source, wanted: Iterable[Segment]) -> Iterator[tuple[Segment,
     threads, inner = _threads(source.network.device)
     tasks = _tasks(wanted, max(1, source.network.batch // CHUNK))
     running: deque[tuple[tuple[Segment, ...], Future[list[Draws]]]] = deque()
-    with intra_op_threads(inner), ThreadPoolExecutor(threads, "sampler", _Start(inner)) as pool:
+    # Every worker sets the number again: OpenMP keeps it for each thread apart.
+    with intra_op_threads(inner), ThreadPoolExecutor(threads, "sampler", torch.set_num_threads, (inner,)) as pool:
         try:
             for task in tasks:
                 running.append((task, pool.submit(run_task, source, task)))
@@ -143,16 +144,6 @@ def _threads(device: torch.device) -> tuple[int, int]:
         return 2, torch.get_num_threads()
     threads = min(torch.get_num_threads(), MOST_THREADS)
     return threads, torch.get_num_threads() // threads
-
-
-@dataclass(frozen=True)
-class _Start:
-    """What a worker thread does first: OpenMP keeps the number of threads for each thread apart."""
-
-    inner: int
-
-    def __call__(self) -> None:
-        torch.set_num_threads(self.inner)
 
 
 def _finished(running: deque[tuple[tuple[Segment, ...], Future[list[Draws]]]]) -> Iterator[tuple[Segment, Draws]]:

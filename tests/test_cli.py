@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cache.store import Store
-from engine import cli, datasets, runs
+from engine import datasets, runs
 from engine.aces import Correction, Outcome, certify
 from engine.cli import app
 from engine.cli.options import parse_numbers
@@ -34,20 +34,6 @@ def store(tmp_path):
         opened.put(toy.smoothed_run())
         opened.put(toy.core_run())
     return place
-
-
-@pytest.fixture
-def call(capsys, monkeypatch):
-    """Run the command line in this process: (exit status, stdout, stderr)."""
-
-    def calling(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["engine", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(caught.value.code or 0), out, err
-
-    return calling
 
 
 def rows(text: str) -> list[dict[str, str]]:

@@ -11,9 +11,7 @@ from engine.certificate import check, from_json
 from engine.pictures import read_picture, to_png, to_tensor
 from tests import toy
 from tests.bad_pictures import BAD
-from tests.test_cli import call
 
-__all__ = ["call"]
 pytestmark = pytest.mark.usefixtures("toy_dataset")
 QUICK = ("--sigma", "2.0", "--theta", "0.8", "--n", "600", "--n0", "50")
 

@@ -81,7 +81,7 @@ def test_unknown_precision_and_missing_device_are_refused(precision, device):
 # --- layouts -----------------------------------------------------------------------------------------------------
 
 
-def test_the_probe_finds_a_layout_with_the_logits_of_the_default(monkeypatch):
+def test_the_probe_finds_a_layout_with_the_logits_of_the_default():
     net = network()
     best = fastest(net, (1, 28, 28), "bfloat16")
     x = torch.rand(250, 1, 28, 28)

@@ -9,13 +9,17 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import synthetic
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -76,3 +80,17 @@ def context() -> Iterator[object]:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser.new_context()
         browser.close()
+
+
+@pytest.fixture
+def new_tab(context: BrowserContext) -> Iterator[Callable[[], Page]]:
+    """Opens empty tabs, which are closed after the test."""
+    tabs: list[Page] = []
+
+    def opened() -> Page:
+        tabs.append(context.new_page())
+        return tabs[-1]
+
+    yield opened
+    for tab in tabs:
+        tab.close()

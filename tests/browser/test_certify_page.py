@@ -18,7 +18,7 @@ from tests.bad_pictures import BAD, GOOD
 from tests.browser.conftest import serve
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 PATIENCE = 120_000  # milliseconds: other work may share the machine
@@ -34,13 +34,11 @@ def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def open_page(real_server: str, context: BrowserContext) -> Iterator[Callable[..., Page]]:
+def open_page(real_server: str, new_tab: Callable[[], Page]) -> Callable[..., Page]:
     """Opens the page in a tab of its own."""
-    pages = []
 
     def opened(query: str = "", *, path: str = "certify?theta=0.6&", wait: str = ".st-key-start") -> Page:
-        page = context.new_page()
-        pages.append(page)
+        page = new_tab()
         page.set_default_timeout(PATIENCE)
         page.set_viewport_size({"width": 1280, "height": 900})
         page.goto(f"{real_server}/{path}{query}")
@@ -48,9 +46,7 @@ def open_page(real_server: str, context: BrowserContext) -> Iterator[Callable[..
         settle(page)
         return page
 
-    yield opened
-    for page in pages:
-        page.close()
+    return opened
 
 
 def settle(page: Page) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlparse
 
@@ -11,7 +12,7 @@ import pytest
 from app.figures import DARK, LIGHT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -47,22 +48,18 @@ PAPER_MARK = """key => {
 
 
 @pytest.fixture
-def open_page(server: str, context: BrowserContext) -> Iterator[Callable[..., Page]]:
+def open_page(server: str, new_tab: Callable[[], Page]) -> Callable[..., Page]:
     """Opens the dashboard in a tab of its own and waits for its two figures."""
-    pages = []
 
     def opened(query: str = "", width: int = 1280, height: int = 800, color_scheme: str = "light") -> Page:
-        page = context.new_page()
-        pages.append(page)
+        page = new_tab()
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme=color_scheme)
         page.goto(f"{server}/{query}")
         settle(page)
         return page
 
-    yield opened
-    for page in pages:
-        page.close()
+    return opened
 
 
 def settle(page: Page) -> None:
