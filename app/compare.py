@@ -10,6 +10,7 @@ import streamlit as st
 from app import data, downloads, state
 from app.comparison import OUTCOMES, Comparison
 from app.notices import caveats, errors_in_place, rests_on
+from app.panels import picked
 from app.settings import Pin, Settings, labels
 from app.views import Estimate
 from engine.tables import Rows
@@ -73,12 +74,8 @@ def _matrix(found: Comparison) -> None:
         alt="Images by outcome under A, in rows, and under B, in columns",
     )
     changed = found.images - int(found.counts.trace())
-    picked = state.picked()
-    st.caption(f"{changed:,} of {found.images:,} images changed their outcome. A click on a cell picks its images.")
-    if picked:
-        st.page_link(
-            state.page("images"), label=f"See the {len(picked):,} picked images", icon=":material/image_search:"
-        )
+    st.caption(f"{changed:,} of {found.images:,} images changed their outcome.")
+    picked("A click on a cell picks its images.")
 
 
 def _pick_cell(found: Comparison) -> None:

@@ -65,6 +65,12 @@ def catalogue() -> Catalogue:
     return _catalogue(*_places())
 
 
+def look_again() -> None:
+    """Forget what the last look at the shelf found: something has changed on it."""
+    _catalogue.clear()
+    _fingerprint.clear()
+
+
 def fronts(settings: Settings, measure: Measure) -> tuple[list[views.Front], dict[str, str]]:
     """A front for every composition that is drawn, and by label what is wrong with those that give none."""
     found, problems = [], {}

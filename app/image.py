@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
 import streamlit as st
 
-from app import data, explain, figures
+from app import data, explain, figures, state
 from app.panels import chart, theme
 from app.pictures import Pictures, noisy_copies
 from app.settings import Settings
@@ -13,6 +16,27 @@ from engine.runs import ABSTAIN
 
 COPIES = 4
 BADGES = {Outcome.CERTIFIED: "blue", Outcome.CORE: "green", Outcome.CONSENSUS: "violet", Outcome.ABSTAIN: "orange"}
+
+
+def bar(listed: Sequence[int]) -> int | None:
+    """Which image is open, by its index or from one of those ``listed`` to the next; None if none is."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="image_bar"):
+        st.markdown("**Image**", width="content")
+        index = state.image()
+        if index is None:
+            st.caption("Click a row, a picture, or type an index.", width="content")
+            return None
+        before, after = listed[: bisect_left(listed, index)], listed[bisect_right(listed, index) :]
+        _step("Previous", before[-1] if before else None, "k")
+        _step("Next", after[0] if after else None, "j")
+        st.button("Close", key="close_image", on_click=state.open_image, args=(None,), shortcut="Esc")
+    return index
+
+
+def _step(label: str, to: int | None, key: str) -> None:
+    st.button(
+        label, key=f"{label.lower()}_image", on_click=state.open_image, args=(to,), disabled=to is None, shortcut=key
+    )
 
 
 def show(settings: Settings, index: int, names: tuple[str, ...], pictures: Pictures) -> None:

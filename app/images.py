@@ -1,4 +1,4 @@
-"""The Images page: CERTIFY's answers as a map, a table and a gallery, with filters; below, the image that is open."""
+"""The Images page: CERTIFY's answers as a map, a table and a gallery, with filters; on top the image that is open."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import data, downloads, explain, figures, image, state
 from app.notices import caveats, errors_in_place, rests_on
-from app.panels import CHART, theme
+from app.panels import chart, picked, theme
 from app.pictures import Pictures
 from app.settings import Settings
 from app.views import ImageRows
@@ -21,10 +21,16 @@ TABLE_HEIGHT, ON_A_PAGE = 300, 60
 VIEWS = ("Table", "Gallery")
 NO_ANSWER = "—"
 COLUMNS = {
-    "picture": st.column_config.ImageColumn("", width=56),
-    "index": st.column_config.NumberColumn("index", width=70),
-    "entropy": st.column_config.ProgressColumn("median score", format="%.3f", min_value=0, max_value=1, width=130),
-    "radius": st.column_config.NumberColumn("radius", format="%.4f", help="Certified ℓ2 radius, rounded down."),
+    "picture": st.column_config.ImageColumn("", width=44),
+    "index": st.column_config.NumberColumn("index", width=52),
+    "answer is": st.column_config.TextColumn("is", width=66),
+    "outcome": st.column_config.TextColumn("outcome", width=72),
+    "radius": st.column_config.NumberColumn(
+        "radius", format="%.4f", width=60, help="Certified ℓ2 radius, rounded down."
+    ),
+    "entropy": st.column_config.NumberColumn(
+        "score", format="%.3f", width=56, help="Median over the draws of the selection's score: it selects at most θ."
+    ),
 }
 
 
@@ -33,10 +39,12 @@ def show(settings: Settings) -> None:
     with errors_in_place():
         rests_on(settings, data.composition(settings))
         names, pictures = data.class_names(settings.certify), _pictures(settings)
-        _choose(settings, names, pictures)
-        index = state.image()
-        if index is not None:
-            image.show(settings, index, names, pictures)
+        opened = st.container()
+        listed = _choose(settings, names, pictures)
+        with opened, errors_in_place():
+            index = image.bar(listed)
+            if index is not None:
+                image.show(settings, index, names, pictures)
     caveats(settings.correction)
 
 
@@ -46,18 +54,18 @@ def _pictures(settings: Settings) -> Pictures:
     return Pictures({})
 
 
-def _choose(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> None:
+def _choose(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> list[int]:
+    """Filters, map and list; the images that are listed, by rising index."""
     rows = data.image_rows(settings)
     chosen = state.filters(names, data.largest_radius(settings))
     shown = rows.where(chosen.keep(rows))
     left, right = st.columns([2, 3])
     with left:
         drawn = _map(shown, settings)
+        picked("A box or lasso over the marks picks their images.", is_list=True)
     with right:
-        said, back, view = st.columns([4, 2, 3], vertical_alignment="center")
-        said.caption(f"{len(shown):,} of {len(rows):,} images at θ {settings.theta:.3f}.")
-        if chosen.picked:
-            back.button("Unpick", key="unpick", on_click=state.pick, args=((),), help="Show all images again.")
+        said, view = st.columns([3, 2], vertical_alignment="center")
+        said.caption(f"{len(shown):,} of {len(rows):,} images at θ {settings.theta:.3f}. Click one to open it.")
         look = view.segmented_control(
             "View", VIEWS, key="view", bind=state.URL, default=VIEWS[0], required=True, label_visibility="collapsed"
         )
@@ -68,15 +76,14 @@ def _choose(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> N
         else:
             _table(shown, names, pictures)
     downloads.menu("images", settings, {"map": drawn}, lambda: downloads.image_table(settings))
+    return sorted(shown.index.tolist())
 
 
 def _map(shown: ImageRows, settings: Settings) -> go.Figure:
     score = "entropy" if settings.select is None else "score"
     figure = figures.images(shown, settings.theta, score, theme())
-    st.plotly_chart(
-        figure, theme=None, key=state.MAP, config=CHART, on_select=state.pick_lassoed, selection_mode=("lasso", "box"),
-        alt=f"Every image by median {score} and certified radius, a shape an outcome; a lasso picks images",
-    )  # fmt: skip
+    alt = f"Every image by median {score} and certified radius, a shape an outcome; a lasso picks images"
+    chart(figure, state.MAP, alt, partial(state.pick_marked, state.MAP), "lasso")
     return figure
 
 

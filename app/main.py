@@ -50,6 +50,7 @@ for message in catalogue.broken.values():
     notices.show_error(message)
 asked = state.address()
 state.keep_in_url(page.url_path)
+st.html(f"<h1 class=page-title>{page.title}</h1>")
 settings = state.controls(catalogue.metas, of_many=page.url_path != "certify")
 notices.not_understood(state.not_understood(asked), settings)
 page.run()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import figures
+from app import figures, state
 from app.views import Estimate, Front
 
 CHART = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": "aces"}}
+PICKS: dict[str, list[Literal["points", "lasso", "box"]]] = {"click": ["points"], "lasso": ["points", "lasso", "box"]}
 TILE_WIDTH = 150
 
 
@@ -19,15 +21,43 @@ def theme() -> figures.Theme:
     return figures.DARK if st.context.theme.type == "dark" else figures.LIGHT
 
 
-def chart(figure: go.Figure, key: str, alt: str) -> None:
-    """A figure; its toolbar saves it as SVG."""
-    st.plotly_chart(figure, theme=None, key=key, config=CHART, alt=alt)
+def chart(
+    figure: go.Figure,
+    key: str,
+    alt: str,
+    on_pick: Callable[[], None] | None = None,
+    picks: Literal["click", "lasso"] = "click",
+) -> None:
+    """A figure; its toolbar saves it as SVG. ``on_pick``: callback for a click on a mark, or for a lasso or box too."""
+    if on_pick is None:
+        st.plotly_chart(figure, theme=None, key=key, config=CHART, alt=alt)
+    else:
+        st.plotly_chart(
+            figure, theme=None, key=key, config=CHART, alt=alt, on_select=on_pick, selection_mode=PICKS[picks]
+        )
+
+
+def picked(how: str, *, is_list: bool = False) -> None:
+    """How many images are picked, a link to them unless they are listed here, and a way to let all through again.
+
+    ``how`` to pick some is said while none are.
+    """
+    count = len(state.picked())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="picked"):
+        if not count:
+            st.caption(how)
+            return
+        st.markdown(f"**{count:,}** images picked", width="content")
+        if not is_list:
+            st.page_link(state.page("images"), label="Show them", icon=":material/image_search:", width="content")
+        st.button("Clear", key="unpick", on_click=state.pick, args=((),), type="tertiary", help="Let all through.")
 
 
 def tile(label: str, e: Estimate, unit: str, images: int, about: str, beside: Estimate | None = None) -> None:
     """A number with its interval and the images it rests on, or its difference to what is pinned."""
     digits = 1 if unit else 3
-    below = f"n {images:,}" if beside is None else f"A {e.value - beside.value:+.{digits}f}"
+    below = f"n {images:,}" if beside is None else f"Δ {e.value - beside.value:+.{digits}f}"
+    against = "" if beside is None else " Δ: the difference to what is pinned as A."
     st.metric(
         label,
         f"{e.value:.{digits}f} {unit}".strip(),
@@ -36,7 +66,7 @@ def tile(label: str, e: Estimate, unit: str, images: int, about: str, beside: Es
         delta_arrow="off",
         delta_description=below,
         border=True,
-        help=f"{about} Below: its 95 % interval over {images:,} images.",
+        help=f"{about} Below: its 95 % interval over {images:,} images.{against}",
     )
 
 

@@ -12,13 +12,16 @@ import streamlit as st
 
 from app import data, sampling, state
 from app.notices import errors_in_place
-from app.sampling import Sampling, State
+from app.sampling import Planned, Sampling, State
 from app.settings import Settings
 from engine.runs import Meta
+from engine.tables import duration
 
-POLL_SECONDS = 1.0
+POLL_SECONDS, IDLE_SECONDS = 1.0, 5.0  # while something is sampled, and while somebody else may begin to
 CONFIGS = Path(__file__).resolve().parents[1] / "engine" / "configs"
-ICONS = {State.RUNNING: "running", State.DONE: "complete", State.CANCELLED: "error", State.FAILED: "error"}
+THOUSANDS = {
+    name: st.column_config.NumberColumn(format="localized") for name in ("n0", "n", "draws", "cached", "missing")
+}
 
 
 def show(settings: Settings | None) -> None:
@@ -34,7 +37,7 @@ def show(settings: Settings | None) -> None:
     with errors_in_place():
         _start()
     running = any(one.state is State.RUNNING for one in sampling.every(data.store()))
-    st.fragment(_under_way, run_every=POLL_SECONDS if running else None)(running)
+    st.fragment(_under_way, run_every=POLL_SECONDS if running else IDLE_SECONDS)(running)
 
 
 def _table(metas: list[Meta]) -> None:
@@ -49,13 +52,13 @@ def _table(metas: list[Meta]) -> None:
             "n0": run.n0,
             "n": run.n,
             "precision": run.precision,
-            "created": run.created,
+            "created": (run.created or "")[:16].replace("T", " "),
         }
         for run in metas
     ]
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, key=state.SHELF, on_select="rerun", selection_mode="single-row",
-        placeholder="—", alt="One row a run: kind, dataset, training, noise and draws",
+        placeholder="—", alt="One row a run: kind, dataset, training, noise and draws", column_config=THOUSANDS,
     )  # fmt: skip
     chosen = state.clicked_run()
     if chosen is not None and chosen < len(metas):
@@ -71,6 +74,7 @@ def _card(run: Meta) -> None:
 
 
 def _start() -> None:
+    """A config and a number of draws, what that would take, and only then the button that begins."""
     configs = _configs()
     left, middle, right = st.columns([4, 2, 2], vertical_alignment="bottom")
     name = left.selectbox(
@@ -82,18 +86,49 @@ def _start() -> None:
     n = middle.number_input(
         "Draws n", 1, None, None, 1000, key="draws", placeholder="as the config says", bind=state.URL
     )
-    right.button(
-        "Start", type="primary", key="start_sampling", width="stretch", on_click=_begin, args=(configs[name], n)
-    )
+    if right.button("What would it take?", key="estimate", width="stretch", help="Samples for about 2 s a network."):
+        with st.spinner("Looking at networks, images and what is stored", show_time=True):
+            state.keep_plan((name, n), sampling.plan(data.store(), configs[name], n))
+    found = state.plan((name, n))
+    if found is not None:
+        _plan(found, configs[name], n)
     with st.expander("What it asks for"):
         st.code(configs[name].read_text(), language="yaml")
+
+
+def _plan(found: tuple[Planned, ...], config: Path, n: int | None) -> None:
+    """A row a run, the time in all, and the button that begins."""
+    rows = [
+        {
+            "run": one.name,
+            "kind": one.kind,
+            "images": one.images,
+            "draws": one.draws,
+            "cached": one.cached,
+            "missing": one.draws - one.cached,
+            "time": duration(one.seconds),
+        }
+        for one in found
+    ]
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, column_config=THOUSANDS,
+        alt="One row a run that the config asks for: draws, how many are stored, how many are missing, how long",
+    )  # fmt: skip
+    said, begin = st.columns([5, 2], vertical_alignment="center")
+    said.markdown(
+        f"About **{duration(sum(one.seconds for one in found))}** on this machine, by a short probe. "
+        "May be cancelled at any time: what was drawn stays."
+    )
+    begin.button("Start", type="primary", key="start_sampling", width="stretch", on_click=_begin, args=(config, n))
 
 
 def _configs() -> dict[str, Path]:
     """The configs of what to sample, by their place; others say how to train."""
     own = os.environ.get("ACES_CONFIGS")
     places = [CONFIGS, *([Path(own)] if own else [])]
-    found = {str(path.relative_to(place)): path for place in places for path in sorted(place.rglob("*.yaml"))}
+    paths = [(place, path) for place in places for path in place.rglob("*.yaml")]
+    paths.sort(key=lambda found: (len(found[1].relative_to(found[0]).parts), found[1]))  # the general ones first
+    found = {str(path.relative_to(place)): path for place, path in paths}
     return {name: path for name, path in found.items() if "checkpoint:" in path.read_text()}
 
 
@@ -103,11 +138,12 @@ def _begin(config: Path, n: int | None) -> None:
 
 
 def _under_way(was_running: bool) -> None:
-    """What was started, here or in another browser. The page is drawn anew when the last one ends."""
+    """What was started, here or in another browser. The page is drawn anew when the first begins or the last ends."""
     found = sampling.every(data.store())
     for one in found:
         _show(one)
-    if was_running and not any(one.state is State.RUNNING for one in found):
+    if was_running != any(one.state is State.RUNNING for one in found):
+        data.look_again()
         st.rerun()
 
 
@@ -141,6 +177,8 @@ def _progress(one: Sampling) -> str:
     if not one.progress:
         return "reading networks and images" if one.state is State.RUNNING else "no draws were made"
     p = one.progress
-    rate = f"{p['draws_per_second']:,.0f} draws/s"
-    left = f", {p['seconds_left']:,.0f} s left in this run" if one.state is State.RUNNING and p["seconds_left"] else ""
-    return f"{p['job']}: {p['images']} of {p['total_images']} images, {rate}{left}"
+    done = f"{p['job']}: {p['images']} of {p['total_images']} images"
+    if one.state is not State.RUNNING:
+        return f"{done}, {p['draws']:,} of {p['total']:,} draws are kept: Resume goes on from there"
+    left = f", {duration(p['seconds_left'])} left in this run" if p["seconds_left"] else ""
+    return f"{done}, {p['draws_per_second']:,.0f} draws/s{left}"

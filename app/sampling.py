@@ -57,6 +57,37 @@ class Sampling:
         return min(1.0, self.progress["draws"] / total) if total else 0.0
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A run that a config asks for: ``cached`` of its ``draws`` are stored, the others take about ``seconds``."""
+
+    name: str
+    kind: str
+    images: int
+    draws: int
+    cached: int
+    seconds: float
+
+
+def plan(store: Path, config: Path, n: int | None = None) -> tuple[Planned, ...]:
+    """What a precompute would do, by a short probe of every network that has draws to make.
+
+    Raises ``AcesError`` for what a precompute would refuse.
+    """
+    command = [*_command(store, config, n), "--dry-run"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise AcesError(_last(done.stderr) or f"the estimate ended with status {done.returncode}")
+    fields = Planned.__dataclass_fields__
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return tuple(Planned(**{name: line[name] for name in fields}) for line in lines)
+
+
+def _last(complaints: str) -> str:
+    """The line that says what was wrong; warnings stand before it."""
+    return complaints.strip().rpartition("\n")[2]
+
+
 def start(store: Path, config: Path, n: int | None = None) -> str:
     """Begin, or go on with, what a config asks for; the id of the precompute.
 
@@ -133,7 +164,7 @@ def _look(folder: Path) -> Sampling:
     runs = tuple(event["meta"]["name"] for event in events if event["event"] == "run")
     errors = (folder / ERRORS).read_text(errors="replace").strip()
     state = _state(folder, job, bool(runs), bool(errors))
-    message = errors.splitlines()[-1] if state is State.FAILED and errors else ""
+    message = _last(errors) if state is State.FAILED else ""
     return Sampling(folder.name, job["config"], job["n"], state, progress[-1] if progress else {}, runs, message)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import plotly.graph_objects as go
 import streamlit as st
 
-from app import data, downloads, figures
+from app import data, downloads, figures, state
 from app.notices import caveats, errors_in_place, rests_on
-from app.panels import chart, theme
+from app.panels import chart, picked, theme
 from app.separation import Separation
 from app.settings import Choice, Settings, labels
+from app.views import by_rank
+from engine.compose import Composition
 from engine.tables import Rows
 
 LINES = (0.1, 0.3, 0.5, 0.7, 0.9)  # thresholds whose radii stand beside the reader's
@@ -22,16 +27,15 @@ def show(settings: Settings) -> None:
 
 
 def _show(settings: Settings) -> None:
-    rests_on(settings, data.composition(settings))
-    score = "entropy" if settings.select is None else "score"
+    c = data.composition(settings)
+    rests_on(settings, c)
     left, right = st.columns(2)
-    histogram = figures.entropies(data.entropy_histogram(settings), settings.theta, settings.radius, score, theme())
     with left:
-        chart(histogram, "figure_entropy", f"Images by median {score}, certifiably right or not, with the threshold")
-    thetas = (*(theta for theta in LINES if theta != settings.theta), settings.theta)
-    radii = figures.signed_radii(data.signed_radii(settings, thetas), thetas, settings.theta, theme())
+        histogram = _entropies(settings)
     with right:
-        chart(radii, "figure_signed", "Signed certified radius of the selection over the images, a line a threshold")
+        radii = _signed(settings, c)
+    picked("A box or lasso over bars or marks picks their images.")
+    left, right = st.columns(2)
     choices = _mechanisms(settings)
     curves = list(
         zip(
@@ -45,6 +49,26 @@ def _show(settings: Settings) -> None:
         _areas(curves)
     drawn = {"histogram": histogram, "radii": radii, "receiver": receiver}
     downloads.menu("selection", settings, drawn, lambda: _rows(curves))
+
+
+def _entropies(settings: Settings) -> go.Figure:
+    found = data.entropy_histogram(settings)
+    score = "entropy" if settings.select is None else "score"
+    figure = figures.entropies(found, settings.theta, settings.radius, score, theme())
+    images = {k: part.tolist() for k, part in enumerate(found.images)}
+    alt = f"Images by median {score}, certifiably right or not, with the threshold; a lasso picks images"
+    chart(figure, state.ENTROPIES, alt, partial(state.pick_marked, state.ENTROPIES, images), "lasso")
+    return figure
+
+
+def _signed(settings: Settings, c: Composition) -> go.Figure:
+    thetas = (*(theta for theta in LINES if theta != settings.theta), settings.theta)
+    radii = data.signed_radii(settings, thetas)
+    figure = figures.signed_radii(radii, thetas, settings.theta, theme())
+    images = {k: part.tolist() for k, part in enumerate(by_rank(c.index, radii[:, -1]))}
+    alt = "Signed certified radius of the selection over the images, a line a threshold; a lasso picks images"
+    chart(figure, state.SIGNED, alt, partial(state.pick_marked, state.SIGNED, images), "lasso")
+    return figure
 
 
 def _mechanisms(settings: Settings) -> list[Choice]:

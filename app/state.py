@@ -6,10 +6,10 @@ and the control shows its default.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -43,13 +43,14 @@ from engine.runs import Array, Meta
 
 URL: Literal["query-params"] = "query-params"
 FRONT, MAP, ROWS = "figure_front", "figure_images", "rows"  # keys of the figures and the table that are clicked on
+ENTROPIES, SIGNED = "figure_entropy", "figure_signed"
 GALLERY, MATRIX, SHELF = "gallery", "matrix", "shelf"
 PICKED, PICK_SEPARATOR = "pick", "."
 CONTROLS = (
     *("dataset", "training", "sigma", "core", "select", "theta", "alpha", "radius", "correction", "convention"),
     *("with_training", "with_core", "with_select", "noises", "paper", "pin", "pick"),
 )
-PAGE = "page"
+PAGE, PLAN = "page", "plan"
 THETA_STEP = 0.001
 SMALLEST_ALPHA, LARGEST_ALPHA = 1e-9, 0.5
 NOISES = ("all", "only this σ")
@@ -106,6 +107,7 @@ def controls(metas: Sequence[Meta], *, of_many: bool = True) -> Settings | None:
     if not usable:
         return None
     with st.sidebar:
+        whole_view = st.container()
         found, choice = _components(metas, usable)
         settings = Settings(choice, _theta(), _alpha())
         if of_many:
@@ -113,7 +115,8 @@ def controls(metas: Sequence[Meta], *, of_many: bool = True) -> Settings | None:
         settings = replace(settings, correction=_correction())
         if of_many:
             settings = _beside(settings, found)
-            _links(settings)
+            with whole_view:  # on top, where nothing has to be scrolled to
+                _links(settings)
         return settings
 
 
@@ -376,8 +379,7 @@ def go_to(address: Sequence[str], theta: float) -> None:
 
 def go_to_clicked_point() -> None:
     """A click on a front: ``customdata`` (theta, *address) of its mark moves the controls; other marks move none."""
-    points = st.session_state[FRONT].selection.points
-    mark = points[0].get("customdata") if points else None
+    mark = next(iter(_marks(FRONT)), None)
     if isinstance(mark, list) and len(mark) == 1 + len(CHOICE_KEYS):
         go_to(mark[1:], mark[0])
 
@@ -414,23 +416,36 @@ def pick(index: Sequence[int]) -> None:
     st.session_state[PICKED] = PICK_SEPARATOR.join(str(i) for i in index)
 
 
-def pick_lassoed() -> None:
-    """A lasso or box on the map of the images picks them; a double click lets all through."""
-    points = st.session_state[MAP].selection.points
-    pick(sorted({point["customdata"] for point in points if isinstance(point.get("customdata"), int)}))
+def pick_marked(key: str, groups: Mapping[int, Sequence[int]] | None = None) -> None:
+    """Callback: a lasso or box on the figure ``key`` picks the images of its marks; a double click lets all through.
+
+    A mark's ``customdata`` is an image or, with ``groups``, the group of images that it stands for.
+    """
+    marks = [mark for mark in _marks(key) if isinstance(mark, int)]
+    pick(sorted({i for mark in marks for i in ([mark] if groups is None else groups[mark])}))
+
+
+def _marks(key: str) -> list[object]:
+    """The ``customdata`` of the marks that the reader has chosen on a figure."""
+    return [point.get("customdata") for point in st.session_state[key].selection.points]
 
 
 def open_clicked_row(rows: ImageRows) -> None:
     """A click on a row of the table opens its image."""
     chosen = st.session_state[ROWS].selection.rows
     if chosen:
-        st.session_state["image"] = int(rows.index[chosen[0]])
+        open_image(int(rows.index[chosen[0]]))
 
 
 def open_clicked_picture() -> None:
     """A click on a picture of the gallery opens its image."""
     if st.session_state[GALLERY] is not None:
-        st.session_state["image"] = st.session_state[GALLERY]
+        open_image(st.session_state[GALLERY])
+
+
+def open_image(index: int | None) -> None:
+    """Callback: open this image, or with None close the one that is open."""
+    st.session_state["image"] = index
 
 
 def clicked_cell() -> tuple[int, str] | None:
@@ -446,8 +461,27 @@ def clicked_run() -> int | None:
     return rows[0] if rows else None
 
 
+def keep_plan(question: Hashable, plan: object) -> None:
+    """Remember the answer to the last question of what sampling would take; other questions have none."""
+    st.session_state[PLAN] = (question, plan)
+
+
+def plan(question: Hashable) -> Any:
+    """The answer to this question, None unless it was the last one."""
+    asked, found = st.session_state.get(PLAN, (None, None))
+    return found if asked == question else None
+
+
 def image() -> int | None:
     """The image that is open, by its position in the split; None if none is."""
     return st.number_input(
-        "Image", min_value=0, value=None, step=1, key="image", bind=URL, placeholder="click a row, or type an index"
+        "Image",
+        min_value=0,
+        value=None,
+        step=1,
+        key="image",
+        bind=URL,
+        placeholder="index",
+        width=140,
+        label_visibility="collapsed",
     )

@@ -25,6 +25,7 @@ from engine.runs import ABSTAIN, Array, SmoothedRun, arrays
 
 CURVE_POINTS = 241
 ENTROPY_BINS = 50
+RANKS = 200  # marks on a line over the images: more would be slow to draw
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +86,25 @@ class FanCurve:
 class EntropyHistogram:
     """Images by median score: bin ``edges`` [B + 1], and how many of a bin are ``certifiable`` [B] or ``not`` [B].
 
-    ``recorded`` is False where the run holds no medians; then all counts are 0.
+    ``images`` [2 B]: those of each bin, first the certifiable ones' bins, then the others'. ``recorded`` is False where
+    the run holds no medians; then all counts are 0.
     """
 
     edges: Array
-    certifiable: Array
-    other: Array
+    images: tuple[Array, ...]
     recorded: bool
+
+    @property
+    def certifiable(self) -> Array:
+        return self._counts[: len(self.edges) - 1]
+
+    @property
+    def other(self) -> Array:
+        return self._counts[len(self.edges) - 1 :]
+
+    @property
+    def _counts(self) -> Array:
+        return np.array([len(part) for part in self.images])
 
 
 @dataclass(frozen=True)
@@ -205,8 +218,15 @@ def entropy_histogram(c: Composition, right: Array) -> EntropyHistogram:
     """Median scores of the composition's images, split by ``right`` bool [N]."""
     known = ~np.isnan(c.score_median)
     edges = np.linspace(0, 1, ENTROPY_BINS + 1)
-    certain, other = (np.histogram(c.score_median[known & part], edges)[0] for part in (right, ~right))
-    return EntropyHistogram(edges, certain, other, bool(known.any()))
+    bins = np.searchsorted(edges[1:-1], c.score_median, side="right")  # [left, right), the last with its end
+    images = [c.index[known & part & (bins == k)] for part in (right, ~right) for k in range(ENTROPY_BINS)]
+    return EntropyHistogram(edges, tuple(images), bool(known.any()))
+
+
+def by_rank(index: Array, values: Array) -> tuple[Array, ...]:
+    """The images by rising value, in at most ``RANKS`` parts of nearly equal size."""
+    order = np.argsort(values, kind="stable")
+    return tuple(np.array_split(index[order], max(1, min(len(index), RANKS))))
 
 
 def summary(

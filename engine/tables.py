@@ -110,3 +110,14 @@ def _short(name: str, value: Any) -> str:
     if name.startswith(("acr", "radius", "entropy")):
         return str(int(float(value) * 1000) / 1000) if name.startswith("radius") else f"{value:.3f}"
     return f"{value:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """A time for people.
+
+    >>> duration(42.3), duration(600), duration(40_000)
+    ('42 s', '10 min', '11.1 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -3,11 +3,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from engine import cli, datasets
 from tests import toy
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
+
+MAIN = Path(__file__).resolve().parents[1] / "app" / "main.py"
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +25,24 @@ def _own_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def toy_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(datasets.DATASETS, "toy", toy.CARD)
+
+
+@pytest.fixture
+def open_app() -> Callable[..., AppTest]:
+    """Opens a page of the dashboard by its path and address, without a browser; fails where the page raises."""
+    from streamlit.testing.v1 import AppTest
+    from streamlit.util import calc_hash
+
+    def opened(path: str = "", **query: str) -> AppTest:
+        page = AppTest.from_file(MAIN, default_timeout=60)
+        page._page_hash = calc_hash(path) if path else ""  # switch_page knows pages that are files only
+        for key, value in query.items():
+            page.query_params[key] = value
+        page.run()
+        assert not page.exception
+        return page
+
+    return opened
 
 
 @pytest.fixture

@@ -14,15 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_hash
 
 from app import sampling
 from engine.compose import compose
 from engine.metrics import evaluate
 from engine.runs import write_run
 from tests import synthetic
+from tests.conftest import MAIN
 
-MAIN = Path(__file__).resolve().parents[1] / "app" / "main.py"
 IMAGES = 40
 CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE = "certified-accuracy", "selection", "images", "compare"
 A_PIN = "gaussian~0.5~fashion_mnist-core~entropy~0.300"
@@ -37,17 +36,8 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def open_page(demo: Path) -> Callable[..., AppTest]:
-    def opened(path: str = "", **query: str) -> AppTest:
-        page = AppTest.from_file(MAIN, default_timeout=60)
-        page._page_hash = calc_hash(path) if path else ""  # switch_page knows pages that are files only
-        for key, value in query.items():
-            page.query_params[key] = value
-        page.run()
-        assert not page.exception
-        return page
-
-    return opened
+def open_page(demo: Path, open_app: Callable[..., AppTest]) -> Callable[..., AppTest]:
+    return open_app
 
 
 def specs(page: AppTest) -> list[str]:
@@ -113,7 +103,7 @@ MOVES = {
 REDRAWN = {
     "": {"theta": {0, 1}, "theta_box": {0, 1}, "sigma": {0, 1}, "radius": {1}, "alpha": {0, 1}, "core": {0, 1}},
     CERTIFIED: {"theta": {0, 1}, "sigma": {0, 1}, "radius": {0, 1}, "alpha": {0, 1}, "correction": {0, 1}},
-    SELECTION: {"theta": {0, 1, 2}, "sigma": {0, 1, 2}, "radius": {0, 1}, "alpha": {2}, "correction": {2}},
+    SELECTION: {"theta": {0, 1, 2}, "sigma": {0, 1, 2}, "radius": {0, 2}, "alpha": {1}, "correction": {1}},
     IMAGES_PAGE: {"theta": {0}, "sigma": {0}, "alpha": {0}},
 }
 
@@ -198,10 +188,9 @@ def test_one_noise_level_is_enough(open_page, demo):
     assert len(specs(open_page())) == 2
 
 
-def test_an_empty_shelf_names_the_commands_that_fill_it(tmp_path, monkeypatch):
+def test_an_empty_shelf_names_the_commands_that_fill_it(open_app, tmp_path, monkeypatch):
     monkeypatch.setenv("ACES_DEMO", str(tmp_path / "nothing"))
-    page = AppTest.from_file(MAIN, default_timeout=60).run()
-    assert not page.exception
+    page = open_app()
     assert "python -m engine precompute" in page.code[0].value
     assert not specs(page)
 
@@ -393,7 +382,7 @@ def test_what_changed_against_the_pin_is_paired(open_page):
 
 def test_every_tile_shows_the_difference_to_the_pin(open_page):
     page = open_page(theta="0.3", pin=A_PIN)
-    assert {metric.proto.delta_description[:3] for metric in page.metric} <= {"A +", "A -"}
+    assert {metric.proto.delta_description[:3] for metric in page.metric} <= {"Δ +", "Δ -"}
     page.button(key="unpin").click().run()
     assert {metric.proto.delta_description for metric in page.metric} == {"n 40"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pytest
@@ -56,12 +57,6 @@ class FakeServer:
     def leave(self, session: str) -> None: ...
 
 
-def script() -> None:
-    from app import certify, data, state
-
-    certify.show(state.controls(data.catalogue().metas, of_many=False))
-
-
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
     fake = FakeServer()
@@ -72,16 +67,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
 
 
 @pytest.fixture
-def open_page(server: FakeServer) -> Callable[..., AppTest]:
-    def opened(**query: str) -> AppTest:
-        page = AppTest.from_function(script, default_timeout=60)
-        for key, value in query.items():
-            page.query_params[key] = value
-        page.run()
-        assert not page.exception
-        return page
-
-    return opened
+def open_page(server: FakeServer, open_app: Callable[..., AppTest]) -> Callable[..., AppTest]:
+    return partial(open_app, "certify")
 
 
 @pytest.fixture

@@ -41,7 +41,8 @@ def trade_off(fronts, current=0, theta=0.5, theme=LIGHT, best=None):
     return figures.trade_off(fronts, current, theta, "ACR", theme, best)
 
 
-HISTOGRAM = EntropyHistogram(np.linspace(0, 1, 5), np.array([5, 3, 0, 0]), np.array([0, 1, 4, 2]), True)
+BARS = tuple(np.arange(count) for count in (5, 3, 0, 0, 0, 1, 4, 2))
+HISTOGRAM = EntropyHistogram(np.linspace(0, 1, 5), BARS, True)
 CURVES = RadiusCurves(
     np.array([0, 5e-324, 0.5, 1.0]), np.array([90.0, 60.0, 20.0, 0.0]), np.array([80.0, 80.0, 30.0, 0.0]),
     np.array([70.0, 70.0, 40.0, 0.0]), 91.0, 0.9,
@@ -244,10 +245,16 @@ def test_the_fan_and_the_networks_alone_stand_beside_the_curve():
 
 def test_signed_radii_rise_over_the_percentile_and_thetas_own_line_is_thick():
     radii = np.array([[0.3, -0.1], [-0.2, 0.0], [0.0, 0.4]])
-    other, own = figures.signed_radii(radii, (0.1, 0.5), 0.5, LIGHT).data
+    other, own, marked = figures.signed_radii(radii, (0.1, 0.5), 0.5, LIGHT).data
     assert (other.y.tolist(), own.y.tolist()) == ([-0.2, 0.0, 0.3], [-0.1, 0.0, 0.4])
     assert own.line.width > other.line.width
     assert own.x.tolist() == pytest.approx([100 / 6, 50, 500 / 6])
+    assert (marked.y.tolist(), marked.customdata) == (own.y.tolist(), (0, 1, 2))
+
+
+def test_the_bars_carry_the_places_of_their_images():
+    right, other = figures.entropies(HISTOGRAM, 0.3, 0.5, "entropy", LIGHT).data
+    assert [len(BARS[k]) for k in (*right.customdata, *other.customdata)] == [*right.y, *other.y]
 
 
 CURVE = Separation(THETAS, np.array([0.0, 20.0, 100.0]), np.array([0.0, 90.0, 100.0]), 0.85, 0.8, 0.9, 40, 100)

@@ -88,6 +88,18 @@ def test_the_histogram_holds_every_image_once(run, c):
     assert h.certifiable.sum() == (alone.right & (alone.radius >= RADIUS)).sum()
     assert (h.certifiable + h.other).sum() == 60
     assert h.recorded
+    assert (h.certifiable + h.other).tolist() == np.histogram(c.score_median, h.edges)[0].tolist()
+    score = dict(zip(c.index, c.score_median, strict=True))
+    for k, images in enumerate(h.images):
+        bin = k % views.ENTROPY_BINS
+        assert all(h.edges[bin] <= score[i] <= h.edges[bin + 1] for i in images)
+
+
+def test_ranks_hold_every_image_once_by_rising_value():
+    values = np.random.default_rng(0).random(1000)
+    parts = views.by_rank(np.arange(1000), values)
+    assert len(parts) == views.RANKS
+    assert np.concatenate(parts).tolist() == np.argsort(values).tolist()
 
 
 def test_at_radius_0_an_image_without_certificate_is_not_certifiable(run, c):

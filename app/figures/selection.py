@@ -20,21 +20,28 @@ from app.figures.base import (
     say,
 )
 from app.separation import Separation
-from app.views import EntropyHistogram
+from app.views import EntropyHistogram, by_rank
 from engine.runs import Array
 
 HEIGHT = 330
 
 
 def entropies(h: EntropyHistogram, theta: float, radius: float, score: str, theme: Theme) -> go.Figure:
-    """Images by median ``score``, split by whether the certification network alone certifies the label (Fig. 3)."""
+    """Images by median ``score``, split by whether the certification network alone certifies the label (Fig. 3).
+
+    The bars carry their places in ``h.images``.
+    """
     figure = empty("Who is selected", f"median {score} of an image", "images", theme, HEIGHT)
     hover = "%{y} images near %{x:.2f}"
     centres = (h.edges[:-1] + h.edges[1:]) / 2
     right = f"certifiably right at r {radius:g}"
-    figure.add_bar(x=centres, y=h.certifiable, name=right, hovertemplate=hover, marker=fill(CERTIFIABLE, "", theme))
-    figure.add_bar(x=centres, y=h.other, name="not", hovertemplate=hover, marker=fill(OTHER, "/", theme))
-    figure.update_layout(barmode="stack", bargap=0, xaxis_range=[0, 1])
+    parts = ((h.certifiable, right, CERTIFIABLE, ""), (h.other, "not", OTHER, "/"))
+    for k, (counts, name, series, shape) in enumerate(parts):
+        places = [*range(k * len(centres), (k + 1) * len(centres))]
+        figure.add_bar(
+            x=centres, y=counts, name=name, hovertemplate=hover, marker=fill(series, shape, theme), customdata=places
+        )
+    figure.update_layout(barmode="stack", bargap=0, xaxis_range=[0, 1], dragmode="select")
     if not h.recorded:
         say(figure, "This run records no scores of single images.", theme)
     mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
@@ -44,7 +51,7 @@ def entropies(h: EntropyHistogram, theta: float, radius: float, score: str, them
 def signed_radii(radii: Array, thetas: Sequence[float], theta: float, theme: Theme) -> go.Figure:
     """Signed radii [N, T] of the selection over the images' percentile, a line a threshold (Fig. 6); theta's is thick.
 
-    The lines carry no images: each threshold sorts them anew.
+    Each threshold sorts the images anew. Theta's line has marks that carry their places in ``by_rank`` of its radii.
     """
     figure = empty(
         "Radius of the selection", "images, by rising radius [%]", "← core   radius   certification →", theme, HEIGHT
@@ -57,8 +64,26 @@ def signed_radii(radii: Array, thetas: Sequence[float], theta: float, theme: The
             "solid" if is_current else DASHES[k % len(DASHES)], 3 if is_current else 1.5,
             name=f"<b>θ {value:.3f}</b>" if is_current else f"θ {value:g}", hovertemplate="%{x:.1f} %: %{y:.3f}",
         )  # fmt: skip
-    figure.update_layout(xaxis_range=[0, 100], yaxis={"zeroline": True, "zerolinecolor": theme.muted})
+        if is_current and len(radii):
+            _marks(figure, percentile, np.sort(radii[:, k]), theme)
+    figure.update_layout(
+        xaxis_range=[0, 100], yaxis={"zeroline": True, "zerolinecolor": theme.muted}, dragmode="select"
+    )
     return figure
+
+
+def _marks(figure: go.Figure, x: Array, y: Array, theme: Theme) -> None:
+    """Marks in the middle of each part of a line over the ranks, by which a lasso picks images."""
+    middle = np.array([part[len(part) // 2] for part in by_rank(np.arange(len(y)), y)])
+    figure.add_scatter(
+        x=x[middle],
+        y=y[middle],
+        mode="markers",
+        showlegend=False,
+        hoverinfo="skip",
+        marker={"color": theme.ink, "size": 5},
+        customdata=list(range(len(middle))),
+    )
 
 
 def receiver(

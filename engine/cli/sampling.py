@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from cache.weights import weights_of
 from engine.cli.options import CacheOption
 from engine.errors import AcesError
 from engine.runs import Meta, Run
+from engine.tables import duration
 
 if TYPE_CHECKING:
     from engine.config import Config
@@ -72,7 +74,7 @@ def precompute(
         device = several[0]
     with Store(cache) as store:
         if dry_run:
-            _print_plan(settings, store, device)
+            _print_plan(settings, store, device, progress)
             return
         chosen = _executor(executor, several, address)
         with SamplingBar() if progress is Show.BAR else SamplingLines() as report:
@@ -135,13 +137,17 @@ def _executor(where: Where, devices: list[str], address: str | None) -> Executor
     return on_devices(devices) if devices else sample
 
 
-def _print_plan(config: Config, store: Store, device: str) -> None:
+def _print_plan(config: Config, store: Store, device: str, show: Show) -> None:
     from rich.console import Console
     from rich.table import Table
 
     from engine.estimate import estimates
 
     found = estimates(config, store, device=device)
+    if show is Show.JSON:
+        for e in found:
+            print(json.dumps({"event": "estimate", **asdict(e), "seconds": e.seconds}))
+        return
     grid = Table("run", "kind", "images", "draws", "cached", "missing", "draws/s", "time", box=None, pad_edge=False)
     for e in found:
         rate = "" if e.rate is None else f"{e.rate:,.0f}"
@@ -149,17 +155,6 @@ def _print_plan(config: Config, store: Store, device: str) -> None:
         grid.add_row(*cells, duration(e.seconds))
     Console(width=None if sys.stdout.isatty() else 200).print(grid)
     print(f"in all {duration(sum(e.seconds for e in found))} on this machine, from a probe of two seconds a run")
-
-
-def duration(seconds: float) -> str:
-    """A time for people.
-
-    >>> duration(42.3), duration(600), duration(40_000)
-    ('42 s', '10 min', '11.1 h')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _origin(run: Run, checkpoint: Path | None, config: Path | None) -> tuple[Checkpoint, ImageSet]:
