@@ -242,7 +242,7 @@ def attempt(view: View, evidence: Evidence, start: Callable[[int, float], None])
     assert found is not None
     radius, prediction = float(found.radius[0, 0]), int(found.prediction()[0, 0])
     target = int(found.c_hat[0]) if prediction == ABSTAIN else prediction
-    st.subheader("Try to break it", anchor=False)
+    st.header("Try to break it", anchor=False)
     st.caption(
         "An ℓ2 attack on the smoothed system. Inside the certified radius the answer must hold; outside it may fall. "
         "This illustrates: an attack that fails proves nothing."

@@ -37,7 +37,7 @@ def _show(settings: Settings, pin: Pin) -> None:
         _difference("NAC, B − A", found.nac, " points", 1, found.images)
         _difference("ACR, B − A", found.acr, "", 3, found.images)
         _difference(f"Certified at r {settings.radius:g}, B − A", found.certified, " points", 1, found.images)
-    st.subheader("Outcomes, image by image", anchor=False)
+    st.header("Outcomes, image by image", anchor=False)
     _matrix(found)
     downloads.menu("compare", settings, {}, partial(_rows, found, a, b))
 

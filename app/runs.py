@@ -26,14 +26,14 @@ THOUSANDS = {
 
 def show(settings: Settings | None) -> None:
     """The shelf, a run's card, and precomputes under way. Works on an empty shelf as well."""
-    st.subheader("What there is", anchor=False)
+    st.header("What there is", anchor=False)
     metas = data.catalogue().metas
     if metas:
         _table(metas)
     else:
         st.info("Nothing yet: sample a config below, or bring in finished runs on the command line.")
     st.caption("Finished runs come in on the command line: `python -m engine import RUNS.npz`.")
-    st.subheader("Sample more", anchor=False)
+    st.header("Sample more", anchor=False)
     with errors_in_place():
         _start()
     running = any(one.state is State.RUNNING for one in sampling.every(data.store()))

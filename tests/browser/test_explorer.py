@@ -23,7 +23,9 @@ PAGES = {
     "images": ("figure_images",),
     "compare": (),
     "runs": (),
+    "certify": (),
 }
+WITH_RESULTS = [path for path in PAGES if path != "certify"]  # which says that this demo has no weights
 A_PIN = "pin=gaussian~0.5~fashion_mnist-core~entropy~0.300"
 
 DRAWN = """key => {
@@ -53,7 +55,7 @@ def open_page(server: str, context: BrowserContext) -> Iterator[Callable[..., Pa
 def settle(page: Page, path: str) -> None:
     for key in PAGES[path]:
         page.wait_for_selector(f".st-key-{key} .js-plotly-plot .main-svg", timeout=60_000)
-    page.wait_for_selector("#address-links", state="attached")
+    page.wait_for_selector(".page-title", state="attached")
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_selector("[data-stale=true]", state="detached")
 
@@ -67,7 +69,7 @@ def await_query(page: Page, key: str) -> str:
     return query(page)[key]
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", WITH_RESULTS)
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
 def test_every_page_opens_in_the_dark_and_on_a_phone(open_page, path, width, scheme):
     page = open_page(path, A_PIN, width=width, scheme=scheme)
@@ -127,20 +129,34 @@ def test_the_link_is_copied(open_page, context):
 
 def test_a_lasso_picks_images_and_a_copied_url_picks_them_again(open_page):
     page = open_page("images", "theta=0.3")
-    box = page.locator(".st-key-figure_images .nsewdrag").first.bounding_box()
-    corners = [(0.05, 0.05), (0.25, 0.05), (0.25, 0.6), (0.05, 0.6), (0.05, 0.05)]
+    drag(page, "figure_images", [(0.05, 0.05), (0.25, 0.05), (0.25, 0.6), (0.05, 0.6), (0.05, 0.05)])
+    picked = await_query(page, "pick").split(".")
+    page.get_by_text(f"{len(picked)} of 120 images").wait_for()
+    again = open_page("images", urlparse(page.url).query)
+    again.get_by_text(f"{len(picked)} of 120 images").wait_for()
+    again.get_by_role("button", name="Clear").click()
+    again.get_by_text("120 of 120 images").wait_for()
+
+
+@pytest.mark.parametrize("key", ["figure_entropy", "figure_signed"])
+def test_a_box_on_the_selections_figures_picks_the_images_of_its_marks(open_page, key):
+    page = open_page("selection", "theta=0.3")
+    drag(page, key, [(0.02, 0.02), (0.4, 0.98)])
+    picked = await_query(page, "pick").split(".")
+    page.locator(".st-key-picked").get_by_text(str(len(picked))).wait_for()
+    page.get_by_role("link", name="Show them").click()
+    page.get_by_text(f"{len(picked)} of 120 images").wait_for()
+
+
+def drag(page: Page, key: str, corners: list[tuple[float, float]]) -> None:
+    """Drag over a figure from corner to corner, in parts of its width and height."""
+    box = page.locator(f".st-key-{key} .nsewdrag").first.bounding_box()
     at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
     page.mouse.move(*at[0])
     page.mouse.down()
     for x, y in at[1:]:
         page.mouse.move(x, y, steps=6)
     page.mouse.up()
-    picked = await_query(page, "pick").split(".")
-    page.get_by_text(f"{len(picked)} of 120 images").wait_for()
-    again = open_page("images", urlparse(page.url).query)
-    again.get_by_text(f"{len(picked)} of 120 images").wait_for()
-    again.get_by_role("button", name="Unpick").click()
-    again.get_by_text("120 of 120 images").wait_for()
 
 
 def test_a_row_opens_its_image(open_page):
@@ -163,8 +179,35 @@ def test_a_cell_of_the_comparison_picks_its_images(open_page):
     table = page.locator("[data-testid=stDataFrame] .dvn-scroller")
     table.click(position={"x": table.bounding_box()["width"] * 0.3, "y": 52})  # certified under both
     picked = await_query(page, "pick").split(".")
-    page.get_by_role("link", name=f"See the {len(picked)} picked images").click()
+    page.get_by_role("link", name="Show them").click()
     page.get_by_text(f"{len(picked)} of 120 images").wait_for()
+
+
+def test_the_keyboard_alone_turns_theta_opens_an_image_and_goes_back(open_page):
+    page = open_page("images", "theta=0.3&view=Gallery")
+    tab_to(page, "[aria-label^='Selection threshold']")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("location.search.includes('theta=0.301')")
+    tab_to(page, ".st-key-gallery button")
+    ring = page.evaluate("(s => s.boxShadow + s.outlineStyle)(getComputedStyle(document.activeElement))")
+    assert ring != "nonenone"
+    page.keyboard.press("Enter")
+    assert await_query(page, "image") == "0"
+    page.get_by_text("Guess the selection.").wait_for()
+    page.keyboard.press("j")
+    page.wait_for_function("location.search.includes('image=20')")
+    page.keyboard.press("Escape")
+    page.wait_for_function("!location.search.includes('image=')")
+    page.get_by_text("Guess the selection.").wait_for(state="detached")
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until the focus is there."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"Tab does not lead to {selector}")
 
 
 @pytest.mark.parametrize(
@@ -191,3 +234,16 @@ def test_exports_hold_what_is_shown(open_page, path, label, check):
 
 def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+
+
+AXE_PAGES = {**dict.fromkeys(PAGES, A_PIN), "images": "image=40", "certify": ""}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", AXE_PAGES)
+def test_axe_finds_nothing_serious(open_page, path, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    page = open_page(path, AXE_PAGES[path], scheme=scheme)
+    found = axe.Axe().run(page).response["violations"]
+    serious = [violation for violation in found if violation["impact"] in ("serious", "critical")]
+    assert not serious, [(v["id"], [(node["html"][:300], node["any"][:1]) for node in v["nodes"][:4]]) for v in serious]
