@@ -10,7 +10,7 @@ import streamlit as st
 from app import data, downloads, state
 from app.comparison import OUTCOMES, Comparison
 from app.notices import caveats, errors_in_place, rests_on
-from app.panels import picked
+from app.panels import number, picked
 from app.settings import Pin, Settings, labels
 from app.views import Estimate
 from engine.tables import Rows
@@ -48,11 +48,12 @@ def _names(settings: Settings, pin: Pin) -> tuple[str, str]:
 
 
 def _difference(label: str, e: Estimate, unit: str, digits: int, images: int) -> None:
+    form = f"+.{digits}f"
     certain = e.low > 0 or e.high < 0
     st.metric(
         label,
-        f"{e.value:+.{digits}f}{unit}",
-        delta=f"{e.low:+.{digits}f} to {e.high:+.{digits}f}",
+        f"{number(e.value, form)}{unit}",
+        delta=f"{number(e.low, form)} to {number(e.high, form)}",
         delta_color="off",
         delta_arrow="off",
         delta_description="beyond chance" if certain else "may be chance",

@@ -59,9 +59,9 @@ def _run(run: Meta, digest: str) -> dict[str, Any]:
 def table(rows: Rows, form: Format, origin: Mapping[str, Any]) -> str:
     """A table in ``form`` with its provenance: in front as comments, in JSON beside the rows. NaN is an empty cell."""
     if form is Format.JSON:
-        return json.dumps({"provenance": origin, "rows": [_without_nan(row) for row in rows]}, indent=1) + "\n"
+        return json.dumps({"provenance": origin, "rows": [_without_missing(row) for row in rows]}, indent=1) + "\n"
     head = "".join(f"{COMMENT[form]}{line}\n" for line in _lines(origin))
-    return head + (render([_blank_nan(row) for row in rows], form) if rows else "")
+    return head + (render([_blank_missing(row) for row in rows], form) if rows else "")
 
 
 def _lines(origin: Mapping[str, Any]) -> list[str]:
@@ -69,16 +69,16 @@ def _lines(origin: Mapping[str, Any]) -> list[str]:
     return [*plain, *(f"run: {json.dumps(run)}" for run in origin["runs"])]
 
 
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and np.isnan(value)
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and bool(np.isnan(value)))
 
 
-def _without_nan(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: None if _is_nan(value) else _plain(value) for key, value in row.items()}
+def _without_missing(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: None if _is_missing(value) else _plain(value) for key, value in row.items()}
 
 
-def _blank_nan(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: "" if _is_nan(value) else value for key, value in row.items()}
+def _blank_missing(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: "" if _is_missing(value) else value for key, value in row.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -132,7 +132,7 @@ def _html_table(rows: Rows) -> str:
 
 
 def _shown(value: Any) -> str:
-    if _is_nan(value):
+    if _is_missing(value):
         return "missing"
     return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
 

@@ -66,12 +66,14 @@ def _choose(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> l
     with right:
         said, view = st.columns([3, 2], vertical_alignment="center")
         said.caption(f"{len(shown):,} of {len(rows):,} images at θ {settings.theta:.3f}. Click one to open it.")
-        look = view.segmented_control(
-            "View", VIEWS, key="view", bind=state.URL, default=VIEWS[0], required=True, label_visibility="collapsed"
-        )
+        look = VIEWS[0]
+        if pictures.images:
+            look = view.segmented_control(
+                "View", VIEWS, key="view", bind=state.URL, default=look, required=True, label_visibility="collapsed"
+            )
         if not len(shown):
             st.info("No image passes these filters.")
-        elif look == VIEWS[1] and pictures.images:
+        elif look == VIEWS[1]:
             _gallery(shown, names, pictures)
         else:
             _table(shown, names, pictures)
@@ -92,6 +94,7 @@ def _table(shown: ImageRows, names: tuple[str, ...], pictures: Pictures) -> None
         _frame(shown, names, pictures.thumbnails),
         column_config=COLUMNS,
         hide_index=True,
+        placeholder="missing",
         height=TABLE_HEIGHT,
         key=state.ROWS,
         on_select=partial(state.open_clicked_row, shown),
@@ -101,9 +104,10 @@ def _table(shown: ImageRows, names: tuple[str, ...], pictures: Pictures) -> None
 
 
 def _frame(rows: ImageRows, names: tuple[str, ...], thumbnails: dict[int, str]) -> pd.DataFrame:
+    pictures = {"picture": [thumbnails.get(i) for i in rows.index.tolist()]} if thumbnails else {}
     return pd.DataFrame(
-        {
-            "picture": [thumbnails.get(i) for i in rows.index.tolist()],
+        pictures
+        | {
             "index": rows.index,
             "label": [names[k] for k in rows.label],
             "answer": [NO_ANSWER if k == ABSTAIN else names[k] for k in rows.answer],

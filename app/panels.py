@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -53,15 +54,20 @@ def picked(how: str, *, is_list: bool = False) -> None:
         st.button("Clear", key="unpick", on_click=state.pick, args=((),), type="tertiary", help="Let all through.")
 
 
+def number(value: float, form: str) -> str:
+    """A number as a tile shows it; NaN is missing."""
+    return "missing" if math.isnan(value) else format(value, form)
+
+
 def tile(label: str, e: Estimate, unit: str, images: int, about: str, beside: Estimate | None = None) -> None:
     """A number with its interval and the images it rests on, or its difference to what is pinned."""
-    digits = 1 if unit else 3
-    below = f"n {images:,}" if beside is None else f"Δ {e.value - beside.value:+.{digits}f}"
+    form = ".1f" if unit else ".3f"
+    below = f"n {images:,}" if beside is None else f"Δ {number(e.value - beside.value, f'+{form}')}"
     against = "" if beside is None else " Δ: the difference to what is pinned as A."
     st.metric(
         label,
-        f"{e.value:.{digits}f} {unit}".strip(),
-        delta=f"{e.low:.{digits}f}–{e.high:.{digits}f}",
+        f"{number(e.value, form)} {unit}".strip(),
+        delta=f"{number(e.low, form)}–{number(e.high, form)}",
         delta_color="off",
         delta_arrow="off",
         delta_description=below,

@@ -10,12 +10,12 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from app import data, sampling, state
+from app import data, downloads, sampling, state
 from app.notices import errors_in_place
 from app.sampling import Planned, Sampling, State
 from app.settings import Settings
 from engine.runs import Meta
-from engine.tables import duration
+from engine.tables import Rows, duration
 
 POLL_SECONDS, IDLE_SECONDS = 1.0, 5.0  # while something is sampled, and while somebody else may begin to
 CONFIGS = Path(__file__).resolve().parents[1] / "engine" / "configs"
@@ -30,6 +30,8 @@ def show(settings: Settings | None) -> None:
     metas = data.catalogue().metas
     if metas:
         _table(metas)
+        if settings is not None:
+            downloads.menu("runs", settings, {}, partial(_rows, metas))
     else:
         st.info("Nothing yet: sample a config below, or bring in finished runs on the command line.")
     st.caption("Finished runs come in on the command line: `python -m engine import RUNS.npz`.")
@@ -41,7 +43,19 @@ def show(settings: Settings | None) -> None:
 
 
 def _table(metas: list[Meta]) -> None:
-    rows = [
+    st.dataframe(
+        pd.DataFrame(_rows(metas)), hide_index=True, key=state.SHELF, on_select="rerun", selection_mode="single-row",
+        placeholder="—", alt="One row a run: kind, dataset, training, noise and draws", column_config=THOUSANDS,
+    )  # fmt: skip
+    chosen = state.clicked_run()
+    if chosen is not None and chosen < len(metas):
+        _card(metas[chosen])
+    else:
+        st.caption(f"{len(metas)} runs. A click on a row opens its card.")
+
+
+def _rows(metas: list[Meta]) -> Rows:
+    return [
         {
             "name": run.name,
             "kind": run.kind,
@@ -56,15 +70,6 @@ def _table(metas: list[Meta]) -> None:
         }
         for run in metas
     ]
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, key=state.SHELF, on_select="rerun", selection_mode="single-row",
-        placeholder="—", alt="One row a run: kind, dataset, training, noise and draws", column_config=THOUSANDS,
-    )  # fmt: skip
-    chosen = state.clicked_run()
-    if chosen is not None and chosen < len(metas):
-        _card(metas[chosen])
-    else:
-        st.caption(f"{len(metas)} runs. A click on a row opens its card.")
 
 
 def _card(run: Meta) -> None:

@@ -25,6 +25,9 @@ class Format(StrEnum):
 
 
 Rows = list[dict[str, Any]]
+LATEX = {"σ": r"$\sigma$", "θ": r"$\theta$", "·": r"$\cdot$", "−": "$-$"} | {
+    letter: f"\\{letter}" for letter in "_%&#$"
+}
 
 
 def metric_rows(metrics: Metrics, radius_names: Sequence[str]) -> Rows:
@@ -90,10 +93,15 @@ def _markdown(rows: Rows) -> str:
 
 
 def _latex(rows: Rows) -> str:
-    head = " & ".join(name.replace("_", r"\_") for name in rows[0])
-    body = "".join(" & ".join(_short(k, v) for k, v in row.items()) + " \\\\\n" for row in rows)
+    head = " & ".join(_escaped(name) for name in rows[0])
+    body = "".join(" & ".join(_escaped(_short(k, v)) for k, v in row.items()) + " \\\\\n" for row in rows)
     columns = "r" * len(rows[0])
     return f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{head} \\\\\n\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n"
+
+
+def _escaped(text: str) -> str:
+    """A cell that LaTeX sets as it stands."""
+    return "".join(LATEX.get(letter, letter) for letter in text)
 
 
 def _full(value: Any) -> str:
@@ -102,14 +110,14 @@ def _full(value: Any) -> str:
 
 
 def _short(name: str, value: Any) -> str:
-    """For people, with the paper's digits: thresholds 2, radii 3, percentages 1."""
+    """For people, with the paper's digits: thresholds 2, radii 3, percentages 1; other numbers have 4 significant."""
     if isinstance(value, str | int):
         return str(value)
     if name == "theta":
         return f"{value:.3f}".removesuffix("0")
     if name.startswith(("acr", "radius", "entropy")):
         return str(int(float(value) * 1000) / 1000) if name.startswith("radius") else f"{value:.3f}"
-    return f"{value:.1f}"
+    return f"{value:.1f}" if name.startswith(("nac", "cert", "select")) else f"{value:.4g}"
 
 
 def duration(seconds: float) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import sampling
+from app import data, sampling
 from engine.compose import compose
 from engine.metrics import evaluate
 from engine.runs import write_run
@@ -276,7 +276,7 @@ def test_pictures_may_be_missing(open_page, demo):
     (demo / "fashion_mnist_images.npz").unlink()
     page = open_page(IMAGES_PAGE, image="40")
     assert not page.error
-    assert page.dataframe[0].value["picture"].isna().all()
+    assert "picture" not in page.dataframe[0].value
 
 
 def test_damaged_pictures_are_named_and_missed(open_page, demo):
@@ -399,6 +399,26 @@ def test_runs_without_common_images_are_named_on_every_page(path, open_page, dem
     write_run(replace(stranger, index=stranger.index + 1), demo / f"{synthetic.CORE}.npz")
     page = open_page(path, pin=A_PIN)
     assert any("share no images" in error.value for error in page.error)
+
+
+@pytest.mark.parametrize("path", ["", CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE, "runs"])
+def test_a_run_that_is_deleted_while_it_is_shown_leaves_a_page_of_the_others(path, open_page, demo):
+    page = open_page(path, sigma="0.5", pin=A_PIN)
+    (demo / "fashion_mnist-gaussian-0.5.npz").unlink()
+    data.look_again()
+    page.run()
+    assert not page.exception
+    assert page.select_slider(key="sigma").options == ["0.25", "1"]
+    assert "pinned view of this address is not on this shelf" in captions(page)
+
+
+def test_what_a_run_does_not_record_is_missing_and_not_0(open_page, demo):
+    run = synthetic.smoothed(0.25, IMAGES)
+    write_run(replace(run, entropy_median=np.full(IMAGES, np.nan, np.float32)), demo / f"{run.meta.name}.npz")
+    table = open_page(IMAGES_PAGE).dataframe[0]
+    assert table.value["entropy"].isna().all()
+    assert table.proto.placeholder == "missing"
+    assert "This run records no scores" in specs(open_page(SELECTION))[0]
 
 
 def test_different_images_wear_a_badge(open_page, demo):

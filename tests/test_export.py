@@ -52,6 +52,13 @@ def test_latex_is_a_booktabs_table_below_comments():
     assert "nan" not in text
 
 
+def test_latex_sets_names_as_they_stand_and_keeps_the_digits_of_small_numbers():
+    rows = [{"run": "a_b", "composition": "σ 0.25 · net", "area": 0.9512, "trained at σ": None, "nac": 93.04}]
+    text = export.table(rows, Format.LATEX, ORIGIN)
+    assert r"run & composition & area & trained at $\sigma$ & nac \\" in text
+    assert r"a\_b & $\sigma$ 0.25 $\cdot$ net & 0.9512 &  & 93.0 \\" in text
+
+
 def test_a_figure_as_csv_has_a_row_a_point():
     figure = go.Figure([go.Scatter(x=[0.5, 1.0], y=[1.0, np.nan], name="<b>θ</b>"), go.Bar(x=[1], y=["a"])])
     body = [line for line in export.figure_csv(figure, ORIGIN).splitlines() if not line.startswith("#")]

@@ -65,20 +65,21 @@ def signed_radii(radii: Array, thetas: Sequence[float], theta: float, theme: The
             name=f"<b>θ {value:.3f}</b>" if is_current else f"θ {value:g}", hovertemplate="%{x:.1f} %: %{y:.3f}",
         )  # fmt: skip
         if is_current and len(radii):
-            _marks(figure, percentile, np.sort(radii[:, k]), theme)
+            _marks(figure, percentile, np.sort(radii[:, k]), f"θ {value:.3f}, marks", theme)
     figure.update_layout(
         xaxis_range=[0, 100], yaxis={"zeroline": True, "zerolinecolor": theme.muted}, dragmode="select"
     )
     return figure
 
 
-def _marks(figure: go.Figure, x: Array, y: Array, theme: Theme) -> None:
+def _marks(figure: go.Figure, x: Array, y: Array, name: str, theme: Theme) -> None:
     """Marks in the middle of each part of a line over the ranks, by which a lasso picks images."""
     middle = np.array([part[len(part) // 2] for part in by_rank(np.arange(len(y)), y)])
     figure.add_scatter(
         x=x[middle],
         y=y[middle],
         mode="markers",
+        name=name,
         showlegend=False,
         hoverinfo="skip",
         marker={"color": theme.ink, "size": 5},
