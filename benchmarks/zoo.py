@@ -4,6 +4,9 @@ docs/zoo.md. Everything at alpha = 0.001, Algorithm 1's convention and the inter
 
 from __future__ import annotations
 
+import argparse
+import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -62,6 +65,18 @@ def _order(run: SmoothedRun) -> tuple[float, float, int]:
 
 def _method(run: SmoothedRun) -> str:
     return run.meta.network.training or ""
+
+
+def network_rows(folder: Path) -> Iterator[list[str]]:
+    """What the cards say: accuracies in percent on the whole test split, one thread's seconds of training."""
+    yield ["network", "architecture", "parameters", "clean", "under its noise", "seconds of training"]
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
+        card = json.loads(path.read_text())
+        noisy = card["test_accuracy_under_noise"]
+        yield [
+            f"`{card['name']}`", card["architecture"], f"{card['parameters']:,}", f"{card['test_accuracy']:.2f}",
+            NONE if noisy is None else f"{noisy:.2f}", f"{card['training_seconds']:,}",
+        ]  # fmt: skip
 
 
 def alone_rows(zoo: Zoo) -> Iterator[list[str]]:
@@ -194,7 +209,10 @@ TABLES = {
 
 
 def report(folder: Path = DEMO) -> Iterator[tuple[str, str]]:
-    """Title and Markdown of each table that the runs in ``folder`` fill."""
+    """Title and Markdown of each table that the cards and runs in ``folder`` fill."""
+    networks = list(network_rows(folder))
+    if len(networks) > 1:
+        yield "The networks", markdown(networks)
     for zoo in zoos(folder):
         for title, rows in TABLES.items():
             table = list(rows(zoo))
@@ -206,10 +224,28 @@ def markdown(rows: Sequence[Sequence[Any]]) -> str:
     """A table whose first row is its head and whose numbers stand to the right."""
     head, *body = rows
     right = [all(not row[k] or row[k][0] in "0123456789+-−–" for row in body) for k in range(len(head))]
-    rule = ["---:" if r else "---" for r in right]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body)).replace("| ---", "|---")
+    rule = "|" + "|".join("---:" if r else "---" for r in right) + "|"
+    lines = ["| " + " | ".join(row) + " |" for row in (head, *body)]
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def write_into(document: Path, tables: Iterable[tuple[str, str]]) -> None:
+    """Put each table under its heading in a Markdown file, in place of the one that is there; new ones at the end."""
+    text = document.read_text()
+    for title, table in tables:
+        heading = f"### {title}\n\n"
+        before, found, rest = text.partition(heading)
+        after = re.sub(r"\A(\|.*\n)+", "", rest) if found else ""
+        text = f"{before if found else before.rstrip() + 2 * chr(10)}{heading}{table}\n{after}"
+    document.write_text(text)
 
 
 if __name__ == "__main__":
-    for title, table in report():
-        print(f"### {title}\n\n{table}\n")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--into", type=Path, help="a Markdown file whose tables are to be these, such as docs/zoo.md")
+    into = parser.parse_args().into
+    if into is not None:
+        write_into(into, report())
+    else:
+        for title, table in report():
+            print(f"### {title}\n\n{table}\n")

@@ -71,3 +71,13 @@ def test_a_copy_of_the_entropies_selects_exactly_as_they_do(folder):
     entropy, copied = (line.strip("| ").split(" | ") for line in table.splitlines()[2:])
     assert copied[1:-1] == entropy[1:-1]
     assert copied[-1] == "+0.0000 [+0.0000, +0.0000]"
+
+
+def test_tables_replace_those_of_their_heading_and_new_ones_come_last(tmp_path):
+    document = tmp_path / "zoo.md"
+    document.write_text("# Zoo\n\n### One\n\n| old |\n|---|\n\nWords.\n")
+    zoo.write_into(document, [("One", "| a |\n|---|"), ("Two", "| b |\n|---|")])
+    expected = "# Zoo\n\n### One\n\n| a |\n|---|\n\nWords.\n\n### Two\n\n| b |\n|---|\n"
+    assert document.read_text() == expected
+    zoo.write_into(document, [("One", "| a |\n|---|"), ("Two", "| b |\n|---|")])
+    assert document.read_text() == expected
