@@ -176,14 +176,16 @@ def combinations(
 
 
 def experiments(metas: Iterable[Meta]) -> list[Experiment]:
-    """Group the smoothed runs by dataset and training, each group by rising sigma."""
+    """Group the smoothed runs by dataset and training, the trainings with most runs first, each by rising sigma."""
     groups: dict[tuple[str, str], list[Meta]] = {}
     for meta in metas:
         if meta.kind == "smoothed":
             groups.setdefault((meta.dataset, meta.network.training or "unknown"), []).append(meta)
     return [
         Experiment(dataset, training, tuple(sorted(runs, key=lambda run: (run.noise, run.name))))
-        for (dataset, training), runs in sorted(groups.items())
+        for (dataset, training), runs in sorted(
+            groups.items(), key=lambda found: (found[0][0], -len(found[1]), found[0])
+        )
     ]
 
 

@@ -187,6 +187,18 @@ def test_a_dry_run_says_what_is_missing_and_samples_nothing(call, tmp_path, monk
 
 
 @pytest.mark.usefixtures("toy_dataset")
+def test_a_dry_run_for_programs_is_a_line_of_json_a_run(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.estimate.PROBE_SECONDS", 0.05)
+    status, out, _ = call(
+        "precompute", toy.config(tmp_path), "--dry-run", "--progress", "json", "--cache", tmp_path / "s"
+    )
+    noisy, plain = (json.loads(line) for line in out.splitlines())
+    assert (status, noisy["event"], noisy["name"], plain["name"]) == (0, "estimate", "noisy", "plain")
+    assert (noisy["draws"], noisy["cached"]) == (3900, 0)
+    assert noisy["seconds"] == pytest.approx(3900 / noisy["rate"])
+
+
+@pytest.mark.usefixtures("toy_dataset")
 def test_progress_for_programs_is_a_line_of_json_an_event(call, tmp_path):
     status, out, err = call("precompute", toy.config(tmp_path), "--progress", "json", "--cache", tmp_path / "s")
     events = [json.loads(line) for line in out.splitlines()]
