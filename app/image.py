@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app import data, explain, figures
-from app.panels import chart, theme
+from app.chart import chart
+from app.panels import theme
 from app.pictures import Pictures, noisy_copies
 from app.settings import Settings
 from engine.aces import Outcome

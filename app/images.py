@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import data, downloads, explain, figures, image, state
+from app.chart import chart
 from app.notices import caveats, errors_in_place, rests_on
-from app.panels import CHART, theme
+from app.panels import theme
 from app.pictures import Pictures
 from app.settings import Settings
 from app.views import ImageRows
@@ -73,10 +74,8 @@ def _choose(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> N
 def _map(shown: ImageRows, settings: Settings) -> go.Figure:
     score = "entropy" if settings.select is None else "score"
     figure = figures.images(shown, settings.theta, score, theme())
-    st.plotly_chart(
-        figure, theme=None, key=state.MAP, config=CHART, on_select=state.pick_lassoed, selection_mode=("lasso", "box"),
-        alt=f"Every image by median {score} and certified radius, a shape an outcome; a lasso picks images",
-    )  # fmt: skip
+    alt = f"Every image by median {score} and certified radius, a shape an outcome; a lasso picks images"
+    chart(figure, state.MAP, alt, state.pick_lassoed, "lasso")
     return figure
 
 

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from app import figures
 from app.views import Estimate, Front
 
-CHART = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": "aces"}}
 TILE_WIDTH = 150
 
 
 def theme() -> figures.Theme:
     """The colours of the reader's scheme."""
     return figures.DARK if st.context.theme.type == "dark" else figures.LIGHT
-
-
-def chart(figure: go.Figure, key: str, alt: str) -> None:
-    """A figure; its toolbar saves it as SVG."""
-    st.plotly_chart(figure, theme=None, key=key, config=CHART, alt=alt)
 
 
 def tile(label: str, e: Estimate, unit: str, images: int, about: str, beside: Estimate | None = None) -> None:

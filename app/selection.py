@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from app import data, downloads, figures
+from app.chart import chart
 from app.notices import caveats, errors_in_place, rests_on
-from app.panels import chart, theme
+from app.panels import theme
 from app.separation import Separation
 from app.settings import Choice, Settings, labels
 from engine.tables import Rows

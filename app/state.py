@@ -376,8 +376,7 @@ def go_to(address: Sequence[str], theta: float) -> None:
 
 def go_to_clicked_point() -> None:
     """A click on a front: ``customdata`` (theta, *address) of its mark moves the controls; other marks move none."""
-    points = st.session_state[FRONT].selection.points
-    mark = points[0].get("customdata") if points else None
+    mark = next(iter(st.session_state[FRONT].marks or []), None)
     if isinstance(mark, list) and len(mark) == 1 + len(CHOICE_KEYS):
         go_to(mark[1:], mark[0])
 
@@ -416,8 +415,7 @@ def pick(index: Sequence[int]) -> None:
 
 def pick_lassoed() -> None:
     """A lasso or box on the map of the images picks them; a double click lets all through."""
-    points = st.session_state[MAP].selection.points
-    pick(sorted({point["customdata"] for point in points if isinstance(point.get("customdata"), int)}))
+    pick(sorted(set(st.session_state[MAP].marks or [])))
 
 
 def open_clicked_row(rows: ImageRows) -> None:

@@ -12,6 +12,7 @@ from app.figures.base import (
     DASHES,
     OTHER,
     PERCENT,
+    Sketch,
     Theme,
     empty,
     fill,
@@ -38,7 +39,7 @@ def entropies(h: EntropyHistogram, theta: float, radius: float, score: str, them
     if not h.recorded:
         say(figure, "This run records no scores of single images.", theme)
     mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
-    return figure
+    return figure.finish()
 
 
 def signed_radii(radii: Array, thetas: Sequence[float], theta: float, theme: Theme) -> go.Figure:
@@ -58,7 +59,7 @@ def signed_radii(radii: Array, thetas: Sequence[float], theta: float, theme: The
             name=f"<b>θ {value:.3f}</b>" if is_current else f"θ {value:g}", hovertemplate="%{x:.1f} %: %{y:.3f}",
         )  # fmt: skip
     figure.update_layout(xaxis_range=[0, 100], yaxis={"zeroline": True, "zerolinecolor": theme.muted})
-    return figure
+    return figure.finish()
 
 
 def receiver(
@@ -84,10 +85,10 @@ def receiver(
         xaxis_range=[-1, 101], yaxis_range=PERCENT,
         legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom"},
     )  # fmt: skip
-    return figure
+    return figure.finish()
 
 
-def _here(figure: go.Figure, x: float, y: float, theta: float, theme: Theme) -> None:
+def _here(figure: Sketch, x: float, y: float, theta: float, theme: Theme) -> None:
     figure.add_scatter(
         x=[x], y=[y], mode="markers+text", text=[f"<b>θ {theta:.3f}</b>"], textposition="bottom right",
         textfont={"color": theme.ink}, showlegend=False, cliponaxis=False, hoverinfo="skip",
