@@ -6,6 +6,8 @@ Functions without underscore take ``Settings`` and raise ``AcesError`` where a r
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +31,7 @@ from engine.errors import AcesError
 from engine.metrics import Convention
 from engine.runs import Array, CoreRun, Meta, Run, SelectionRun, SmoothedRun
 
+ROOT = Path(__file__).resolve().parents[1]
 FRESH_SECONDS = 2  # how long a look at the shelf serves: a burst of keys looks once
 
 
@@ -192,9 +195,17 @@ def class_names(meta: Meta) -> tuple[str, ...]:
     return known.classes if known is not None else tuple(str(k) for k in range(meta.num_classes))
 
 
-def pictures(dataset: str) -> Pictures:
-    """The images of a dataset that ship with the demo. Raises ``AcesError`` for a damaged file."""
-    path = _places()[1] / f"{dataset}_images.npz"
+def pictures(meta: Meta) -> Pictures:
+    """The images of a run: those that ship, else what the dataset's files on this disk hold, if any.
+
+    Raises ``AcesError`` for a damaged file, and where those files are not what was sampled.
+    """
+    path = _places()[1] / f"{meta.dataset}_images.npz"
+    if not path.exists():
+        run = cast(SmoothedRun, _run(_source(meta)))
+        path = datasets.pictures_file(meta.dataset, run.index, run.label)
+    if not path.exists() and datasets.on_disk(meta.dataset) and (problem := _take_pictures(_source(meta))):
+        raise AcesError(problem)
     return _pictures(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
@@ -318,6 +329,14 @@ def _summary(
 
 def _restricted(sources: Sources) -> SmoothedRun:
     return views.restrict(cast(SmoothedRun, _run(sources.certify)), _composition(sources).index)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Taking the pictures from the dataset's files")
+def _take_pictures(source: Source) -> str:
+    """Have a process of its own write a run's pictures, as what reads datasets loads torch; why it could not, or ""."""
+    command = [sys.executable, "-m", "engine", "pictures", source.name]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stderr.strip().removeprefix("error: ") if done.returncode else ""
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -52,7 +52,7 @@ def _seen(e: explain.Explanation, pictures: Pictures, sigma: float) -> None:
     """Noisy copies as the smoothed networks are asked about; fixed draws for show, not those of the run."""
     tensor = pictures.images.get(e.index)
     if tensor is None:
-        st.caption("The pixels of this image do not ship: only its counts are shown.")
+        st.caption("The pixels of this image do not ship; they appear once the dataset lies in the data folder.")
         return
     st.image(
         noisy_copies(tensor, sigma, COPIES),

@@ -43,7 +43,7 @@ def show(settings: Settings) -> None:
 
 def _pictures(settings: Settings) -> Pictures:
     with errors_in_place():
-        return data.pictures(settings.certify.dataset)
+        return data.pictures(settings.certify)
     return Pictures({})
 
 

@@ -9,17 +9,22 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from app import sampling
+from cache import Store
 from engine.compose import compose
 from engine.metrics import evaluate
-from engine.runs import write_run
+from engine.runs import CoreRun, write_run
 from tests import synthetic
 
 MAIN = Path(__file__).resolve().parents[1] / "app" / "main.py"
@@ -453,3 +458,31 @@ def test_looking_loads_no_torch(demo):
     environment = os.environ | {"PYTHONPATH": str(MAIN.parents[1])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.strip().replace("'", '"')) == []
+
+
+def test_pictures_that_do_not_ship_come_from_the_datasets_files(open_page, demo, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACES_CACHE", str(tmp_path / "store"))
+    monkeypatch.setenv("ACES_DATA", str(tmp_path / "data"))
+    renamed = {}
+    for run in (synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES)):
+        renamed[run.meta.kind] = replace(
+            run, meta=replace(run.meta, name=f"photographs-{run.meta.kind}", dataset="cifar10")
+        )
+    with Store(tmp_path / "store") as store:
+        for run in renamed.values():
+            store.put(run)
+    page = open_page(IMAGES_PAGE, dataset="cifar10")
+    assert page.dataframe[0].value["picture"].isna().all()
+    write_photographs(tmp_path / "data" / "cifar10" / "test.parquet", renamed["core"])
+    page = open_page(IMAGES_PAGE, dataset="cifar10")
+    assert page.dataframe[0].value["picture"].str.startswith("data:image/png").all()
+
+
+def write_photographs(path: Path, run: CoreRun) -> None:
+    """A split of grey 32 x 32 pictures with the labels of the run at its indices."""
+    label = np.zeros(run.index[-1] + 1, np.int64)
+    label[run.index] = run.label
+    out = BytesIO()
+    Image.new("RGB", (32, 32), "grey").save(out, "PNG")
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"image": [out.getvalue()] * len(label), "label": label}), path)

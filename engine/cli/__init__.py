@@ -13,7 +13,7 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import certify, models, results, sampling, shelf, training
+from engine.cli import certify, models, pictures, results, sampling, shelf, training
 from engine.errors import AcesError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -32,6 +32,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": training.train,
     "models": models.list_models,
     "inspect": models.inspect,
+    "pictures": pictures.pictures,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

@@ -6,7 +6,8 @@ until they are used, and floats in [0, 1] then.
 
 from engine.datasets.cards import DATASETS, DatasetCard, card, card_at, load, own_card
 from engine.datasets.images import ImageSet, Picture, Pictures, Transform, write_images
-from engine.datasets.places import data_root
+from engine.datasets.likeness import found_again, write_likeness
+from engine.datasets.places import data_root, on_disk, pictures_file
 
 __all__ = [
     "DATASETS",
@@ -18,7 +19,11 @@ __all__ = [
     "card",
     "card_at",
     "data_root",
+    "found_again",
     "load",
+    "on_disk",
     "own_card",
+    "pictures_file",
     "write_images",
+    "write_likeness",
 ]

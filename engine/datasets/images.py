@@ -122,7 +122,10 @@ class ImageSet:
         """The paper's subsets: images 0, step, 2 step, ...; at most ``limit`` of them."""
         if step < 1 or (limit is not None and limit < 1):
             raise AcesError(f"every {step} / limit {limit}: both must be at least 1")
-        keep = slice(0, None if limit is None else step * limit, step)
+        return self.rows(slice(0, None if limit is None else step * limit, step))
+
+    def rows(self, keep: slice | npt.NDArray[np.int64]) -> ImageSet:
+        """The images at these positions of the arrays."""
         return replace(self, index=self.index[keep], label=self.label[keep], images=self.images[keep])
 
     def image(self, row: int) -> npt.NDArray[np.float32]:
@@ -176,13 +179,7 @@ class ImageSet:
                 f"`skip_damaged: true` under `data`"
             )
         keep = np.array([row for row in range(len(self)) if row not in damaged])
-        return replace(
-            self,
-            index=self.index[keep],
-            label=self.label[keep],
-            images=self.images[keep],
-            left_out=tuple(self.images.encoded[row].name for row in damaged),
-        )
+        return replace(self.rows(keep), left_out=tuple(self.images.encoded[row].name for row in damaged))
 
 
 def _damage(pictures: Pictures, row: int) -> str | None:

@@ -1,0 +1,251 @@
+"""The zoo's networks side by side, from the runs in ``cache/demo``: ``python -m benchmarks.zoo`` prints the tables of
+docs/zoo.md. Everything at alpha = 0.001, Algorithm 1's convention and the intersection-union correction.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.separation import separation
+from cache.shelf import DEMO, Shelf
+from engine.aces import certify, predict
+from engine.compose import Composition, compose
+from engine.metrics import Standalone, bootstrap_mean, evaluate, standalone
+from engine.runs import Array, CoreRun, SelectionRun, SmoothedRun
+
+RADII = (0.25, 0.5, 1.0)
+FLOORS = (60, 70, 80, 85, 90)  # natural accuracies, in percent, at which fronts are compared
+METHODS = ("gaussian", "smoothadv", "macer", "consistency")
+STEP = 0.1  # of the natural accuracies over which a front is averaged
+RESAMPLES = 500
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Zoo:
+    """The runs of one dataset: smoothed ones by noise and method, and the core network's."""
+
+    dataset: str
+    smoothed: tuple[SmoothedRun, ...]
+    selections: tuple[SelectionRun, ...]
+    core: CoreRun
+
+    @property
+    def at_training_noise(self) -> list[SmoothedRun]:
+        return [run for run in self.smoothed if run.meta.sigma == run.meta.network.sigma_train]
+
+
+def zoos(folder: Path = DEMO) -> list[Zoo]:
+    """The datasets of the demo that have a core network, by name."""
+    shelf = Shelf(Path("nowhere"), folder)
+    runs = [shelf.load(meta.name) for meta in sorted(shelf.metas(), key=lambda meta: meta.dataset)]
+    return [
+        Zoo(
+            dataset,
+            tuple(sorted((run for run in of if isinstance(run, SmoothedRun)), key=_order)),
+            tuple(run for run in of if isinstance(run, SelectionRun)),
+            next(run for run in of if isinstance(run, CoreRun)),
+        )
+        for dataset, of in ((name, list(group)) for name, group in groupby(runs, lambda run: run.meta.dataset))
+    ]
+
+
+def _order(run: SmoothedRun) -> tuple[float, float, int]:
+    return run.meta.network.sigma_train or 0.0, run.meta.noise, METHODS.index(_method(run))
+
+
+def _method(run: SmoothedRun) -> str:
+    return run.meta.network.training or ""
+
+
+def network_rows(folder: Path) -> Iterator[list[str]]:
+    """What the cards say: accuracies in percent on the whole test split, one thread's seconds of training."""
+    yield ["network", "architecture", "parameters", "clean", "under its noise", "seconds of training"]
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
+        card = json.loads(path.read_text())
+        noisy = card["test_accuracy_under_noise"]
+        yield [
+            f"`{card['name']}`", card["architecture"], f"{card['parameters']:,}", f"{card['test_accuracy']:.2f}",
+            NONE if noisy is None else f"{noisy:.2f}", f"{card['training_seconds']:,}",
+        ]  # fmt: skip
+
+
+def alone_rows(zoo: Zoo) -> Iterator[list[str]]:
+    """Each network alone, at its training noise, and its ACR against the Gaussian network's on the same images."""
+    yield [
+        "σ",
+        "method",
+        "NAC",
+        "ACR [95 %]",
+        "ACR − Gaussian's [95 %, paired]",
+        *(f"certified at {r:g}" for r in RADII),
+    ]
+    for sigma, group in groupby(zoo.at_training_noise, lambda run: run.meta.noise):
+        alone = {_method(run): standalone(run, radii=RADII) for run in group}
+        for method, one in alone.items():
+            low, high = bootstrap_mean(one.radius * one.right)
+            yield [
+                f"{sigma:g}", method, f"{one.nac:.1f}", f"{one.acr:.3f} [{low:.3f}, {high:.3f}]",
+                NONE if method == "gaussian" else _difference(one, alone["gaussian"]),
+                *(f"{accuracy:.1f}" for accuracy in one.certified_accuracy),
+            ]  # fmt: skip
+
+
+def _difference(one: Standalone, other: Standalone) -> str:
+    difference = one.radius * one.right - other.radius * other.right
+    low, high = bootstrap_mean(difference)
+    return f"{difference.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def front_rows(zoo: Zoo) -> Iterator[list[str]]:
+    """ACES with the entropy mechanism: the largest ACR on each front at a natural accuracy of at least the floors."""
+    yield ["σ", "method", "ACR at θ = 1", *(f"NAC ≥ {floor} %" for floor in FLOORS)]
+    for run in zoo.at_training_noise:
+        metrics = evaluate(compose(run, zoo.core), run.thetas)
+        heights = height(metrics.nac, metrics.acr, FLOORS)
+        yield [f"{run.meta.noise:g}", _method(run), f"{metrics.acr[-1]:.3f}", *map(_acr, heights)]
+
+
+def height(nac: Array, acr: Array, floors: Iterable[float]) -> Array:
+    """The largest ``acr`` [T] among points whose ``nac`` [T] is at least each floor; NaN where there is none."""
+    nac, acr = np.asarray(nac), np.asarray(acr)
+    order = np.argsort(nac)
+    best = np.append(np.maximum.accumulate(acr[order][::-1])[::-1], np.nan)
+    reached: Array = best[np.searchsorted(nac[order], np.asarray(list(floors)) - 1e-9)]
+    return reached
+
+
+def _acr(value: float) -> str:
+    return NONE if np.isnan(value) else f"{value:.3f}"
+
+
+def noise_rows(zoo: Zoo) -> Iterator[list[str]]:
+    """One network alone under noise that it was not trained for."""
+    names = {run.meta.network.sha256 for run in zoo.smoothed if run.meta.sigma != run.meta.network.sigma_train}
+    swept = [run for run in zoo.smoothed if run.meta.network.sha256 in names]
+    if not swept:
+        return
+    yield ["σ", "trained at", "NAC", "ACR", *(f"certified at {r:g}" for r in RADII)]
+    for run in sorted(swept, key=lambda run: run.meta.noise):
+        one = standalone(run, radii=RADII)
+        trained = f"{run.meta.network.sigma_train:g}"
+        certified = (f"{accuracy:.1f}" for accuracy in one.certified_accuracy)
+        yield [f"{run.meta.noise:g}", trained, f"{one.nac:.1f}", f"{one.acr:.3f}", *certified]
+
+
+def selection_rows(zoo: Zoo) -> Iterator[list[str]]:
+    """One composition per selection mechanism: how well it separates, and the height of its front."""
+    if not zoo.selections:
+        return
+    yield [
+        "selected by", "area under ROC [95 %]", *(f"NAC ≥ {floor} %" for floor in FLOORS),
+        "mean ACR over the front", "entropy's mean − this [95 %, paired]",
+    ]  # fmt: skip
+    run = next(run for run in zoo.at_training_noise if run.meta.sigma == zoo.selections[0].meta.sigma)
+    entropy = compose(run, zoo.core)
+    alone = standalone(run)
+    for select in (None, *zoo.selections):
+        c = entropy if select is None else compose(run, zoo.core, select)
+        split = separation(c, alone.right & (alone.radius > 0))
+        metrics = evaluate(c, c.thetas)
+        yield [
+            "entropy" if select is None else select.meta.name.removeprefix(f"{run.meta.name}-"),
+            f"{split.area:.3f} [{split.low:.3f}, {split.high:.3f}]",
+            *map(_acr, height(metrics.nac, metrics.acr, FLOORS)),
+            f"{mean_height(metrics.nac, metrics.acr, _range(zoo, run)):.4f}",
+            NONE if select is None else _fronts_apart(entropy, c, _range(zoo, run)),
+        ]
+
+
+def _range(zoo: Zoo, run: SmoothedRun) -> tuple[float, float]:
+    """The natural accuracies between those of the two networks alone, in percent."""
+    core = compose(run, zoo.core)
+    return standalone(run).nac, float(100 * np.mean(core.core == core.label))
+
+
+def mean_height(nac: Array, acr: Array, between: tuple[float, float]) -> float:
+    """The mean of ``height`` over the natural accuracies ``between``; where none is reached, 0."""
+    return float(np.nan_to_num(height(nac, acr, np.arange(*between, STEP))).mean())
+
+
+def _fronts_apart(a: Composition, b: Composition, between: tuple[float, float], seed: int = 0) -> str:
+    """How much higher the front of ``a`` lies on average, with a percentile bootstrap over the images of both."""
+    pairs = [_by_image(a), _by_image(b)]
+
+    def difference(images: Array) -> float:
+        one, other = (
+            mean_height(100 * right[images].mean(0), radius[images].mean(0), between) for right, radius in pairs
+        )
+        return one - other
+
+    rng = np.random.default_rng(seed)
+    resampled = [difference(rng.integers(len(a), size=len(a))) for _ in range(RESAMPLES)]
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return f"{difference(np.arange(len(a))):+.4f} [{low:+.4f}, {high:+.4f}]"
+
+
+def _by_image(c: Composition) -> tuple[Array, Array]:
+    """Right answers bool [N, T] and certified radii of right answers [N, T]."""
+    answer = certify(c, c.thetas)
+    counted = np.where((answer.c_hat == answer.label)[:, None], answer.radius, 0.0)
+    return predict(c, c.thetas).prediction() == c.label[:, None], counted
+
+
+TABLES = {
+    "Networks alone": alone_rows,
+    "ACES with the entropy mechanism: ACR on the front": front_rows,
+    "One network under other noise": noise_rows,
+    "Entropy against selection networks": selection_rows,
+}
+
+
+def report(folder: Path = DEMO) -> Iterator[tuple[str, str]]:
+    """Title and Markdown of each table that the cards and runs in ``folder`` fill."""
+    networks = list(network_rows(folder))
+    if len(networks) > 1:
+        yield "The networks", markdown(networks)
+    for zoo in zoos(folder):
+        for title, rows in TABLES.items():
+            table = list(rows(zoo))
+            if table:
+                yield f"{title}: {zoo.dataset}", markdown(table)
+
+
+def markdown(rows: Sequence[Sequence[Any]]) -> str:
+    """A table whose first row is its head and whose numbers stand to the right."""
+    head, *body = rows
+    right = [all(not row[k] or row[k][0] in "0123456789+-−–" for row in body) for k in range(len(head))]
+    rule = "|" + "|".join("---:" if r else "---" for r in right) + "|"
+    lines = ["| " + " | ".join(row) + " |" for row in (head, *body)]
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def write_into(document: Path, tables: Iterable[tuple[str, str]]) -> None:
+    """Put each table under its heading in a Markdown file, in place of the one that is there; new ones at the end."""
+    text = document.read_text()
+    for title, table in tables:
+        heading = f"### {title}\n\n"
+        before, found, rest = text.partition(heading)
+        after = re.sub(r"\A(\|.*\n)+", "", rest) if found else ""
+        text = f"{before if found else before.rstrip() + 2 * chr(10)}{heading}{table}\n{after}"
+    document.write_text(text)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--into", type=Path, help="a Markdown file whose tables are to be these, such as docs/zoo.md")
+    into = parser.parse_args().into
+    if into is not None:
+        write_into(into, report())
+    else:
+        for title, table in report():
+            print(f"### {title}\n\n{table}\n")

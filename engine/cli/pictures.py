@@ -1,0 +1,54 @@
+"""``pictures``: the images of a run, taken from its dataset's files, for the dashboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from cache.shelf import DEMO, Shelf
+from engine.cli.options import CacheOption
+from engine.errors import AcesError
+from engine.runs import CoreRun, SelectionRun, SmoothedRun
+
+if TYPE_CHECKING:
+    from engine.datasets import ImageSet
+
+
+def pictures(
+    name: Annotated[str, typer.Argument(metavar="RUN", help="A smoothed or core run: its name or a unique prefix.")],
+    cache: CacheOption = None,
+) -> None:
+    """Take a run's images from the dataset's files, which do not ship, so that the dashboard shows them.
+
+    Example: python -m engine pictures cifar10-core
+    """
+    from engine import datasets
+
+    run = Shelf(cache).load(name)
+    if isinstance(run, SelectionRun):
+        raise AcesError(f"'{run.meta.name}' is a selection run, which does not know its images' labels: name another")
+    whole = datasets.load(run.meta.dataset, run.meta.split or "test")
+    found = _images(run, whole, DEMO / f"{run.meta.dataset}_likeness.npz")
+    path = datasets.pictures_file(run.meta.dataset, run.index, run.label)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    datasets.write_images(found, path)
+    print(path)
+
+
+def _images(run: SmoothedRun | CoreRun, whole: ImageSet, likeness: Path) -> ImageSet:
+    """By position where the labels agree, else by their likeness, which is a file for runs that ship."""
+    from engine.datasets import found_again
+
+    if run.index[-1] < len(whole) and np.array_equal(whole.label[run.index], run.label):
+        return whole.rows(run.index)
+    if likeness.exists():
+        found = found_again(likeness, whole)
+        if np.array_equal(found.index, run.index) and np.array_equal(found.label, run.label):
+            return found
+    raise AcesError(
+        f"the labels of '{run.meta.name}' are not those of {whole.dataset}, {whole.split}, on this disk: it was "
+        f"sampled from a copy in another order"
+    )

@@ -1,0 +1,83 @@
+"""The tables of docs/zoo.md: they say what the shipped runs say, and count as they claim."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import zoo
+from engine.metrics import standalone
+from engine.runs import SelectionRun, write_run
+from tests import synthetic
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "zoo.md"
+
+
+def test_the_document_holds_the_tables_of_the_shipped_runs():
+    written = DOCUMENT.read_text()
+    for title, table in zoo.report():
+        assert f"### {title}\n\n{table}\n" in written
+
+
+def test_the_height_of_a_front_is_its_best_point_at_or_above_the_floor():
+    rng = np.random.default_rng(0)
+    nac, acr = rng.integers(0, 500, 200) / 5, rng.random(200)
+    floors = [0, 20, 33.4, float(nac.max()), 100.1]
+    expected = [max((a for n, a in zip(nac, acr, strict=True) if n >= f), default=np.nan) for f in floors]
+    np.testing.assert_array_equal(zoo.height(nac, acr, floors), expected)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Gaussian and MACER at one noise, Gaussian also under another, and the entropies once more as a selection run."""
+    gaussian, core = synthetic.smoothed(0.25, 60), synthetic.core(60)
+    macer = replace(
+        gaussian.meta, name="other", network=replace(gaussian.meta.network, training="macer", sha256="3" * 64)
+    )
+    copied = SelectionRun(
+        replace(gaussian.meta, kind="selection", name=f"{gaussian.meta.name}-copy"),
+        *(gaussian.index, gaussian.thetas, gaussian.select_counts0, gaussian.select_counts, gaussian.entropy_median),
+    )
+    runs = {
+        "gaussian": gaussian,
+        "macer": replace(synthetic.smoothed(0.5, 60), meta=macer),
+        "swept": replace(synthetic.smoothed(0.5, 60, sigma_train=0.25)),
+        "core": core,
+        "copied": copied,
+    }
+    for name, run in runs.items():
+        write_run(run, tmp_path / f"{name}.npz")
+    return tmp_path
+
+
+def test_methods_are_compared_at_their_training_noise_only(folder):
+    tables = dict(zoo.report(folder))
+    alone = tables["Networks alone: fashion_mnist"].splitlines()[2:]
+    assert [line.split(" | ")[1] for line in alone] == ["gaussian", "macer"]
+    assert len(tables["One network under other noise: fashion_mnist"].splitlines()) == 2 + 2
+
+
+def test_the_difference_to_gaussian_is_that_of_the_average_certified_radii(folder):
+    (one,) = zoo.zoos(folder)
+    gaussian, macer = (standalone(run).acr for run in one.at_training_noise)
+    assert f"{macer - gaussian:+.3f} [" in dict(zoo.report(folder))["Networks alone: fashion_mnist"]
+
+
+def test_a_copy_of_the_entropies_selects_exactly_as_they_do(folder):
+    table = dict(zoo.report(folder))["Entropy against selection networks: fashion_mnist"]
+    entropy, copied = (line.strip("| ").split(" | ") for line in table.splitlines()[2:])
+    assert copied[1:-1] == entropy[1:-1]
+    assert copied[-1] == "+0.0000 [+0.0000, +0.0000]"
+
+
+def test_tables_replace_those_of_their_heading_and_new_ones_come_last(tmp_path):
+    document = tmp_path / "zoo.md"
+    document.write_text("# Zoo\n\n### One\n\n| old |\n|---|\n\nWords.\n")
+    zoo.write_into(document, [("One", "| a |\n|---|"), ("Two", "| b |\n|---|")])
+    expected = "# Zoo\n\n### One\n\n| a |\n|---|\n\nWords.\n\n### Two\n\n| b |\n|---|\n"
+    assert document.read_text() == expected
+    zoo.write_into(document, [("One", "| a |\n|---|"), ("Two", "| b |\n|---|")])
+    assert document.read_text() == expected
