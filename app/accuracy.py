@@ -8,8 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from app import data, downloads, figures, overlay, state
+from app.chart import chart
 from app.notices import caveats, errors_in_place, rests_on
-from app.panels import chart, theme
+from app.panels import theme
 from app.settings import Settings
 from engine.metrics import DEFAULT_RADII
 
@@ -36,10 +37,10 @@ def _show(settings: Settings) -> None:
     at = settings.theta, settings.radius, settings.position, theme()
     accuracy = figures.accuracy_over_radius(curves, fan, *at)
     overlay.on_radii(accuracy, overlay.chosen(settings.paper), settings.theta, theme())
-    selected = figures.selection_over_radius(curves, fan, *at)
     left, right = st.columns(2)
     with left:
         chart(accuracy, "figure_radius", "Certified accuracy over radius, of ACES and of its networks alone")
+    selected = figures.selection_over_radius(curves, fan, *at)
     with right:
         chart(selected, "figure_selected", "Certified selection rate over radius")
     every = tuple(sorted({*thetas, settings.theta}))

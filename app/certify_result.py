@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from app import explain, figures, pictures
+from app.chart import chart
 from app.jobs import State, View
 from engine.bounds import round_down
 from engine.certificate import Certificate, grey_levels, issue, to_json
@@ -93,15 +94,10 @@ def counts(view: View, evidence: Evidence, theme: figures.Theme) -> None:
     so_far = evidence.composition(plan.sigma, len(evidence.estimate))
     e = explain.explain(so_far, 0, plan.theta, plan.alpha, plan.correction)
     votes, share = st.columns(2)
-    votes.plotly_chart(
-        figures.class_votes(e, view.task.networks.classes, theme),
-        theme=None,
-        key="job_votes",
-        alt="Draws of this image by class",
-    )
-    share.plotly_chart(
-        figures.selection_share(e, theme), theme=None, key="job_share", alt="Share of draws with entropy at most θ"
-    )
+    with votes:
+        chart(figures.class_votes(e, view.task.networks.classes, theme), "job_votes", "Draws of this image by class")
+    with share:
+        chart(figures.selection_share(e, theme), "job_share", "Share of draws with entropy at most θ")
 
 
 def answer(view: View, evidence: Evidence) -> None:
@@ -204,12 +200,8 @@ def _over_theta(view: View, evidence: Evidence, theme: figures.Theme) -> None:
     plan = view.task.plan
     found = evidence.answer(plan, thresholds())
     assert found is not None
-    st.plotly_chart(
-        figures.answer_over_theta(found, plan.theta, theme),
-        theme=None,
-        key="job_thetas",
-        alt="Outcome and certified radius of this image over the threshold",
-    )
+    alt = "Outcome and certified radius of this image over the threshold"
+    chart(figures.answer_over_theta(found, plan.theta, theme), "job_thetas", alt)
     if plan.correction != "simultaneous":
         st.caption(
             "Each θ alone is right with probability 1 − α. To choose θ from this strip and keep the promise, certify "

@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -71,42 +73,22 @@ def catalogue() -> Catalogue:
 def look_again() -> None:
     """Forget what the last look at the shelf found: something has changed on it."""
     _catalogue.clear()
-    _fingerprint.clear()
+    _fingerprint.cache_clear()
 
 
 def fronts(settings: Settings, measure: Measure) -> tuple[list[views.Front], dict[str, str]]:
     """A front for every composition that is drawn, and by label what is wrong with those that give none."""
     found, problems = [], {}
     choices = settings.compositions
+    at = settings.alpha, settings.correction, settings.radius, settings.convention
     for position, (label, choice) in enumerate(zip(labels(choices), choices, strict=True)):
         try:
-            found.append(_front(settings, choice, label, position, measure))
+            name = choice.certify.network.sha256 or choice.certify.network.name or choice.certify.name
+            front = _front(_sources(choice), choice.address, name, choice.certify.noise, measure, *at)
+            found.append(replace(front, label=label, position=position))
         except AcesError as error:
             problems[label] = str(error)
     return found, problems
-
-
-def _front(settings: Settings, choice: Choice, label: str, position: int, measure: Measure) -> views.Front:
-    sources, r = _sources(choice), settings.radius
-    of_acr = measure is Measure.ACR
-    m = _curve(sources, settings.alpha, settings.correction, () if of_acr else (r,), settings.convention)
-    alone = _alone(sources, settings.alpha, r)
-    c = _composition(sources)
-    core = views.core_accuracy(c)
-    return views.Front(
-        label=label,
-        position=position,
-        address=choice.address,
-        thetas=m.thetas,
-        nac=m.nac,
-        robustness=m.acr if of_acr else m.certified_accuracy[:, 0],
-        alone=(alone.nac, alone.acr if of_acr else float(alone.certified_accuracy[0])),
-        core=(core, core if not of_acr and r == 0 else 0.0),
-        network=choice.certify.network.sha256 or choice.certify.network.name or choice.certify.name,
-        noise=choice.certify.noise,
-        images=m.images,
-        subset=views.fingerprint(c.index),
-    )
 
 
 def composition(settings: Settings) -> Composition:
@@ -255,14 +237,14 @@ def _catalogue(store: str, demo: Path) -> Catalogue:
     return Catalogue(shelf.metas(), shelf.broken)
 
 
-@st.cache_data(ttl=FRESH_SECONDS, show_spinner=False)
-def _fingerprint(store: str, demo: Path, name: str) -> str:
+@lru_cache(maxsize=4096)  # asked some thirty times a key, which Streamlit's caches would be too slow for
+def _fingerprint(store: str, demo: Path, name: str, look: int) -> str:
     return _shelf(store, demo).fingerprint(name)
 
 
 def fingerprint(meta: Meta) -> str:
     """The digest of a run's content."""
-    return _fingerprint(*_places(), meta.name)
+    return _fingerprint(*_places(), meta.name, int(time.monotonic() / FRESH_SECONDS))
 
 
 def _sources(choice: Choice) -> Sources:
@@ -299,6 +281,33 @@ def _curve(
 ) -> metrics.Metrics:
     c = _composition(sources)
     return metrics.evaluate(c, c.thetas, alpha=alpha, correction=correction, radii=radii, convention=convention)
+
+
+@lru_cache(maxsize=1024)  # looked up two dozen times a key
+def _front(
+    sources: Sources, address: tuple[str, str, str, str], network: str, noise: float, measure: Measure,
+    alpha: float, correction: Correction, radius: float, convention: Convention,
+) -> views.Front:  # fmt: skip
+    """A front that has yet to be named and placed among the others."""
+    of_acr = measure is Measure.ACR
+    m = _curve(sources, alpha, correction, () if of_acr else (radius,), convention)
+    alone = _alone(sources, alpha, radius)
+    c = _composition(sources)
+    core = views.core_accuracy(c)
+    return views.Front(
+        label="",
+        position=0,
+        address=address,
+        thetas=m.thetas,
+        nac=m.nac,
+        robustness=m.acr if of_acr else m.certified_accuracy[:, 0],
+        alone=(alone.nac, alone.acr if of_acr else float(alone.certified_accuracy[0])),
+        core=(core, core if not of_acr and radius == 0 else 0.0),
+        network=network,
+        noise=noise,
+        images=m.images,
+        subset=views.fingerprint(c.index),
+    )
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)

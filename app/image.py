@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import data, explain, figures, state
-from app.panels import chart, theme
+from app.chart import chart
+from app.panels import theme
 from app.pictures import Pictures, noisy_copies
 from app.settings import Settings
 from engine.aces import Outcome

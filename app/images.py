@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import data, downloads, explain, figures, image, state
+from app.chart import chart
 from app.notices import caveats, errors_in_place, rests_on
-from app.panels import chart, picked, theme
+from app.panels import picked, theme
 from app.pictures import Pictures
 from app.settings import Settings
 from app.views import ImageRows

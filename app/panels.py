@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from app import figures, state
 from app.views import Estimate, Front
 
-CHART = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": "aces"}}
-PICKS: dict[str, list[Literal["points", "lasso", "box"]]] = {"click": ["points"], "lasso": ["points", "lasso", "box"]}
 TILE_WIDTH = 150
 
 
 def theme() -> figures.Theme:
     """The colours of the reader's scheme."""
     return figures.DARK if st.context.theme.type == "dark" else figures.LIGHT
-
-
-def chart(
-    figure: go.Figure,
-    key: str,
-    alt: str,
-    on_pick: Callable[[], None] | None = None,
-    picks: Literal["click", "lasso"] = "click",
-) -> None:
-    """A figure; its toolbar saves it as SVG. ``on_pick``: callback for a click on a mark, or for a lasso or box too."""
-    if on_pick is None:
-        st.plotly_chart(figure, theme=None, key=key, config=CHART, alt=alt)
-    else:
-        st.plotly_chart(
-            figure, theme=None, key=key, config=CHART, alt=alt, on_select=on_pick, selection_mode=PICKS[picks]
-        )
 
 
 def picked(how: str, *, is_list: bool = False) -> None:

@@ -8,8 +8,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import data, downloads, figures, state
+from app.chart import chart
 from app.notices import caveats, errors_in_place, rests_on
-from app.panels import chart, picked, theme
+from app.panels import picked, theme
 from app.separation import Separation
 from app.settings import Choice, Settings, labels
 from app.views import by_rank

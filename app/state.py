@@ -427,7 +427,7 @@ def pick_marked(key: str, groups: Mapping[int, Sequence[int]] | None = None) -> 
 
 def _marks(key: str) -> list[object]:
     """The ``customdata`` of the marks that the reader has chosen on a figure."""
-    return [point.get("customdata") for point in st.session_state[key].selection.points]
+    return st.session_state[key].marks or []
 
 
 def open_clicked_row(rows: ImageRows) -> None:

@@ -7,9 +7,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import data, deploy, downloads, figures, overlay, state
+from app.chart import chart
 from app.data import Measure
 from app.notices import caveats, errors_in_place, rests_on, show_error
-from app.panels import TILE_WIDTH, chart, subsets_differ, theme, tile
+from app.panels import TILE_WIDTH, subsets_differ, theme, tile
 from app.settings import Settings
 from app.views import Front
 from engine.errors import AcesError
@@ -66,7 +67,7 @@ def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, go.Figure]:
     )
     if measure is Measure.ACR:
         overlay.on_trade_off(figure, overlay.chosen(settings.paper), theme())
-    chart(figure, state.FRONT, ALT, state.go_to_clicked_point)
+    chart(figure, state.FRONT, ALT, state.go_to_clicked_point, "click")
     subsets_differ(fronts)
     for label, problem in problems.items():
         if label != settings.label:

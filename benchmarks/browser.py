@@ -21,7 +21,7 @@ import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from cache.shelf import DEMO
-from engine.runs import CoreRun, read_run, write_run
+from engine.runs import CoreRun, Run, SelectionRun, read_run, write_run
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -35,6 +35,7 @@ KEYS, WARM_UP = 30, 3
 PEOPLE, ROUNDS = 10, 5
 PAGES = {"": 2, "certified-accuracy": 2, "selection": 3, "images": 1}  # figures that show theta
 FIRST = "trade-off"  # the page without a path
+IMAGES = 10_000
 TWELVE = "with_core=core-0&with_core=core-1&with_core=core-2&with_core=core-3"
 
 # Counts, frame by frame, the figures that show the new threshold in their drawn text.
@@ -64,19 +65,16 @@ def measure() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         twelve = _demo_of_twelve(Path(folder))
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        with _server(FLOOR) as (address, spawned):
+        with _server(FLOOR) as (address, spawned, _):
             found["the least page with one figure: server to it, s"] = _first_figure(browser, address, spawned)[1]
-        with _server(MAIN) as (address, spawned):
+        with _server(MAIN) as (address, spawned, _):
             page, found["server to first figure, s"] = _first_figure(browser, address, spawned)
             page.close()
-        with _server(MAIN, {"ACES_DEMO": str(twelve)}) as (address, _):
+        with _server(MAIN, {"ACES_DEMO": str(twelve)}) as (address, _, server):
             for path, figures in PAGES.items():
-                page = _open(browser, f"{address}/{path}?{TWELVE}", figures)
-                first, every = zip(*_latencies(page, figures), strict=True)
-                found[f"{path or FIRST}: key to first figure, ms"] = statistics.median(first)
-                found[f"{path or FIRST}: key to every figure, ms"] = statistics.median(every)
-                page.close()
+                found |= _of_page(browser, f"{address}/{path}?{TWELVE}", path or FIRST, figures, server)
             found["ten people at once: key to every figure of trade-off, ms"] = _together(browser, address)
+        found |= _of_many_images(browser, Path(folder) / "many")
         browser.close()
     return found
 
@@ -94,6 +92,49 @@ def _demo_of_twelve(folder: Path) -> Path:
         named = replace(core, meta=replace(core.meta, name=f"core-{k}"), prediction=prediction, logits=None)
         write_run(named, folder / f"core-{k}.npz")
     return folder
+
+
+def _of_page(browser: Browser, address: str, name: str, figures: int, server: int) -> dict[str, float]:
+    """The medians of a page, and the processor time that the server alone spends on a key."""
+    page = _open(browser, address, figures)
+    before = _processor_ms(server)
+    first, every = zip(*_latencies(page, figures), strict=True)
+    page.close()
+    return {
+        f"{name}: key to first figure, ms": statistics.median(first),
+        f"{name}: key to every figure, ms": statistics.median(every),
+        f"{name}: the server's processor time a key, ms": (_processor_ms(server) - before) / (WARM_UP + KEYS),
+    }
+
+
+def _processor_ms(process: int) -> float:
+    """What a process has computed so far, user and system."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _of_many_images(browser: Browser, folder: Path) -> dict[str, float]:
+    """The same for one front of 10,000 images: the demo's, twenty times over."""
+    folder.mkdir()
+    for name in ("fashion_mnist-gaussian-0.25", "fashion_mnist-core"):
+        write_run(_many(read_run(DEMO / f"{name}.npz")), folder / f"{name}.npz")
+    found: dict[str, float] = {}
+    with _server(MAIN, {"ACES_DEMO": str(folder)}) as (address, _, server):
+        for path, figures in PAGES.items():
+            found |= _of_page(browser, f"{address}/{path}", f"{IMAGES:,} images, {path or FIRST}", figures, server)
+    return found
+
+
+def _many(run: Run) -> Run:
+    """The run's images repeated, with an index of their own."""
+    assert not isinstance(run, SelectionRun)
+    repeats = IMAGES // len(run.index)
+    arrays = {
+        key: np.concatenate([value] * repeats)
+        for key, value in vars(run).items()
+        if isinstance(value, np.ndarray) and len(value) == len(run.index)
+    }
+    return replace(run, **(arrays | {"index": np.arange(IMAGES)}))
 
 
 def _together(browser: Browser, address: str) -> float:
@@ -146,8 +187,8 @@ def _first_figure(browser: Browser, address: str, spawned: float) -> tuple[Page,
 
 
 @contextmanager
-def _server(script: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[tuple[str, float]]:
-    """A Streamlit script on a free port of this machine: its address, and when it was started."""
+def _server(script: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[tuple[str, float, int]]:
+    """A Streamlit script on a free port of this machine: its address, when it was started, its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -165,7 +206,7 @@ def _server(script: Path, environment: Mapping[str, str] = MappingProxyType({}))
         for line in server.stdout:
             if re.search(rf"http://\S+:{port}", line):
                 break
-        yield f"http://127.0.0.1:{port}", spawned
+        yield f"http://127.0.0.1:{port}", spawned, server.pid
     finally:
         server.terminate()
         server.wait()

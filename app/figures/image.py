@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.explain import Explanation
-from app.figures.base import ACR, DETAIL_HEIGHT, PERCENT, SELECTED, Theme, empty, fill, line, mark, rule, say
+from app.figures.base import ACR, DETAIL_HEIGHT, PERCENT, SELECTED, Sketch, Theme, empty, fill, line, mark, rule, say
 from app.views import ImageRows
 from engine.aces import Certificates, Outcome
 
@@ -32,7 +32,7 @@ def class_votes(e: Explanation, names: Sequence[str], theme: Theme) -> go.Figure
     )
     figure.update_layout(xaxis_range=[0, e.certify.n], yaxis={"showgrid": False, "automargin": True})
     rule(figure, e.certify.n / 2, theme.ink, "dot")
-    return figure
+    return figure.finish()
 
 
 def selection_share(e: Explanation, theme: Theme) -> go.Figure:
@@ -45,12 +45,16 @@ def selection_share(e: Explanation, theme: Theme) -> go.Figure:
     figure.add_shape(type="line", x0=0, x1=1, y0=50, y1=50, line={"color": theme.muted, "width": 1, "dash": "dot"})
     figure.update_layout(xaxis_range=[0, 1], yaxis_range=PERCENT)
     mark(figure, e.theta, f"θ {e.theta:.3f}", theme.ink, "solid", theme)
-    return figure
+    return figure.finish()
 
 
 def answer_over_theta(answer: Certificates, theta: float, theme: Theme) -> go.Figure:
     """One image's radius over theta, above a strip that names the outcome of every theta."""
-    figure = empty("The same for every θ", "selection threshold θ", "certified radius", theme, DETAIL_HEIGHT)
+    return _answer("The same for every θ", answer, theta, theme).finish()
+
+
+def _answer(title: str, answer: Certificates, theta: float, theme: Theme) -> Sketch:
+    figure = empty(title, "selection threshold θ", "certified radius", theme, DETAIL_HEIGHT)
     labels = [Outcome(k).label for k in answer.outcome[0]]
     line(
         figure, answer.thetas, answer.radius[0], theme.series[ACR], "solid",
@@ -66,7 +70,7 @@ def answer_over_theta(answer: Certificates, theta: float, theme: Theme) -> go.Fi
     return figure
 
 
-def _band(figure: go.Figure, start: float, end: float, bottom: float, label: str, theme: Theme) -> None:
+def _band(figure: Sketch, start: float, end: float, bottom: float, label: str, theme: Theme) -> None:
     """A stretch of the strip, named where there is room."""
     color = theme.series[OUTCOME_SERIES[label]]
     figure.add_shape(
@@ -80,13 +84,13 @@ def _band(figure: go.Figure, start: float, end: float, bottom: float, label: str
 
 def bounds_over_theta(answer: Certificates, theta: float, theme: Theme) -> go.Figure:
     """One image's two radii over theta, the answer the lower of them, above a strip that names the outcomes."""
-    figure = answer_over_theta(answer, theta, theme)
+    figure = _answer("Radii over θ", answer, theta, theme)
     line(figure, answer.thetas, answer.radius_select[0], theme.series[SELECTED], "dash", 1.5, name="R of selection")
     line(figure, answer.thetas, answer.radius_certify[0], theme.series[0], "dot", 1.5, name="R of class")
     top = 1.15 * (max(float(answer.radius_select.max()), float(answer.radius_certify.max())) or 1.0)
-    figure.update_layout(yaxis_range=[figure.layout.yaxis.range[0], top], title_text="<b>Radii over θ</b>")
-    figure.data[0].name = "R, the answer's"
-    return figure
+    figure.update_layout(yaxis_range=[figure.layout["yaxis_range"][0], top])
+    figure.traces[0]["name"] = "R, the answer's"
+    return figure.finish()
 
 
 def images(rows: ImageRows, theta: float, score: str, theme: Theme) -> go.Figure:
@@ -115,4 +119,4 @@ def images(rows: ImageRows, theta: float, score: str, theme: Theme) -> go.Figure
     if not known.any():
         say(figure, "This run records no scores of single images.", theme)
     mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
-    return figure
+    return figure.finish()

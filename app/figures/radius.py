@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from app.figures.base import DASHES, PERCENT, Theme, empty, line, mark
+from app.figures.base import DASHES, PERCENT, Sketch, Theme, empty, line, mark
 from app.views import FanCurve, RadiusCurves
 from engine.runs import Array
 
@@ -28,7 +28,7 @@ def accuracy_over_radius(
         marker={"symbol": "square", "size": 11, "color": theme.muted, "line": {"color": theme.paper, "width": 2}},
     )  # fmt: skip
     _marks(figure, curves, radius, theme)
-    return figure
+    return figure.finish()
 
 
 def selection_over_radius(
@@ -39,16 +39,16 @@ def selection_over_radius(
     _fan(figure, curves.radii, [(one.theta, one.selected) for one in fan], theme)
     line(figure, curves.radii, curves.selected, theme.color(position), "solid", 3, name="ACES", hovertemplate=HOVER)
     _marks(figure, curves, radius, theme)
-    return figure
+    return figure.finish()
 
 
-def _figure(title: str, curves: RadiusCurves, theme: Theme) -> go.Figure:
+def _figure(title: str, curves: RadiusCurves, theme: Theme) -> Sketch:
     figure = empty(title, "radius r (ℓ2, pixel units)", "images [%]", theme, HEIGHT)
     figure.update_layout(yaxis_range=PERCENT, xaxis_range=[0, float(curves.radii[-1])])
     return figure
 
 
-def _fan(figure: go.Figure, radii: Array, curves: Sequence[tuple[float, Array]], theme: Theme) -> None:
+def _fan(figure: Sketch, radii: Array, curves: Sequence[tuple[float, Array]], theme: Theme) -> None:
     """Thin lines, each with a dash of its own and its threshold in the legend."""
     for k, (theta, y) in enumerate(curves):
         line(
@@ -57,6 +57,6 @@ def _fan(figure: go.Figure, radii: Array, curves: Sequence[tuple[float, Array]],
         )  # fmt: skip
 
 
-def _marks(figure: go.Figure, curves: RadiusCurves, radius: float, theme: Theme) -> None:
+def _marks(figure: Sketch, curves: RadiusCurves, radius: float, theme: Theme) -> None:
     mark(figure, radius, f"r {radius:g}", theme.ink, "dot", theme)
     mark(figure, curves.ceiling, f"ceiling {curves.ceiling:.2f}", theme.muted, "longdash", theme)

@@ -12,6 +12,7 @@ from app.figures.base import (
     DASHES,
     OTHER,
     PERCENT,
+    Sketch,
     Theme,
     empty,
     fill,
@@ -45,7 +46,7 @@ def entropies(h: EntropyHistogram, theta: float, radius: float, score: str, them
     if not h.recorded:
         say(figure, "This run records no scores of single images.", theme)
     mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
-    return figure
+    return figure.finish()
 
 
 def signed_radii(radii: Array, thetas: Sequence[float], theta: float, theme: Theme) -> go.Figure:
@@ -69,10 +70,10 @@ def signed_radii(radii: Array, thetas: Sequence[float], theta: float, theme: The
     figure.update_layout(
         xaxis_range=[0, 100], yaxis={"zeroline": True, "zerolinecolor": theme.muted}, dragmode="select"
     )
-    return figure
+    return figure.finish()
 
 
-def _marks(figure: go.Figure, x: Array, y: Array, name: str, theme: Theme) -> None:
+def _marks(figure: Sketch, x: Array, y: Array, name: str, theme: Theme) -> None:
     """Marks in the middle of each part of a line over the ranks, by which a lasso picks images."""
     middle = np.array([part[len(part) // 2] for part in by_rank(np.arange(len(y)), y)])
     figure.add_scatter(
@@ -110,10 +111,10 @@ def receiver(
         xaxis_range=[-1, 101], yaxis_range=PERCENT,
         legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom"},
     )  # fmt: skip
-    return figure
+    return figure.finish()
 
 
-def _here(figure: go.Figure, x: float, y: float, theta: float, theme: Theme) -> None:
+def _here(figure: Sketch, x: float, y: float, theta: float, theme: Theme) -> None:
     figure.add_scatter(
         x=[x], y=[y], mode="markers+text", text=[f"<b>θ {theta:.3f}</b>"], textposition="bottom right",
         textfont={"color": theme.ink}, showlegend=False, cliponaxis=False, hoverinfo="skip",

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.deploy import Deployment, envelope
-from app.figures.base import ACR, DASHES, NAC, PERCENT, SELECTED, TALL, Theme, empty, line, mark, say
+from app.figures.base import ACR, DASHES, NAC, PERCENT, SELECTED, TALL, Sketch, Theme, empty, line, mark, say
 from app.settings import SEPARATOR
 from app.views import Front
 from engine.metrics import Metrics
@@ -48,10 +48,10 @@ def trade_off(
         figure.update_layout(
             legend={"orientation": "v", "x": 0, "xanchor": "left", "y": 0.02, "yanchor": "bottom"}, legend_font_size=10
         )
-    return figure
+    return figure.finish()
 
 
-def _draw_envelope(figure: go.Figure, fronts: Sequence[Front], theme: Theme) -> None:
+def _draw_envelope(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
     """A broad band under the points that no front beats; with one front that would say nothing."""
     if len(fronts) < 2:
         return
@@ -62,14 +62,14 @@ def _draw_envelope(figure: go.Figure, fronts: Sequence[Front], theme: Theme) -> 
     )  # fmt: skip
 
 
-def _draw_front(figure: go.Figure, front: Front, is_current: bool, in_legend: bool, theme: Theme) -> None:
+def _draw_front(figure: Sketch, front: Front, is_current: bool, in_legend: bool, theme: Theme) -> None:
     """A line through all thresholds, and marks to click on where the line moves."""
     color, opacity = theme.color(front.position), 1 if is_current else FADED
     dash = DASHES[front.position % len(DASHES)]
     x, y = _bends(front.nac, front.robustness)
     line(
         figure, x, y, color, dash, 3 if is_current else 1.5,
-        opacity=opacity, hoverinfo="skip", name=_cut(front.label), showlegend=in_legend,
+        opacity=opacity, hoverinfo="skip", name=_cut(front.label), legendgroup=front.label, showlegend=in_legend,
     )  # fmt: skip
     at = _marks(front, MARK_EVERY if is_current or not in_legend else 4 * MARK_EVERY)  # a thousand marks are slow
     figure.add_scatter(
@@ -77,6 +77,7 @@ def _draw_front(figure: go.Figure, front: Front, is_current: bool, in_legend: bo
         y=front.robustness[at].astype(np.float32),
         mode="markers",
         name=front.label,
+        legendgroup=front.label,
         showlegend=False,
         customdata=np.array([(round(float(theta), 6), *front.address) for theta in front.thetas[at]], object),
         marker={
@@ -120,7 +121,7 @@ def _marks(front: Front, every: int) -> Array:
     return kept
 
 
-def _draw_alone(figure: go.Figure, fronts: Sequence[Front], named: bool, theme: Theme) -> None:
+def _draw_alone(figure: Sketch, fronts: Sequence[Front], named: bool, theme: Theme) -> None:
     """The certification networks without ACES: triangles that name the fronts, those of one network joined by dots."""
     for _, group in groupby(sorted(fronts, key=lambda f: (f.network, f.noise)), key=lambda f: f.network):
         found = list(group)
@@ -146,7 +147,7 @@ def _draw_alone(figure: go.Figure, fronts: Sequence[Front], named: bool, theme: 
     )
 
 
-def _draw_cores(figure: go.Figure, fronts: Sequence[Front], theme: Theme) -> None:
+def _draw_cores(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
     """The core networks as squares: without a radius, so on the axis."""
     cores = dict.fromkeys((front.address[2], *front.core) for front in fronts)
     figure.add_scatter(
@@ -163,9 +164,7 @@ def _draw_cores(figure: go.Figure, fronts: Sequence[Front], theme: Theme) -> Non
     )
 
 
-def _draw_operating_points(
-    figure: go.Figure, fronts: Sequence[Front], current: int, theta: float, theme: Theme
-) -> None:
+def _draw_operating_points(figure: Sketch, fronts: Sequence[Front], current: int, theta: float, theme: Theme) -> None:
     """Where every front stands at theta: a diamond, the reader's own named."""
     standing = [(front, front.at(theta)) for front in sorted(fronts, key=lambda front: front.position == current)]
     figure.add_scatter(
@@ -188,7 +187,7 @@ def _draw_operating_points(
     )
 
 
-def _draw_best(figure: go.Figure, best: Deployment, theme: Theme) -> None:
+def _draw_best(figure: Sketch, best: Deployment, theme: Theme) -> None:
     figure.add_scatter(
         x=[best.nac.value], y=[best.robustness], mode="markers", showlegend=False, name="to deploy", cliponaxis=False,
         hovertemplate=f"deploy {best.front.label}, θ {best.theta:.3f}<extra></extra>",
@@ -213,4 +212,4 @@ def over_theta(m: Metrics, theta: float, radius: float, theme: Theme) -> go.Figu
         yaxis2={"overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False, "tickmode": "auto"},
     )
     mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
-    return figure
+    return figure.finish()

@@ -167,6 +167,26 @@ def test_slider_and_number_box_show_one_theta(open_page):
     assert query(page)["theta"] == "0.124"
 
 
+def test_zoom_and_hidden_lines_outlive_a_change_of_theta(open_page):
+    page = open_page("?theta=0.2")
+    shown = f"""() => {{
+      const {{_fullLayout, _fullData}} = document.querySelector('.st-key-{THETA} .js-plotly-plot');
+      return [_fullLayout.xaxis.range.map(x => x.toFixed(6)), _fullData.map(trace => trace.visible)];
+    }}"""
+    plot = page.locator(f".st-key-{THETA} .nsewdrag").first.bounding_box()
+    page.locator(f".st-key-{THETA} .legendtoggle").first.click()
+    page.mouse.move(plot["x"] + 40, plot["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(plot["x"] + 140, plot["y"] + 120, steps=5)
+    page.mouse.up()
+    page.wait_for_function(f"({shown})()[1][0] === 'legendonly' && Number(({shown})()[0][0]) > 0")
+    before, kept = drawn(page), page.evaluate(shown)
+    press(page, "theta")
+    for key in FIGURES:
+        await_change(page, key, before[key])
+    assert page.evaluate(shown) == kept
+
+
 def test_a_click_on_the_front_sets_theta_again_and_again(open_page):
     page = open_page("?theta=0.2")
     for from_end in (2, 9, 2):

@@ -1,0 +1,48 @@
+"""A figure that is redrawn in place: chart.js, to which plotly's own library is served."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import plotly
+import streamlit as st
+from streamlit.components.v1 import declare_component
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+# Declared so that its folder is served, and never mounted: plotly.js without a copy of it and without a network.
+declare_component("plotly", path=Path(plotly.__file__).parent / "package_data")
+_mount = st.components.v2.component(
+    "aces_figure", js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"), isolate_styles=False
+)
+
+
+def fetch_library() -> None:
+    """Have the browser load plotly.js now, while the server is still at work on the first figure."""
+    with st.container(key="library"):  # hidden (style.css)
+        _mount(key="no_figure", data=b"")
+
+
+def chart(
+    figure: go.Figure,
+    key: str,
+    alt: str,
+    on_pick: Callable[[], None] | None = None,
+    picks: Literal["click", "lasso"] | None = None,
+) -> None:
+    """A figure; its toolbar saves it as SVG.
+
+    ``alt``: what a screen reader says. ``on_pick``: callback, for which ``marks`` under the key in the session's state
+    has the ``customdata`` of the mark that was clicked on, or of those in a lasso or box (none after a double click).
+    """
+    drawn = figure.to_json(remove_uids=False)
+    _mount(
+        key=key,
+        data=f'{{"figure": {drawn}, "alt": {json.dumps(alt)}, "picks": {json.dumps(picks)}}}'.encode(),
+        height=figure.layout["height"],
+        on_marks_change=on_pick,
+    )
