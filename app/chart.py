@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.components.v1 import declare_component
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    from app.figures import Sketch
 
 # Declared so that its folder is served, and never mounted: plotly.js without a copy of it and without a network.
 declare_component("plotly", path=Path(plotly.__file__).parent / "package_data")
@@ -28,7 +28,7 @@ def fetch_library() -> None:
 
 
 def chart(
-    figure: go.Figure,
+    figure: Sketch,
     key: str,
     alt: str,
     on_pick: Callable[[], None] | None = None,
@@ -39,10 +39,9 @@ def chart(
     ``alt``: what a screen reader says. ``on_pick``: callback, for which ``marks`` under the key in the session's state
     has the ``customdata`` of the mark that was clicked on, or of those in a lasso or box (none after a double click).
     """
-    drawn = figure.to_json(remove_uids=False)
     _mount(
         key=key,
-        data=f'{{"figure": {drawn}, "alt": {json.dumps(alt)}, "picks": {json.dumps(picks)}}}'.encode(),
+        data=f'{{"figure": {figure.to_json()}, "alt": {json.dumps(alt)}, "picks": {json.dumps(picks)}}}'.encode(),
         height=figure.layout["height"],
         on_marks_change=on_pick,
     )

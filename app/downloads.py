@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from app import data, export
+from app.figures import Sketch
 from app.settings import Settings
 from engine.metrics import DEFAULT_RADII
 from engine.tables import Format, Rows, metric_rows, outcome_rows
@@ -21,7 +21,7 @@ TABLES = {
 RADII = tuple(f"{radius:g}" for radius in DEFAULT_RADII)
 
 
-def menu(page: str, settings: Settings, drawn: Mapping[str, go.Figure], rows: Callable[[], Rows]) -> None:
+def menu(page: str, settings: Settings, drawn: Mapping[str, Sketch], rows: Callable[[], Rows]) -> None:
     """``drawn``: the page's figures by name; ``rows`` makes its table."""
     popover = st.popover("Export", icon=":material/download:", key="export", on_change="rerun")
     if not popover.open:
@@ -50,7 +50,7 @@ def _table(rows: Callable[[], Rows], form: Format, origin: Mapping[str, object])
 
 
 def _report(
-    settings: Settings, rows: Callable[[], Rows], drawn: Mapping[str, go.Figure], origin: Mapping[str, object]
+    settings: Settings, rows: Callable[[], Rows], drawn: Mapping[str, Sketch], origin: Mapping[str, object]
 ) -> str:
     return export.report(export.title(settings), rows(), drawn, origin)
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
+from app.figures import Sketch
 from app.settings import Settings, alpha_text
 from engine import __version__
 from engine.runs import Meta
@@ -86,16 +86,15 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool) or value is None else float(value)
 
 
-def figure_csv(figure: go.Figure, origin: Mapping[str, Any]) -> str:
+def figure_csv(figure: Sketch, origin: Mapping[str, Any]) -> str:
     """The data of every named trace of a figure, a row a point: series, x, y. NaN is an empty cell."""
     out = io.StringIO()
     out.writelines(f"# {line}\n" for line in _lines(origin))
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["series", "x", "y"])
-    for k, trace in enumerate(figure.data):
-        drawn: Any = trace  # plotly's stubs know only what every kind of trace has
-        for x, y in zip(drawn.x, drawn.y, strict=True):
-            writer.writerow([_untagged(drawn.name or f"series {k + 1}"), _cell(x), _cell(y)])
+    for k, trace in enumerate(figure.traces):
+        name = _untagged(trace.get("name") or f"series {k + 1}")
+        writer.writerows([name, _cell(x), _cell(y)] for x, y in zip(trace["x"], trace["y"], strict=True))
     return out.getvalue()
 
 
@@ -109,10 +108,10 @@ def _untagged(text: str) -> str:
     return text.replace("<b>", "").replace("</b>", "")
 
 
-def report(title: str, rows: Rows, drawn: Mapping[str, go.Figure], origin: Mapping[str, Any]) -> str:
+def report(title: str, rows: Rows, drawn: Mapping[str, Sketch], origin: Mapping[str, Any]) -> str:
     """One HTML file that needs nothing else: figures that can be zoomed, the table, the provenance."""
     parts = [
-        figure.to_html(full_html=False, include_plotlyjs=k == 0, config=REPORT_CONFIG)
+        figure.finish().to_html(full_html=False, include_plotlyjs=k == 0, config=REPORT_CONFIG)
         for k, figure in enumerate(drawn.values())
     ]
     return (

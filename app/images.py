@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from app import data, downloads, explain, figures, image, state
@@ -82,7 +81,7 @@ def _choose(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> l
     return sorted(shown.index.tolist())
 
 
-def _map(shown: ImageRows, settings: Settings) -> go.Figure:
+def _map(shown: ImageRows, settings: Settings) -> figures.Sketch:
     score = "entropy" if settings.select is None else "score"
     figure = figures.images(shown, settings.theta, score, theme())
     alt = f"Every image by median {score} and certified radius, a shape an outcome; a lasso picks images"

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import plotly.graph_objects as go
-
-from app.figures import ACR, NAC, SELECTED, Theme, nearest
+from app.figures import ACR, NAC, SELECTED, Sketch, Theme, nearest
 from engine.paper import AcesSeries, SmoothedSeries, aces_series, smoothed_series
 from engine.runs import Array
 
@@ -21,7 +19,7 @@ def available() -> dict[str, Series]:
     return {series.label.removeprefix("paper: "): series for series in every}
 
 
-def on_trade_off(figure: go.Figure, chosen: Sequence[Series], theme: Theme) -> None:
+def on_trade_off(figure: Sketch, chosen: Sequence[Series], theme: Theme) -> None:
     """ACR over NAC as printed, named at its most robust point: ACES by theta, smoothed networks by their noise."""
     for k, series in enumerate(chosen):
         symbol, parameter = ("θ", series.thetas) if isinstance(series, AcesSeries) else ("σ", series.sigma)
@@ -40,7 +38,7 @@ def on_trade_off(figure: go.Figure, chosen: Sequence[Series], theme: Theme) -> N
         )
 
 
-def on_radii(figure: go.Figure, chosen: Sequence[Series], theta: float, theme: Theme) -> None:
+def on_radii(figure: Sketch, chosen: Sequence[Series], theta: float, theme: Theme) -> None:
     """Certified accuracy at the printed radii, at the printed threshold nearest to theta."""
     for k, series in _of_aces(chosen):
         at = nearest(series.thetas, theta)
@@ -48,7 +46,7 @@ def on_radii(figure: go.Figure, chosen: Sequence[Series], theta: float, theme: T
         _points(figure, series.radii, series.certified_accuracy[at], name, k, theme.ink)
 
 
-def on_thetas(figure: go.Figure, chosen: Sequence[Series], radius: float, theme: Theme) -> None:
+def on_thetas(figure: Sketch, chosen: Sequence[Series], radius: float, theme: Theme) -> None:
     """NAC, the selection rate at the printed radius nearest to ``radius``, and ACR (right axis), as printed."""
     for k, series in _of_aces(chosen):
         at = nearest(series.radii, radius)
@@ -62,7 +60,7 @@ def _of_aces(chosen: Sequence[Series]) -> list[tuple[int, AcesSeries]]:
     return [(k, series) for k, series in enumerate(chosen) if isinstance(series, AcesSeries)]
 
 
-def _points(figure: go.Figure, x: Array, y: Array, name: str, k: int, color: str, yaxis: str = "y") -> None:
+def _points(figure: Sketch, x: Array, y: Array, name: str, k: int, color: str, yaxis: str = "y") -> None:
     mark = _mark(name, k, color)
     figure.add_scatter(x=x, y=y, yaxis=yaxis, mode="markers", hovertemplate="%{x:g}: %{y:g}", **mark)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from app import data, downloads, figures, state
@@ -52,7 +51,7 @@ def _show(settings: Settings) -> None:
     downloads.menu("selection", settings, drawn, lambda: _rows(curves))
 
 
-def _entropies(settings: Settings) -> go.Figure:
+def _entropies(settings: Settings) -> figures.Sketch:
     found = data.entropy_histogram(settings)
     score = "entropy" if settings.select is None else "score"
     figure = figures.entropies(found, settings.theta, settings.radius, score, theme())
@@ -62,7 +61,7 @@ def _entropies(settings: Settings) -> go.Figure:
     return figure
 
 
-def _signed(settings: Settings, c: Composition) -> go.Figure:
+def _signed(settings: Settings, c: Composition) -> figures.Sketch:
     thetas = (*(theta for theta in LINES if theta != settings.theta), settings.theta)
     radii = data.signed_radii(settings, thetas)
     figure = figures.signed_radii(radii, thetas, settings.theta, theme())

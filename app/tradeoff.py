@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -51,7 +50,7 @@ def show(settings: Settings) -> None:
     caveats(settings.correction)
 
 
-def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, go.Figure]:
+def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, figures.Sketch]:
     measure = Measure(
         st.segmented_control(
             "Robustness", list(Measure), format_func=str, key="measure", bind=state.URL, default=Measure.ACR,

@@ -81,8 +81,8 @@ def measure() -> dict[str, float]:
 
 def _demo_of_twelve(folder: Path) -> Path:
     """The demo's three noise levels with its core network under four names: twelve fronts of 1001 thresholds."""
-    for path in DEMO.glob("*gaussian*.npz"):
-        shutil.copy(path, folder)
+    for sigma in ("0.25", "0.5", "1.0"):
+        shutil.copy(DEMO / f"fashion_mnist-gaussian-{sigma}.npz", folder)
     core = read_run(DEMO / "fashion_mnist-core.npz")
     assert isinstance(core, CoreRun)
     rng = np.random.default_rng(0)

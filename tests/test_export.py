@@ -6,10 +6,10 @@ import re
 from decimal import Decimal
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 
 from app import export
+from app.figures import Sketch
 from app.settings import Choice, Settings
 from engine.runs import Meta, NetworkInfo
 from engine.tables import Format
@@ -60,13 +60,15 @@ def test_latex_sets_names_as_they_stand_and_keeps_the_digits_of_small_numbers():
 
 
 def test_a_figure_as_csv_has_a_row_a_point():
-    figure = go.Figure([go.Scatter(x=[0.5, 1.0], y=[1.0, np.nan], name="<b>θ</b>"), go.Bar(x=[1], y=["a"])])
+    figure = Sketch({})
+    figure.add_scatter(x=[0.5, 1.0], y=[1.0, np.nan], name="<b>θ</b>")
+    figure.add_bar(x=[1], y=["a"])
     body = [line for line in export.figure_csv(figure, ORIGIN).splitlines() if not line.startswith("#")]
     assert body == ["series,x,y", "θ,0.5,1", "θ,1,", "series 2,1,a"]
 
 
 def test_a_report_stands_alone_and_shares_nothing():
-    figures = {"one": go.Figure(go.Scatter(y=[1, 2])), "two": go.Figure(go.Scatter(y=[3, 4]))}
+    figures = {"one": Sketch({}), "two": Sketch({})}
     text = export.report("A & B", ROWS, figures, ORIGIN)
     assert text.count("sendChartToCloud") >= len(figures)
     assert not re.search(r"<(script|link)[^>]+(src|href)=", text)

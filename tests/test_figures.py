@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from app import figures
+import app.figures
 from app.deploy import Deployment
 from app.explain import explain
 from app.figures import DARK, LIGHT
@@ -17,6 +20,18 @@ from engine.metrics import Metrics
 from tests import synthetic
 
 THETAS = np.array([0.0, 0.5, 1.0])
+
+
+def finished(draw):
+    """A figure as plotly reads it, which checks its parts."""
+    return lambda *arguments: draw(*arguments).finish()
+
+
+DRAWN = (
+    "trade_off", "over_theta", "accuracy_over_radius", "selection_over_radius", "entropies", "signed_radii", "receiver",
+    "class_votes", "selection_share", "answer_over_theta", "bounds_over_theta", "images",
+)  # fmt: skip
+figures = SimpleNamespace(**{name: finished(getattr(app.figures, name)) for name in DRAWN})
 
 
 def metrics(nac=(90.0, 85.0, 80.0), acr=(0.0, 0.2, 0.3)) -> Metrics:
@@ -307,3 +322,44 @@ def test_figures_are_drawn_in_the_theme(explanation):
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
 def test_a_theme_has_ten_colours_that_differ(theme):
     assert len(set(theme.series)) == 10
+
+
+def decoded(value):
+    """JSON with typed arrays as lists of numbers, and missing ones as None."""
+    if isinstance(value, dict) and "bdata" in value:
+        numbers = np.frombuffer(b64decode(value["bdata"]), np.dtype(value["dtype"]).newbyteorder("<"))
+        return [None if np.isnan(x) else float(x) for x in numbers]
+    if isinstance(value, dict):
+        return {key: decoded(part) for key, part in value.items()}
+    return [decoded(part) for part in value] if isinstance(value, list) else value
+
+
+def without_nothing(value):
+    """Without the keys that say nothing: plotly leaves them out."""
+    if isinstance(value, dict):
+        parts = {key: without_nothing(part) for key, part in value.items()}
+        return {key: part for key, part in parts.items() if part not in (None, {}, [])}
+    return [without_nothing(part) for part in value] if isinstance(value, list) else value
+
+
+def sketches(explanation):
+    names = [str(k) for k in range(10)]
+    c = compose(synthetic.smoothed(0.5, images=5), synthetic.core(5))
+    fronts = [front(str(k), k) for k in range(9)]
+    return {
+        "trade_off": app.figures.trade_off(fronts, 0, 0.3, "ACR", LIGHT),
+        "over_theta": app.figures.over_theta(metrics(), 0.3, 0.25, LIGHT),
+        "accuracy": app.figures.accuracy_over_radius(CURVES, FAN, 0.3, 0.25, 0, LIGHT),
+        "entropies": app.figures.entropies(HISTOGRAM, 0.3, 0.25, "entropy", LIGHT),
+        "votes": app.figures.class_votes(explanation, names, LIGHT),
+        "bounds": app.figures.bounds_over_theta(certify(c.rows(slice(0, 1)), c.thetas), 0.3, LIGHT),
+        "images": app.figures.images(ROWS, 0.3, "entropy", LIGHT),
+        "missing": app.figures.trade_off([front(nac=(np.nan, 85.0, 80.0))], 0, 0.0, "ACR", LIGHT),
+    }
+
+
+def test_a_page_sends_what_plotly_would(explanation):
+    for name, sketch in sketches(explanation).items():
+        sent = without_nothing(decoded(json.loads(sketch.to_json())))
+        checked = without_nothing(decoded(json.loads(sketch.finish().to_json(remove_uids=False))))
+        assert sent == checked, name

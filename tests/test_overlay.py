@@ -1,17 +1,16 @@
 from __future__ import annotations
 
-import plotly.graph_objects as go
 import pytest
 
 from app import overlay
-from app.figures import LIGHT
+from app.figures import LIGHT, Sketch
 
 ACES = "ImageNet, Consistency, σ 0.5"
 
 
 @pytest.fixture
 def figure():
-    return go.Figure(layout={"yaxis2": {"overlaying": "y"}})
+    return Sketch({"yaxis2": {"overlaying": "y"}})
 
 
 def chosen(*labels: str) -> list[overlay.Series]:
@@ -20,7 +19,7 @@ def chosen(*labels: str) -> list[overlay.Series]:
 
 def test_the_papers_table_1_is_drawn_as_printed(figure):
     overlay.on_trade_off(figure, chosen(ACES), LIGHT)
-    (trace,) = figure.data
+    (trace,) = figure.finish().data
     at = list(trace.customdata).index(0.1)
     assert (trace.x[at], trace.y[at]) == (80.0, 0.53)
     assert [text for text in trace.text if text] == [f"paper: {ACES}"]
@@ -28,30 +27,30 @@ def test_the_papers_table_1_is_drawn_as_printed(figure):
 
 def test_certified_accuracy_is_that_of_the_nearest_printed_threshold(figure):
     overlay.on_radii(figure, chosen(ACES), 0.27, LIGHT)
-    (trace,) = figure.data
+    (trace,) = figure.finish().data
     assert trace.name.endswith("θ 0.3")
     assert dict(zip(trace.x, trace.y, strict=True))[1.0] == 39.2
 
 
 def test_over_theta_acr_goes_to_the_right_axis(figure):
     overlay.on_thetas(figure, chosen(ACES), 0.3, LIGHT)
-    assert [trace.yaxis for trace in figure.data] == ["y", "y", "y2"]
-    assert figure.data[1].name.endswith("selected at r 0.25")
+    assert [trace.yaxis for trace in figure.finish().data] == ["y", "y", "y2"]
+    assert figure.finish().data[1].name.endswith("selected at r 0.25")
 
 
 def test_networks_without_thresholds_appear_on_the_trade_off_only(figure):
     alone = next(label for label in overlay.available() if label.endswith("without ACES"))
     overlay.on_radii(figure, chosen(alone), 0.3, LIGHT)
     overlay.on_thetas(figure, chosen(alone), 0.3, LIGHT)
-    assert not figure.data
+    assert not figure.finish().data
     overlay.on_trade_off(figure, chosen(alone), LIGHT)
-    assert len(figure.data) == 1
+    assert len(figure.finish().data) == 1
 
 
 def test_every_series_has_its_own_shape_and_no_legend_entry(figure):
     overlay.on_trade_off(figure, chosen(*list(overlay.available())[:4]), LIGHT)
-    assert len({trace.marker.symbol for trace in figure.data}) == 4
-    assert not any(trace.showlegend for trace in figure.data)
+    assert len({trace.marker.symbol for trace in figure.finish().data}) == 4
+    assert not any(trace.showlegend for trace in figure.finish().data)
 
 
 def test_series_of_the_dataset_come_first():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import plotly.graph_objects as go
 
 from app.explain import Explanation
 from app.figures.base import ACR, DETAIL_HEIGHT, PERCENT, SELECTED, Sketch, Theme, empty, fill, line, mark, rule, say
@@ -15,11 +14,12 @@ from engine.aces import Certificates, Outcome
 SHOWN_CLASSES = 10
 SHAPES = {"certified": "circle", "core": "square", "consensus": "diamond", "abstain": "x"}
 MAP_HEIGHT = 300
+MANY = 2000  # marks above which the graphics processor draws them
 STRIP = 0.22  # height of the strip of outcomes, in largest radii
 OUTCOME_SERIES = {"certified": 0, "core": 2, "consensus": 8, "abstain": 1}  # the outcomes' places among the series
 
 
-def class_votes(e: Explanation, names: Sequence[str], theme: Theme) -> go.Figure:
+def class_votes(e: Explanation, names: Sequence[str], theme: Theme) -> Sketch:
     """Estimation draws by class, the most frequent on top; the guess c_hat hatched, the label in bold."""
     top = np.argsort(-e.class_counts, kind="stable")[:SHOWN_CLASSES][::-1]
     figure = empty("Votes for the classes", f"of {e.certify.n:,} draws; half dotted", "", theme, DETAIL_HEIGHT)
@@ -32,10 +32,10 @@ def class_votes(e: Explanation, names: Sequence[str], theme: Theme) -> go.Figure
     )
     figure.update_layout(xaxis_range=[0, e.certify.n], yaxis={"showgrid": False, "automargin": True})
     rule(figure, e.certify.n / 2, theme.ink, "dot")
-    return figure.finish()
+    return figure
 
 
-def selection_share(e: Explanation, theme: Theme) -> go.Figure:
+def selection_share(e: Explanation, theme: Theme) -> Sketch:
     """Share of the estimation draws that select the certification network, over theta: the entropies' distribution."""
     figure = empty("Draws with entropy ≤ θ", "θ", "share of draws [%]", theme, DETAIL_HEIGHT)
     line(
@@ -45,12 +45,12 @@ def selection_share(e: Explanation, theme: Theme) -> go.Figure:
     figure.add_shape(type="line", x0=0, x1=1, y0=50, y1=50, line={"color": theme.muted, "width": 1, "dash": "dot"})
     figure.update_layout(xaxis_range=[0, 1], yaxis_range=PERCENT)
     mark(figure, e.theta, f"θ {e.theta:.3f}", theme.ink, "solid", theme)
-    return figure.finish()
+    return figure
 
 
-def answer_over_theta(answer: Certificates, theta: float, theme: Theme) -> go.Figure:
+def answer_over_theta(answer: Certificates, theta: float, theme: Theme) -> Sketch:
     """One image's radius over theta, above a strip that names the outcome of every theta."""
-    return _answer("The same for every θ", answer, theta, theme).finish()
+    return _answer("The same for every θ", answer, theta, theme)
 
 
 def _answer(title: str, answer: Certificates, theta: float, theme: Theme) -> Sketch:
@@ -82,7 +82,7 @@ def _band(figure: Sketch, start: float, end: float, bottom: float, label: str, t
         )
 
 
-def bounds_over_theta(answer: Certificates, theta: float, theme: Theme) -> go.Figure:
+def bounds_over_theta(answer: Certificates, theta: float, theme: Theme) -> Sketch:
     """One image's two radii over theta, the answer the lower of them, above a strip that names the outcomes."""
     figure = _answer("Radii over θ", answer, theta, theme)
     line(figure, answer.thetas, answer.radius_select[0], theme.series[SELECTED], "dash", 1.5, name="R of selection")
@@ -90,10 +90,10 @@ def bounds_over_theta(answer: Certificates, theta: float, theme: Theme) -> go.Fi
     top = 1.15 * (max(float(answer.radius_select.max()), float(answer.radius_certify.max())) or 1.0)
     figure.update_layout(yaxis_range=[figure.layout["yaxis_range"][0], top])
     figure.traces[0]["name"] = "R, the answer's"
-    return figure.finish()
+    return figure
 
 
-def images(rows: ImageRows, theta: float, score: str, theme: Theme) -> go.Figure:
+def images(rows: ImageRows, theta: float, score: str, theme: Theme) -> Sketch:
     """Every image as a mark: certified radius over median score, a shape and colour an outcome; carry the index."""
     figure = empty("Images", f"median {score}", "certified radius", theme, MAP_HEIGHT)
     known = ~np.isnan(rows.score_median)
@@ -102,6 +102,7 @@ def images(rows: ImageRows, theta: float, score: str, theme: Theme) -> go.Figure
         if not len(at):
             continue
         figure.add_scatter(
+            type="scattergl" if len(rows) > MANY else "scatter",
             x=rows.score_median[at],
             y=rows.radius[at].astype(np.float32),
             mode="markers",
@@ -119,4 +120,4 @@ def images(rows: ImageRows, theta: float, score: str, theme: Theme) -> go.Figure
     if not known.any():
         say(figure, "This run records no scores of single images.", theme)
     mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
-    return figure.finish()
+    return figure

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
-
 from app.figures.base import DASHES, PERCENT, Sketch, Theme, empty, line, mark
 from app.views import FanCurve, RadiusCurves
 from engine.runs import Array
@@ -16,7 +14,7 @@ HEIGHT = 380
 
 def accuracy_over_radius(
     curves: RadiusCurves, fan: Sequence[FanCurve], theta: float, radius: float, position: int, theme: Theme
-) -> go.Figure:
+) -> Sketch:
     """Certified accuracy over radius at theta and at the thresholds of ``fan``, against the two networks alone."""
     figure = _figure(f"Certified accuracy at θ {theta:.3f}", curves, theme)
     _fan(figure, curves.radii, [(one.theta, one.aces) for one in fan], theme)
@@ -28,18 +26,18 @@ def accuracy_over_radius(
         marker={"symbol": "square", "size": 11, "color": theme.muted, "line": {"color": theme.paper, "width": 2}},
     )  # fmt: skip
     _marks(figure, curves, radius, theme)
-    return figure.finish()
+    return figure
 
 
 def selection_over_radius(
     curves: RadiusCurves, fan: Sequence[FanCurve], theta: float, radius: float, position: int, theme: Theme
-) -> go.Figure:
+) -> Sketch:
     """Share of images that certainly go to the certification network up to r, at theta and over the ``fan``."""
     figure = _figure(f"Certified selection rate at θ {theta:.3f}", curves, theme)
     _fan(figure, curves.radii, [(one.theta, one.selected) for one in fan], theme)
     line(figure, curves.radii, curves.selected, theme.color(position), "solid", 3, name="ACES", hovertemplate=HOVER)
     _marks(figure, curves, radius, theme)
-    return figure.finish()
+    return figure
 
 
 def _figure(title: str, curves: RadiusCurves, theme: Theme) -> Sketch:

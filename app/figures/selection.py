@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import plotly.graph_objects as go
 
 from app.figures.base import (
     CERTIFIABLE,
@@ -27,7 +26,7 @@ from engine.runs import Array
 HEIGHT = 330
 
 
-def entropies(h: EntropyHistogram, theta: float, radius: float, score: str, theme: Theme) -> go.Figure:
+def entropies(h: EntropyHistogram, theta: float, radius: float, score: str, theme: Theme) -> Sketch:
     """Images by median ``score``, split by whether the certification network alone certifies the label (Fig. 3).
 
     The bars carry their places in ``h.images``.
@@ -46,10 +45,10 @@ def entropies(h: EntropyHistogram, theta: float, radius: float, score: str, them
     if not h.recorded:
         say(figure, "This run records no scores of single images.", theme)
     mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
-    return figure.finish()
+    return figure
 
 
-def signed_radii(radii: Array, thetas: Sequence[float], theta: float, theme: Theme) -> go.Figure:
+def signed_radii(radii: Array, thetas: Sequence[float], theta: float, theme: Theme) -> Sketch:
     """Signed radii [N, T] of the selection over the images' percentile, a line a threshold (Fig. 6); theta's is thick.
 
     Each threshold sorts the images anew. Theta's line has marks that carry their places in ``by_rank`` of its radii.
@@ -70,7 +69,7 @@ def signed_radii(radii: Array, thetas: Sequence[float], theta: float, theme: The
     figure.update_layout(
         xaxis_range=[0, 100], yaxis={"zeroline": True, "zerolinecolor": theme.muted}, dragmode="select"
     )
-    return figure.finish()
+    return figure
 
 
 def _marks(figure: Sketch, x: Array, y: Array, name: str, theme: Theme) -> None:
@@ -90,7 +89,7 @@ def _marks(figure: Sketch, x: Array, y: Array, name: str, theme: Theme) -> None:
 
 def receiver(
     curves: Sequence[tuple[str, int, Separation]], current: int, theta: float, radius: float, theme: Theme
-) -> go.Figure:
+) -> Sketch:
     """Selected of those that should be over selected of the others, a line a composition (label, position, curve)."""
     figure = empty(
         "How well it separates", "others selected [%]", f"certifiable at r {radius:g} selected [%]", theme, HEIGHT
@@ -111,7 +110,7 @@ def receiver(
         xaxis_range=[-1, 101], yaxis_range=PERCENT,
         legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom"},
     )  # fmt: skip
-    return figure.finish()
+    return figure
 
 
 def _here(figure: Sketch, x: float, y: float, theta: float, theme: Theme) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
-import plotly.graph_objects as go
 
 from app.deploy import Deployment, envelope
 from app.figures.base import ACR, DASHES, NAC, PERCENT, SELECTED, TALL, Sketch, Theme, empty, line, mark, say
@@ -25,7 +24,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-down", "pentagon", "hexagon"
 
 def trade_off(
     fronts: Sequence[Front], current: int, theta: float, measure: str, theme: Theme, best: Deployment | None = None
-) -> go.Figure:
+) -> Sketch:
     """Robustness over NAC: a front for every composition, their networks alone, and the operating points.
 
     ``current``: the position of the composition that the reader stands on. The marks of the fronts carry ``customdata``
@@ -48,7 +47,7 @@ def trade_off(
         figure.update_layout(
             legend={"orientation": "v", "x": 0, "xanchor": "left", "y": 0.02, "yanchor": "bottom"}, legend_font_size=10
         )
-    return figure.finish()
+    return figure
 
 
 def _draw_envelope(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
@@ -195,7 +194,7 @@ def _draw_best(figure: Sketch, best: Deployment, theme: Theme) -> None:
     )  # fmt: skip
 
 
-def over_theta(m: Metrics, theta: float, radius: float, theme: Theme) -> go.Figure:
+def over_theta(m: Metrics, theta: float, radius: float, theme: Theme) -> Sketch:
     """NAC and the selection rate at the first radius of ``m`` (left axis), and ACR (right axis), over theta."""
     figure = empty("Over the threshold", "selection threshold θ", "images [%]", theme)
     rate, selected = "%{y:.1f} %", m.certified_selection[:, 0]
@@ -212,4 +211,4 @@ def over_theta(m: Metrics, theta: float, radius: float, theme: Theme) -> go.Figu
         yaxis2={"overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False, "tickmode": "auto"},
     )
     mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
-    return figure.finish()
+    return figure
