@@ -13,6 +13,7 @@ from app.certify_input import Chosen
 from app.jobs import Server, State, Task, View
 from app.limits import Limits
 from app.notices import errors_in_place, show_error
+from app.panels import polled
 from app.settings import Settings
 from cache.weights import weights_of
 from engine import datasets
@@ -57,9 +58,9 @@ def _show(settings: Settings, limits: Limits, theme: figures.Theme) -> None:
     if view is not None:
         every = POLL_SECONDS if _active(view) else None
         with right:
-            st.fragment(_draw_answer, run_every=every)(server, session, view.id, _active(view))
+            polled(_draw_answer, every, server, session, view.id, _active(view))
         st.divider()
-        st.fragment(_draw_details, run_every=every)(server, session, view.id, _active(view), theme)
+        polled(_draw_details, every, server, session, view.id, _active(view), theme)
 
 
 def _ask(
@@ -134,7 +135,7 @@ def _pair(settings: Settings) -> PairSpec:
 def _facts(server: Server, pair: PairSpec, plan: Plan) -> None:
     """What can be had, before it is paid for. Asks again while the rate is being measured."""
     known = server.rate(pair, plan.sigma) is not None
-    st.fragment(_draw_facts, run_every=None if known else POLL_SECONDS)(server, pair, plan, known)
+    polled(_draw_facts, None if known else POLL_SECONDS, server, pair, plan, known)
 
 
 def _draw_facts(server: Server, pair: PairSpec, plan: Plan, was_known: bool) -> None:

@@ -2,6 +2,7 @@
 
 const LIBRARY = "component/app.chart.plotly/plotly.min.js"; // served from Python's plotly, see chart.py
 const NEVER = ["sendChartToCloud"]; // it would upload the figure
+const FONT = '12px "Source Sans"'; // the figures': a legend that is measured in another breaks its lines elsewhere
 const LASSOS = ["lasso2d", "select2d"];
 const CORNERS = "M3 3h7v2H5v5H3zM14 3h7v7h-2V5h-5zM3 14h2v5h5v2H3zM19 14h2v7h-7v-2h5z";
 const FULLSCREEN = {
@@ -36,7 +37,7 @@ async function draw(chart, text) {
   const { height, ...layout } = figure.layout;
   node.setAttribute("aria-label", alt);
   node.style.height = `${height}px`; // on the element and not in the figure, which fills it and so the screen
-  const Plotly = await library();
+  const [Plotly] = await Promise.all([library(), document.fonts.load(FONT)]);
   if (text !== chart.text) return; // overtaken while the library was on its way
   const isNew = !node.data;
   layout.selectionrevision = text; // the outline of a lasso goes with the marks that it was drawn around

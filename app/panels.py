@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -11,6 +12,16 @@ from app import figures, state
 from app.views import Estimate, Front
 
 TILE_WIDTH = 150
+
+
+def polled(draw: Callable[..., None], every: float | None, *arguments: Any) -> None:
+    """``draw(*arguments)``, again every so many seconds, in a container of its own.
+
+    When a fragment runs again, Streamlit 1.67 drops those of its elements that have not been sent. What comes after
+    them in the same container would then arrive first, at a place that does not exist yet: the whole page goes blank.
+    """
+    with st.container():
+        st.fragment(draw, run_every=every)(*arguments)
 
 
 def theme() -> figures.Theme:

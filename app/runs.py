@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import data, downloads, sampling, state
 from app.notices import errors_in_place
+from app.panels import polled
 from app.sampling import Planned, Sampling, State
 from app.settings import Settings
 from engine.runs import Meta
@@ -39,7 +40,7 @@ def show(settings: Settings | None) -> None:
     with errors_in_place():
         _start()
     running = any(one.state is State.RUNNING for one in sampling.every(data.store()))
-    st.fragment(_under_way, run_every=POLL_SECONDS if running else IDLE_SECONDS)(running)
+    polled(_under_way, POLL_SECONDS if running else IDLE_SECONDS, running)
 
 
 def _table(metas: list[Meta]) -> None:
