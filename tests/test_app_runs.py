@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from engine.datasets import own_card
 from engine.models import architecture, assemble
 
-IMAGES, N0, N = 3, 100, 12_000
+IMAGES, N0, N = 3, 100, 100_000  # enough that it can be cancelled on a fast machine as well
 PATIENCE = 240  # looks, half a second apart
 
 
@@ -47,10 +47,10 @@ def test_sampling_is_estimated_started_cancelled_resumed_and_then_on_the_shelf(c
     page.button(key="start_sampling").click().run()
     assert button(page, "cancel")
     other = open_app("runs")  # a second browser
-    until(other, lambda: "draws/s" in said(other))
+    until(other, lambda: f"1 of {IMAGES} images" in said(other))
+    assert "draws/s" in said(other)
     button(other, "cancel").click().run()
-    until(page, lambda: "cancelled" in said(page))
-    assert "draws are kept" in said(page)
+    until(page, lambda: "draws are kept" in said(page))
     page.button(key="estimate").click().run(timeout=120)
     assert 0 < page.dataframe[0].value["cached"][0] < IMAGES * (N0 + N)
     button(page, "resume").click().run()
