@@ -62,7 +62,7 @@ class Sketch:
 
     Its methods are named and take what those of ``go.Figure`` do; a layout's key that is given again replaces. By its
     name the browser knows a trace again, to keep it hidden. A page sends it to the browser as it is (``to_json``): that
-    plotly knows its parts (``finish``) is a matter of tests and exports, and would cost a page a third of its time.
+    plotly knows its parts (``finish``) is checked in tests and exports, and would cost twelve fronts 30 ms a key.
     """
 
     layout: dict[str, Any]
