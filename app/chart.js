@@ -2,7 +2,6 @@
 
 const LIBRARY = "component/app.chart.plotly/plotly.min.js"; // served from Python's plotly, see chart.py
 const NEVER = ["sendChartToCloud"]; // it would upload the figure
-const FONT = '12px "Source Sans"'; // the figures': a legend that is measured in another breaks its lines elsewhere
 const LASSOS = ["lasso2d", "select2d"];
 const CORNERS = "M3 3h7v2H5v5H3zM14 3h7v7h-2V5h-5zM3 14h2v5h5v2H3zM19 14h2v7h-7v-2h5z";
 const FULLSCREEN = {
@@ -37,7 +36,7 @@ async function draw(chart, text) {
   const { height, ...layout } = figure.layout;
   node.setAttribute("aria-label", alt);
   node.style.height = `${height}px`; // on the element and not in the figure, which fills it and so the screen
-  const [Plotly] = await Promise.all([library(), document.fonts.load(FONT)]);
+  const Plotly = await library();
   if (text !== chart.text) return; // overtaken while the library was on its way
   const isNew = !node.data;
   layout.selectionrevision = text; // the outline of a lasso goes with the marks that it was drawn around
@@ -63,10 +62,12 @@ function listen(chart, picks) {
   chart.resized.observe(node);
 }
 
-function resize(node) {
+async function resize(node) {
   const { width, height } = node._fullLayout;
   const moved = node.offsetWidth !== width || node.offsetHeight !== height;
-  if (moved && node.offsetWidth) window.Plotly.Plots.resize(node); // without a width while its tab is hidden
+  if (!moved || !node.offsetWidth) return; // without a width while its tab is hidden
+  await window.Plotly.Plots.resize(node);
+  window.Plotly.redraw(node); // a legend that has fewer lines now still stands where it had more
 }
 
 function leave(chart) {
