@@ -45,8 +45,11 @@ def trade_off(
     figure.update_layout(showlegend=not named, yaxis_rangemode="tozero")
     if not named:
         figure.update_layout(
-            legend={"orientation": "v", "x": 0, "xanchor": "left", "y": 0.02, "yanchor": "bottom"}, legend_font_size=10
-        )
+            legend={
+                "orientation": "v", "x": 0, "xanchor": "left", "y": 0.02, "yanchor": "bottom", "tracegroupgap": 0,
+                "font": {"size": 10},
+            }
+        )  # fmt: skip
     return figure
 
 
