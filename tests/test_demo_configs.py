@@ -53,3 +53,10 @@ def test_a_shipped_run_is_of_a_shipped_network_with_draws_enough(path):
     )
     if meta.kind != "core":
         assert (meta.n0, meta.n, meta.n_decided or (meta.n,)) == (100, 10_000, (10_000,))
+
+
+def test_noise_that_no_network_was_trained_for_is_meant():
+    path = ROOT / "engine" / "configs" / "demo" / "fashion_mnist-noise-levels.yaml"
+    (entry,) = Config.model_validate(yaml.safe_load(path.read_text())).certify
+    assert entry.other_sigma
+    assert (min(entry.sigma), max(entry.sigma)) == (0.125, 1.5)
