@@ -13,8 +13,6 @@ const FULLSCREEN = {
 
 // Streamlit calls this in every run of the script, and what it returns when the figure leaves the page.
 export default function ({ data, parentElement, setTriggerValue }) {
-  library();
-  if (!data.length) return; // no figure yet
   const chart = (parentElement.chart ??= mount(parentElement));
   chart.pick = (marks) => setTriggerValue("marks", marks);
   draw(chart, new TextDecoder().decode(data));

@@ -21,12 +21,6 @@ _mount = st.components.v2.component(
 )
 
 
-def fetch_library() -> None:
-    """Have the browser load plotly.js now, while the server is still at work on the first figure."""
-    with st.container(key="library"):  # hidden (style.css)
-        _mount(key="no_figure", data=b"")
-
-
 def chart(
     figure: Sketch,
     key: str,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import chart
+from app import data, notices, state
 
 HERE = Path(__file__).parent
 PAGES = {
@@ -23,10 +23,6 @@ PAGES = {
 WITHOUT_RUNS = ("runs",)  # what is of use on an empty shelf
 
 st.set_page_config(page_title="ACES Explorer", page_icon=HERE / "icon.svg", layout="wide")
-chart.fetch_library()
-
-from app import data, notices, state  # noqa: E402, the slow part of a start: the browser is at work meanwhile
-
 st.html(HERE / "style.css")
 st.logo(HERE / "logo.svg", icon_image=HERE / "icon.svg", size="large")
 
