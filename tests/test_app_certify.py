@@ -68,7 +68,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
 
 @pytest.fixture
 def open_page(server: FakeServer, open_app: Callable[..., AppTest]) -> Callable[..., AppTest]:
-    return partial(open_app, "certify")
+    return partial(open_app, "certify", training="gaussian")
 
 
 @pytest.fixture
