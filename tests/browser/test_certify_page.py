@@ -37,7 +37,9 @@ def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def open_page(real_server: str, new_tab: Callable[[], Page]) -> Callable[..., Page]:
     """Opens the page in a tab of its own."""
 
-    def opened(query: str = "", *, path: str = "certify?theta=0.6&training=gaussian&", wait: str = ".st-key-start") -> Page:
+    def opened(
+        query: str = "", *, path: str = "certify?theta=0.6&training=gaussian&", wait: str = ".st-key-start"
+    ) -> Page:
         page = new_tab()
         page.set_default_timeout(PATIENCE)
         page.set_viewport_size({"width": 1280, "height": 900})
