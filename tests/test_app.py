@@ -461,7 +461,7 @@ def test_looking_loads_no_torch(demo):
     code = (
         "import sys; from streamlit.testing.v1 import AppTest; "
         f"page = AppTest.from_file({str(MAIN)!r}, default_timeout=60).run(); "
-        "assert len(page.get('bidi_component')) == 3; "
+        "assert len(page.get('bidi_component')) == 2; "
         "print([name for name in ('torch', 'torchvision', 'statsmodels', 'scipy.stats') if name in sys.modules])"
     )
     environment = os.environ | {"PYTHONPATH": str(MAIN.parents[1])}
