@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -49,13 +50,18 @@ class Experiment:
         }
 
     @property
+    def first(self) -> str:
+        """The label to open on: of the smallest sigma that its network was trained for, if there is one."""
+        return next((label for label, run in self.labels.items() if not mismatched(run)), next(iter(self.labels)))
+
+    @property
     def largest_radius(self) -> float:
         """An end for radius axes and sliders that no alpha moves."""
         return float(ceil(LARGEST_Z * max(run.noise for run in self.runs)))
 
 
 def _label(run: Meta) -> str:
-    return f"{run.noise:g}, trained at {run.network.sigma_train:g}" if mismatched(run) else f"{run.noise:g}"
+    return f"{run.noise:g} (net {run.network.sigma_train:g})" if mismatched(run) else f"{run.noise:g}"
 
 
 def mismatched(run: Meta) -> bool:
@@ -176,16 +182,23 @@ def combinations(
 
 
 def experiments(metas: Iterable[Meta]) -> list[Experiment]:
-    """Group the smoothed runs by dataset and training, the trainings with most runs first, each by rising sigma."""
+    """Group the smoothed runs by dataset and training, each by rising sigma: what there is most of comes first.
+
+    Runs under other noise than their network's do not count for that.
+    """
+    smoothed = [meta for meta in metas if meta.kind == "smoothed"]
     groups: dict[tuple[str, str], list[Meta]] = {}
-    for meta in metas:
-        if meta.kind == "smoothed":
-            groups.setdefault((meta.dataset, meta.network.training or "unknown"), []).append(meta)
+    for meta in smoothed:
+        groups.setdefault((meta.dataset, meta.network.training or "unknown"), []).append(meta)
+    of_dataset = Counter(meta.dataset for meta in smoothed if not mismatched(meta))
+
+    def rank(group: tuple[str, str]) -> tuple[int, str, int, str]:
+        dataset, training = group
+        return -of_dataset[dataset], dataset, -sum(not mismatched(run) for run in groups[group]), training
+
     return [
-        Experiment(dataset, training, tuple(sorted(runs, key=lambda run: (run.noise, run.name))))
-        for (dataset, training), runs in sorted(
-            groups.items(), key=lambda found: (found[0][0], -len(found[1]), found[0])
-        )
+        Experiment(dataset, training, tuple(sorted(groups[dataset, training], key=lambda run: (run.noise, run.name))))
+        for dataset, training in sorted(groups, key=rank)
     ]
 
 

@@ -159,8 +159,8 @@ def _components(metas: Sequence[Meta], usable: Sequence[Experiment]) -> tuple[_F
     found = _Found(dataset, trainings, cores(metas, dataset), selections(metas, dataset))
     training = trainings[st.selectbox("Training", list(trainings), key="training", bind=URL)]
     noise = st.select_slider(
-        "Noise σ", list(training.labels), key="sigma", bind=URL,
-        help="Standard deviation, where a pixel runs from 0 to 1.",
+        "Noise σ", list(training.labels), training.first, key="sigma", bind=URL,
+        help="Standard deviation, where a pixel runs from 0 to 1; (net 0.5): of a network trained at another, 0.5.",
     )  # fmt: skip
     core = st.selectbox("Core network", list(found.cores), key="core", bind=URL)
     select = OWN_SELECTION

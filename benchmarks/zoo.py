@@ -68,15 +68,20 @@ def _method(run: SmoothedRun) -> str:
 
 
 def network_rows(folder: Path) -> Iterator[list[str]]:
-    """What the cards say: accuracies in percent on the whole test split, one thread's seconds of training."""
-    yield ["network", "architecture", "parameters", "clean", "under its noise", "seconds of training"]
+    """What the cards say: how the pictures of a copy were encoded, accuracies in percent on the whole test split."""
+    yield ["network", "copy", "architecture", "parameters", "clean", "under its noise", "seconds of training"]
     for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
         card = json.loads(path.read_text())
         noisy = card["test_accuracy_under_noise"]
         yield [
-            f"`{card['name']}`", card["architecture"], f"{card['parameters']:,}", f"{card['test_accuracy']:.2f}",
-            NONE if noisy is None else f"{noisy:.2f}", f"{card['training_seconds']:,}",
-        ]  # fmt: skip
+            f"`{card['name']}`",
+            card.get("train_encoding") or "original",
+            card["architecture"],
+            f"{card['parameters']:,}",
+            f"{card['test_accuracy']:.2f}",
+            NONE if noisy is None else f"{noisy:.2f}",
+            f"{card['training_seconds']:,}",
+        ]
 
 
 def alone_rows(zoo: Zoo) -> Iterator[list[str]]:

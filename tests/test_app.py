@@ -184,7 +184,7 @@ def test_each_correction_says_what_it_promises(open_page):
 
 def test_another_noise_than_the_trainings_wears_a_badge(open_page, demo):
     write_run(synthetic.smoothed(0.5, IMAGES, sigma_train=0.25), demo / "fashion_mnist-gaussian-0.5.npz")
-    assert "differs from the training noise 0.25" in captions(open_page(sigma="0.5, trained at 0.25"))
+    assert "differs from the training noise 0.25" in captions(open_page(sigma="0.5 (net 0.25)"))
     assert "differs" not in captions(open_page())
 
 

@@ -170,6 +170,7 @@ def test_cifar_is_read_from_parquet_files_in_the_data_folder_or_where_one_says(t
     data = datasets.load("cifar10", "test")
     assert data.label.tolist() == [3, 8]
     assert data.images.mean((1, 2, 3)).tolist() == [255, 0]
+    assert data.encoding == "PNG"
     assert datasets.card_at("cifar10", hub.parent).read("test").label.tolist() == [9]
     assert datasets.card_at("cifar10", hub).read("test").label.tolist() == [9]
 
@@ -201,6 +202,7 @@ def test_a_damaged_parquet_file_is_named(tmp_path):
 def test_the_parquet_files_of_cifar10_hold_its_test_set():
     data = datasets.card_at("cifar10", CIFAR10).read("test")
     assert data.images.shape == (10_000, 3, 32, 32)
+    assert data.encoding == "JPEG"
     assert np.bincount(data.label).tolist() == [1000] * 10
     means = data.images.mean((0, 2, 3)) / 255
     assert means == pytest.approx(datasets.card("cifar10").mean, abs=0.005)

@@ -37,6 +37,16 @@ def test_a_run_without_training_still_belongs_to_an_experiment():
     assert experiments([smoothed("a", 0.5, training=None)])[0].training == "unknown"
 
 
+def test_what_there_is_most_of_comes_first_and_noise_levels_of_one_network_do_not_count():
+    few = [smoothed("a", 0.25, dataset="a")]
+    many = [smoothed(f"m{sigma}", sigma, "macer", dataset="b") for sigma in (0.25, 0.5)]
+    swept = [smoothed(f"g{sigma}", sigma, dataset="b", sigma_train=0.25) for sigma in (0.125, 0.25, 0.5)]
+    found = experiments([*few, *swept, *many])
+    assert [(e.dataset, e.training) for e in found] == [("b", "macer"), ("b", "gaussian"), ("a", "gaussian")]
+    assert [e.first for e in found] == ["0.25", "0.25", "0.25"]
+    assert Experiment("d", "gaussian", (smoothed("a", 0.5, sigma_train=1.0),)).first == "0.5 (net 1)"
+
+
 def test_core_runs_are_those_of_the_dataset():
     assert list(cores([CORE, Meta("core", "other", "e", 10), smoothed("a", 0.5)], "d")) == ["core"]
 
@@ -47,7 +57,7 @@ def test_labels_are_sigmas():
 
 def test_labels_tell_runs_of_one_sigma_apart():
     runs = (smoothed("a", 0.25), smoothed("b", 0.25), smoothed("c", 0.25, sigma_train=0.5))
-    assert list(Experiment("d", "gaussian", runs).labels) == ["0.25 (a)", "0.25 (b)", "0.25, trained at 0.5"]
+    assert list(Experiment("d", "gaussian", runs).labels) == ["0.25 (a)", "0.25 (b)", "0.25 (net 0.5)"]
 
 
 def test_unknown_training_noise_is_no_mismatch():

@@ -245,7 +245,7 @@ def test_fit_writes_a_checkpoint_and_a_card_that_says_how_it_was_made(tmp_path):
     assert card["recipe"]["epochs"] == len(card["history"]) == 3
     data = toy.images("train")
     assert card["train_sha256"] == hashlib.sha256(data.array().tobytes() + data.label.tobytes()).hexdigest()
-    assert card["own_files"] is False
+    assert (card["own_files"], card["train_encoding"]) == (False, None)
     assert card["test_accuracy"] == pytest.approx(accuracy(checkpoint.network, toy.images("test")), abs=0.01)
     held_out = accuracy(checkpoint.network, toy.images("test").every(5), 0.25)
     assert card["history"][-1]["held_out_accuracy_under_noise"] == pytest.approx(held_out)

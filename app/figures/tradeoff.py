@@ -16,7 +16,7 @@ from engine.runs import Array
 
 MARK_EVERY = 10  # a front can be clicked on at theta = 0, 0.01, ..., 1; of many, the others at every fourth of them
 FADED = 0.65
-NAMED, SHORT = 8, 14  # more fronts, or longer names, would write over each other: the legend names them
+NAMED, SHORT = 8, 18  # more fronts, or longer names, would write over each other: the legend names them
 CUT = 16  # letters of a component's name in the legend
 ROUGHLY = 800  # steps of each axis below which a front's bends are not seen
 SYMBOLS = ("circle", "square", "diamond", "triangle-down", "pentagon", "hexagon")

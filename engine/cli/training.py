@@ -22,7 +22,7 @@ def train(
     method: Annotated[str, typer.Argument(help=METHODS)],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the checkpoint and its card.")],
     dataset: Annotated[str, typer.Option(help="fashion_mnist, ...")] = "fashion_mnist",
-    architecture: Annotated[str, typer.Option(help="resnet8, resnet14, resnet20, resnet110.")] = "resnet8",
+    architecture: Annotated[str, typer.Option(help="resnet8, resnet20, ...: see `models`.")] = "resnet8",
     sigma: Annotated[float, typer.Option(help="Training noise, in pixel units of [0, 1].")] = 0.0,
     preset: Annotated[str, typer.Option(help="paper (as published) or demo (two CPU cores).")] = "demo",
     epochs: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,

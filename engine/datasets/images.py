@@ -94,6 +94,14 @@ class Pictures:
         chosen = np.arange(len(self))[rows]
         return replace(self, encoded=tuple(self.encoded[row] for row in chosen))
 
+    def encoding(self) -> str | None:
+        """What the first picture is stored as, in Pillow's terms ("JPEG", "PNG"); None where that cannot be told."""
+        try:
+            with Image.open(io.BytesIO(self.encoded[0].read())) as image:
+                return image.format
+        except (IndexError, OSError):
+            return None
+
     def array(self) -> npt.NDArray[np.uint8]:
         """All of them, decoded: uint8 [N, C, H, W]."""
         return np.stack([self[row] for row in range(len(self))])
@@ -105,6 +113,7 @@ class ImageSet:
 
     ``index`` is the position in the split, which is what compositions join on. ``own`` marks files that no checksum
     vouches for: what lies behind an index may change. ``left_out`` names pictures that were skipped as damaged.
+    ``encoding`` says what a copy of a published dataset was decoded from: a JPEG is not quite the original.
     """
 
     dataset: str
@@ -114,6 +123,7 @@ class ImageSet:
     images: npt.NDArray[np.uint8] | Pictures
     own: bool = False
     left_out: tuple[str, ...] = ()
+    encoding: str | None = None
 
     def __len__(self) -> int:
         return len(self.index)

@@ -34,15 +34,16 @@ def read_parquet(
     pictures: list[Picture] = []
     labels: list[Any] = []
     for file in files:
-        images, label = _columns(file)
-        pictures += [Picture(f"{file.name}, row {row}", data) for row, data in enumerate(images)]
-        labels += label
+        cells, classes = _columns(file)
+        pictures += [Picture(f"{file.name}, row {row}", data) for row, data in enumerate(cells)]
+        labels += classes
     wrong = [r for r, k in enumerate(labels) if not isinstance(k, int) or not 0 <= k < (num_classes or k + 1)]
     if wrong:
-        classes = "a number from 0" if num_classes is None else f"0..{num_classes - 1}"
-        raise AcesError(f"{files[0]}: the label of row {wrong[0]} is {labels[wrong[0]]!r}; expected {classes}")
-    label_array = np.array(labels, np.int64)
-    return ImageSet(dataset, split, np.arange(len(labels)), label_array, Pictures(tuple(pictures), transform), own=True)
+        expected = "a number from 0" if num_classes is None else f"0..{num_classes - 1}"
+        raise AcesError(f"{files[0]}: the label of row {wrong[0]} is {labels[wrong[0]]!r}; expected {expected}")
+    images = Pictures(tuple(pictures), transform)
+    index, label = np.arange(len(labels)), np.array(labels, np.int64)
+    return ImageSet(dataset, split, index, label, images, own=True, encoding=images.encoding())
 
 
 def _columns(file: Path) -> tuple[list[bytes], list[Any]]:

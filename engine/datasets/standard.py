@@ -6,6 +6,7 @@ import gzip
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def _cifar(name: str, num_classes: int, dataset: Any, split: str, place: Path | 
     parquet = find_parquet(root, split) or find_parquet(root / name, split)
     if parquet is not None and not (root / folder).is_dir():
         found = read_parquet(parquet, name, split, Transform(crop=32), num_classes)
-        return ImageSet(name, split, found.index, found.label, found.array(), own=True)
+        return replace(found, images=found.array())
     missing = (
         f"{name} is not at {root} and cannot be downloaded ({{error}}); put {dataset.filename} from {dataset.url} or "
         f"its unpacked folder {folder} there, or a parquet file of encoded images and labels as "

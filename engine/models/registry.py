@@ -46,13 +46,14 @@ class Architecture:
         return (self.mean, self.std) if self.mean is not None and self.std is not None else (data.mean, data.std)
 
 
-def _cifar_resnet(depth: int, dataset: str, parameters: int, macs: int, about: str) -> Architecture:
+def _cifar_resnet(depth: int, dataset: str, parameters: int, macs: int, about: str, times: int = 1) -> Architecture:
+    """``times``: so many times the published channels."""
     n, rest = divmod(depth - 2, 6)
     assert rest == 0, depth
     name = "resnet50-cifar" if depth == 50 else f"resnet{depth}"  # resnet50 is ImageNet's
     return Architecture(
-        name,
-        partial(CifarResNet, n),
+        name if times == 1 else f"{name}x{times}",
+        partial(CifarResNet, n, width=16 * times),
         "He et al. 2016",
         about,
         dataset=dataset,
@@ -113,6 +114,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     for a in (
         _cifar_resnet(8, "fashion_mnist", 77_754, 9_345_920, "the demo's certification networks"),
         _cifar_resnet(14, "fashion_mnist", 174_970, 20_183_936, "between the demo's networks"),
+        _cifar_resnet(14, "cifar10", 696_618, 105_743_616, "wider; the demo's core network on CIFAR-10", times=2),
         _cifar_resnet(20, "cifar10", 272_474, 40_813_184, "small; the demo's core network on Fashion-MNIST"),
         _cifar_resnet(50, "cifar10", 758_554, 111_592_064, "certification networks of Sun et al. 2025"),
         _cifar_resnet(110, "cifar10", 1_730_714, 253_149_824, "the paper's certification network on CIFAR-10"),

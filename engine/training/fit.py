@@ -124,6 +124,7 @@ def _facts(
         "train_images": len(material.train),
         "train_sha256": _digest(material.train),
         "own_files": material.train.own,
+        "train_encoding": material.train.encoding,
         "test_images": len(test),
         "test_accuracy": round(accuracy(network, test, device=device), 2),
         "test_accuracy_under_noise": round(accuracy(network, test, sigma, device=device), 2) if sigma else None,
