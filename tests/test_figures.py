@@ -160,6 +160,11 @@ def test_no_two_fronts_are_told_apart_by_colour_alone():
     assert len({t.marker.symbol for t in figure.data if t.mode == "markers" and t.customdata is not None}) == 6
 
 
+def test_the_axis_has_room_for_a_name_left_of_its_triangle():
+    short, long = (trade_off([front(label)]).layout.xaxis.autorangeoptions.include for label in ("1", "0.125 (net 1)"))
+    assert long < short < front().alone[0]
+
+
 def test_many_fronts_are_named_in_the_legend():
     few, many = (trade_off([front(str(i), i) for i in range(n)]) for n in (8, 9))
     assert (few.layout.showlegend, many.layout.showlegend) == (False, True)

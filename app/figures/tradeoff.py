@@ -17,6 +17,7 @@ from engine.runs import Array
 MARK_EVERY = 10  # a front can be clicked on at theta = 0, 0.01, ..., 1; of many, the others at every fourth of them
 FADED = 0.65
 NAMED, SHORT = 8, 18  # more fronts, or longer names, would write over each other: the legend names them
+LETTER = 0.013  # of the axis: the width of a letter of a name
 CUT = 16  # letters of a component's name in the legend
 ROUGHLY = 800  # steps of each axis below which a front's bends are not seen
 SYMBOLS = ("circle", "square", "diamond", "triangle-down", "pentagon", "hexagon")
@@ -43,6 +44,8 @@ def trade_off(
     if not fronts:
         say(figure, "None of these compositions can be read.", theme)
     figure.update_layout(showlegend=not named, yaxis_rangemode="tozero")
+    if named and fronts:
+        figure.update_layout(xaxis_autorangeoptions_include=_leftmost(fronts))
     if not named:
         figure.update_layout(
             legend={
@@ -51,6 +54,13 @@ def trade_off(
             }
         )  # fmt: skip
     return figure
+
+
+def _leftmost(fronts: Sequence[Front]) -> float:
+    """Where the names that stand to the left of triangles begin, in natural accuracy."""
+    low = min(float(min(front.nac.min(), front.alone[0])) for front in fronts)
+    width = max(front.core[0] for front in fronts) - low
+    return min(low, *(front.alone[0] - LETTER * width * (2 + len(front.label)) for front in fronts))
 
 
 def _draw_envelope(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
