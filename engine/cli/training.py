@@ -23,6 +23,10 @@ def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the checkpoint and its card.")],
     dataset: Annotated[str, typer.Option(help="fashion_mnist, ...")] = "fashion_mnist",
     architecture: Annotated[str, typer.Option(help="resnet8, resnet20, ...: see `models`.")] = "resnet8",
+    initial: Annotated[
+        str | None,
+        typer.Option(help="Weights to start from: a checkpoint, or an architecture that has published ones."),
+    ] = None,
     sigma: Annotated[float, typer.Option(help="Training noise, in pixel units of [0, 1].")] = 0.0,
     preset: Annotated[str, typer.Option(help="paper (as published) or demo (two CPU cores).")] = "demo",
     epochs: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
@@ -61,7 +65,7 @@ def train(
         name = name or f"{teacher.card.name}-selection-{eta:g}"
     recipe, hyper = override(*find(preset, method, dataset, sigma), values)
     name = name or f"{dataset}-{method}" + (f"-{sigma:g}" if sigma else "")
-    plan = Plan(name, method, dataset, architecture, sigma, recipe, hyper, seed)
+    plan = Plan(name, method, dataset, architecture, sigma, recipe, hyper, seed, initial)
     print(_fit(plan, output, device, teacher, selection))
 
 

@@ -5,7 +5,7 @@ Lite0 is B0 without squeeze-and-excitation and with ReLU6 for swish.
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from engine.errors import AcesError
 
@@ -32,6 +32,24 @@ def efficientnet_lite0(num_classes: int, channels: int) -> nn.Module:
         if hasattr(module, "_swish"):
             module._swish = nn.ReLU6(inplace=True)
     return net
+
+
+class Enlarging(nn.Module):
+    """Small images, enlarged ``times`` (bilinear), through a network whose weights know large ones."""
+
+    def __init__(self, net: nn.Module, times: int) -> None:
+        super().__init__()
+        self.enlarge = nn.Upsample(scale_factor=times, mode="bilinear", align_corners=False)
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.net(self.enlarge(x))
+        return logits
+
+
+def efficientnet_lite0_x3(num_classes: int, channels: int) -> nn.Module:
+    """EfficientNet-Lite0 for small images, which it enlarges: 32 pixels to 96."""
+    return Enlarging(efficientnet_lite0(num_classes, channels), 3)
 
 
 def efficientnet_url(variant: int) -> str:

@@ -10,7 +10,14 @@ from torch import nn
 
 from engine.datasets import DatasetCard, Transform, card
 from engine.errors import AcesError
-from engine.models.efficientnet import SIZES, efficientnet, efficientnet_lite0, efficientnet_url, lite0_weights
+from engine.models.efficientnet import (
+    SIZES,
+    efficientnet,
+    efficientnet_lite0,
+    efficientnet_lite0_x3,
+    efficientnet_url,
+    lite0_weights,
+)
 from engine.models.lanet import LaNet
 from engine.models.network import Network, Normalizer, normalizer
 from engine.models.resnet import CifarResNet
@@ -185,6 +192,19 @@ ARCHITECTURES: dict[str, Architecture] = {
             std=(128 / 255,) * 3,
             transform=Transform(crop=224, resize=256, bicubic=True),
             weights=lite0_weights,
+        ),
+        Architecture(
+            "efficientnet-lite0-x3",
+            efficientnet_lite0_x3,
+            "Tan and Le 2019",
+            "the same for small images, which it enlarges; to be trained from those weights",
+            dataset="cifar10",
+            size=32,
+            parameters=3_383_818,
+            macs=70_526_432,
+            head="net._fc.weight",
+            mean=(127 / 255,) * 3,
+            std=(128 / 255,) * 3,
         ),
     )
 }

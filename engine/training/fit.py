@@ -20,6 +20,7 @@ from engine.datasets import ImageSet
 from engine.errors import AcesError
 from engine.models import Network, NetworkCard, build, save, weights_sha256
 from engine.training.checkpoint import saving, write_whole
+from engine.training.initial import start_from
 from engine.training.loop import EpochReport, Recipe, Report, accuracy, train
 from engine.training.methods import Hyper, method
 
@@ -38,6 +39,7 @@ class Plan:
     recipe: Recipe
     hyper: Hyper | None = None
     seed: int = 0
+    initial: str | None = None  # a checkpoint, or an architecture with published weights, to start from
 
     def __post_init__(self) -> None:
         noisy = method(self.method).noisy
@@ -85,6 +87,8 @@ def fit_to(
     """``fit`` on given images and labels; ``facts`` go to the card and identify the run beside the plan."""
     torch.manual_seed(plan.seed)  # the initial weights
     network = build(card.architecture, card.dataset, card.outputs)
+    initial = start_from(network, plan.initial) if plan.initial else None
+    facts = {**(facts or {}), **({"initial": initial} if initial else {})}
     path = directory / f"{plan.name}.safetensors"
     hyper = asdict(plan.hyper) if plan.hyper else {}
     history = train(
@@ -97,12 +101,12 @@ def fit_to(
         device=device,
         held_out=material.held_out,
         state_file=state_file(directory, plan),
-        settings={"architecture": plan.architecture, "method": plan.method, **hyper, **(facts or {})},
+        settings={"architecture": plan.architecture, "method": plan.method, **hyper, **facts},
         report=report,
     )
     with saving(path):
         save(path, network, card)
-    whole = _facts(card, plan, material, network, history, device) | (facts or {})
+    whole = _facts(card, plan, material, network, history, device) | facts
     write_whole(path.with_suffix(".json"), (json.dumps(whole, indent=1) + "\n").encode())
     return path
 

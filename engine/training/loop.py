@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from engine.datasets import ImageSet
 from engine.errors import AcesError
-from engine.inference import resolve_device
+from engine.inference import PRECISIONS, resolve_device
 from engine.models import Network
 from engine.training import checkpoint
 from engine.training.objective import Objective, Outcome, Step
@@ -69,8 +69,11 @@ class Recipe:
     nesterov: bool = True
     crop_padding: int = 2  # random crops from the image padded by so many pixels
     flip: bool = True
+    precision: str = "bfloat16"  # of the passes; weights and their updates are float32 either way
 
     def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise AcesError(f"unknown precision '{self.precision}'; known: {', '.join(PRECISIONS)}")
         if self.schedule not in ("step", "cosine"):
             raise AcesError(f"unknown schedule '{self.schedule}'; known: step, cosine")
         if min(self.epochs, self.step_size) < 1 or self.batch_size < 2 or self.lr <= 0:
@@ -179,7 +182,7 @@ def _epoch(run: _Run, step: Step) -> EpochReport:
     for batch, (x, y) in enumerate(_batches(run.images, run.labels, run.recipe, step.generator)):
         for group in run.optimizer.param_groups:
             group["lr"] = run.recipe.lr_at(step.epoch + running.seen / len(run.labels))
-        with torch.autocast(run.images.device.type, dtype=torch.bfloat16):
+        with torch.autocast(run.images.device.type, torch.bfloat16, enabled=run.recipe.precision == "bfloat16"):
             outcome = run.objective(run.network, x, y, step)
         run.optimizer.zero_grad(set_to_none=True)
         outcome.loss.backward()  # type: ignore[no-untyped-call]
