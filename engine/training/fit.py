@@ -87,8 +87,9 @@ def fit_to(
     """``fit`` on given images and labels; ``facts`` go to the card and identify the run beside the plan."""
     torch.manual_seed(plan.seed)  # the initial weights
     network = build(card.architecture, card.dataset, card.outputs)
-    initial = start_from(network, plan.initial) if plan.initial else None
-    facts = {**(facts or {}), **({"initial": initial} if initial else {})}
+    facts = dict(facts or {})
+    if plan.initial:
+        facts["initial"] = start_from(network, plan.initial)
     path = directory / f"{plan.name}.safetensors"
     hyper = asdict(plan.hyper) if plan.hyper else {}
     history = train(
