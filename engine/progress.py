@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
+from datetime import timedelta
 from types import TracebackType
 
 from rich.console import Console
@@ -16,9 +17,15 @@ from engine.training.loop import EpochReport
 
 
 class _Bar:
-    """A rich progress bar as a context manager; subclasses are called with reports."""
+    """A rich progress bar as a context manager; subclasses are called with reports.
+
+    A file shows no bar: there ``_log`` writes lines, at most one in ``PAUSE`` seconds.
+    """
+
+    PAUSE = 60.0
 
     def __init__(self) -> None:
+        self._logged = time.monotonic()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=12),
@@ -36,6 +43,15 @@ class _Bar:
     ) -> None:
         self._progress.stop()
 
+    def _log(self, line: str) -> None:
+        if not self._progress.console.is_terminal and time.monotonic() - self._logged >= self.PAUSE:
+            self._logged = time.monotonic()
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        """A line that stays: above the bar, or in the file."""
+        self._progress.console.print(line, soft_wrap=True, highlight=False, markup=False)
+
 
 class SamplingBar(_Bar):
     """A bar for each run that is sampled."""
@@ -50,6 +66,7 @@ class SamplingBar(_Bar):
             task = self._progress.add_task(p.job, total=p.total, text="")
         text = f"{p.images}/{p.total_images} images  {p.rate:,.0f} draws/s"
         self._progress.update(task, completed=p.draws, text=text)
+        self._log(f"{p.job}  {text}  {_duration(p.seconds_left)} left")
 
 
 class SamplingLines:
@@ -98,6 +115,10 @@ class TrainingBar(_Bar):
         done, total = (e.epoch - 1) * e.images + e.seen, self._epochs * e.images
         name = f"epoch {e.epoch}/{self._epochs}"
         self._progress.update(self._task, description=name, completed=done, total=total, text=text)
+        if e.held_out is not None:
+            self._say(f"{name}  {text}  {_duration(e.seconds)}")
+        else:
+            self._log(f"{name}  {text}")
 
     def labelling(self, split: str, done: int, wanted: int) -> None:
         """``done`` of ``wanted`` noisy answers an image of a split."""
@@ -121,3 +142,12 @@ class DrawsBar(_Bar):
 
     def __call__(self, drawn: int, seconds: float) -> None:
         self._progress.update(self._task, completed=drawn, text=f"{drawn / max(seconds, 1e-9):,.0f} draws/s")
+
+
+def _duration(seconds: float | None) -> str:
+    """Hours, minutes and seconds.
+
+    >>> _duration(3725.4)
+    '1:02:05'
+    """
+    return "unknown time" if seconds is None else str(timedelta(seconds=round(seconds)))

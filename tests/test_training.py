@@ -65,7 +65,14 @@ def test_every_method_learns_the_toy_task_under_noise(name):
     assert history[-1].loss < history[0].loss or name == "macer"  # whose robustness term comes late
 
 
-def test_a_resumed_run_ends_in_the_same_weights(tmp_path):
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_a_resumed_run_ends_in_the_same_weights(tmp_path, dropout):
+    def network(seed=0):
+        torch.manual_seed(seed)
+        net = build("resnet8", "toy")
+        net.body.fc = torch.nn.Sequential(torch.nn.Dropout(dropout), net.body.fc)
+        return net
+
     whole, data = network(), toy.images("train")
     train(whole, data, GAUSSIAN, 0.1, RECIPE)
 

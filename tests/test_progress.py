@@ -1,0 +1,35 @@
+"""Progress where nobody watches a bar: in a file, as of a run in the background."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.precompute import Progress
+from engine.progress import SamplingBar, TrainingBar
+from engine.training.loop import EpochReport
+
+
+@pytest.fixture
+def lines(capsys):
+    """What was written to the file so far, without the bars' last state."""
+    return lambda: [line for line in capsys.readouterr().err.splitlines() if "━" not in line and line.strip()]
+
+
+def test_every_epoch_of_a_training_leaves_a_line(lines):
+    with TrainingBar(epochs=8) as bar:
+        bar(EpochReport(3, 500, 1000, 0.5, 80.0, 30.0))
+        assert lines() == []
+        bar(EpochReport(3, 1000, 1000, 0.4321, 85.4, 61.0, held_out=84.4, tally={"robust": 250}))
+        assert lines() == ["epoch 3/8  16 images/s  loss 0.432  right 85 %  held out 84 %  robust 25 %  0:01:01"]
+
+
+def test_sampling_leaves_a_line_a_minute(lines, monkeypatch):
+    report = Progress("a-run", 5, 500, draws=100_000, cached=0, total=1_000_000, seconds=50.0)
+    with SamplingBar() as bar:
+        bar(report)
+        assert lines() == []
+        a_minute_later = bar._logged + 60
+        monkeypatch.setattr("engine.progress.time.monotonic", lambda: a_minute_later)
+        bar(report)
+        bar(report)
+        assert lines() == ["a-run  5/500 images  2,000 draws/s  0:07:30 left"]
