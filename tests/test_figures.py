@@ -160,9 +160,10 @@ def test_no_two_fronts_are_told_apart_by_colour_alone():
     assert len({t.marker.symbol for t in figure.data if t.mode == "markers" and t.customdata is not None}) == 6
 
 
-def test_the_axis_has_room_for_a_name_left_of_its_triangle():
+def test_the_axis_has_room_for_a_name_left_of_its_triangle_and_for_the_cores():
     short, long = (trade_off([front(label)]).layout.xaxis.autorangeoptions.include for label in ("1", "0.125 (net 1)"))
-    assert long < short < front().alone[0]
+    assert long[0] < short[0] < front().alone[0]
+    assert front().core[0] < short[1] == long[1]
 
 
 def test_many_fronts_are_named_in_the_legend():

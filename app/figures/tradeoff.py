@@ -18,6 +18,7 @@ MARK_EVERY = 10  # a front can be clicked on at theta = 0, 0.01, ..., 1; of many
 FADED = 0.65
 NAMED, SHORT = 8, 18  # more fronts, or longer names, would write over each other: the legend names them
 LETTER = 0.013  # of the axis: the width of a letter of a name
+CORE = "core"  # the name of the only core network
 CUT = 16  # letters of a component's name in the legend
 ROUGHLY = 800  # steps of each axis below which a front's bends are not seen
 SYMBOLS = ("circle", "square", "diamond", "triangle-down", "pentagon", "hexagon")
@@ -45,7 +46,7 @@ def trade_off(
         say(figure, "None of these compositions can be read.", theme)
     figure.update_layout(showlegend=not named, yaxis_rangemode="tozero")
     if named and fronts:
-        figure.update_layout(xaxis_autorangeoptions_include=_leftmost(fronts))
+        figure.update_layout(xaxis_autorangeoptions_include=_ends(fronts))
     if not named:
         figure.update_layout(
             legend={
@@ -56,11 +57,13 @@ def trade_off(
     return figure
 
 
-def _leftmost(fronts: Sequence[Front]) -> float:
-    """Where the names that stand to the left of triangles begin, in natural accuracy."""
+def _ends(fronts: Sequence[Front]) -> list[float]:
+    """Where the names left of triangles begin and the one right of the core's square ends, in natural accuracy."""
     low = min(float(min(front.nac.min(), front.alone[0])) for front in fronts)
-    width = max(front.core[0] for front in fronts) - low
-    return min(low, *(front.alone[0] - LETTER * width * (2 + len(front.label)) for front in fronts))
+    high = max(front.core[0] for front in fronts)
+    letter = LETTER * (high - low)
+    left = (front.alone[0] - letter * (2 + len(front.label)) for front in fronts)
+    return [min(low, *left), high + letter * (2 + len(CORE))]
 
 
 def _draw_envelope(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
@@ -166,8 +169,8 @@ def _draw_cores(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
         x=[x for _, x, _ in cores],
         y=[y for _, _, y in cores],
         mode="markers+text",
-        text=["core" if len(cores) == 1 else name for name, _, _ in cores],
-        textposition="top left",
+        text=[CORE if len(cores) == 1 else name for name, _, _ in cores],
+        textposition="top right" if len(cores) == 1 else "top left",  # fronts come from the left
         textfont={"color": theme.muted},
         cliponaxis=False,
         showlegend=False,
