@@ -53,9 +53,10 @@ function toolbar(picks) {
 
 function listen(chart, picks) {
   const { node } = chart;
-  const pick = (event) => event && chart.pick(event.points.map((point) => point.customdata));
-  if (picks === "click") node.on("plotly_click", pick);
-  if (picks === "lasso") node.on("plotly_selected", pick);
+  const marks = (event) => event.points.map((point) => point.customdata);
+  const clicked = (event) => marks(event).some((mark) => mark !== undefined) && chart.pick(marks(event));
+  if (picks) node.on("plotly_click", clicked);
+  if (picks === "lasso") node.on("plotly_selected", (event) => event && chart.pick(marks(event)));
   if (picks === "lasso") node.on("plotly_deselect", () => chart.pick([]));
   chart.resized.observe(node);
 }

@@ -31,7 +31,8 @@ def chart(
     """A figure; its toolbar saves it as SVG.
 
     ``alt``: what a screen reader says. ``on_pick``: callback, for which ``marks`` under the key in the session's state
-    has the ``customdata`` of the mark that was clicked on, or of those in a lasso or box (none after a double click).
+    has the ``customdata`` of the mark that was clicked on; with ``picks`` "lasso" also of those in a lasso or box, and
+    none after a double click.
     """
     _mount(
         key=key,

@@ -91,6 +91,17 @@ def fronts(settings: Settings, measure: Measure) -> tuple[list[views.Front], dic
     return found, problems
 
 
+def pinned(settings: Settings, measure: Measure) -> tuple[float, float] | None:
+    """Where what is pinned stands among the fronts: NAC and robustness. None if nothing is, or it cannot be read."""
+    if settings.pin is None:
+        return None
+    try:
+        s = summary(settings.at(settings.pin.choice, settings.pin.theta))
+    except AcesError:  # the tiles say so
+        return None
+    return s.nac.value, (s.acr if measure is Measure.ACR else s.certified_accuracy).value
+
+
 def composition(settings: Settings) -> Composition:
     """The chosen runs, joined."""
     return _composition(_sources(settings.choice))

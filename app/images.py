@@ -62,7 +62,7 @@ def _choose(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> l
     left, right = st.columns([2, 3])
     with left:
         drawn = _map(shown, settings)
-        picked("A box or lasso over the marks picks their images.", is_list=True)
+        picked("A click on a mark, a box or a lasso picks images.", is_list=True)
     with right:
         said, view = st.columns([3, 2], vertical_alignment="center")
         said.caption(f"{len(shown):,} of {len(rows):,} images at θ {settings.theta:.3f}. Click one to open it.")

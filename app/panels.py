@@ -39,7 +39,7 @@ def picked(how: str, *, is_list: bool = False) -> None:
         if not count:
             st.caption(how)
             return
-        st.markdown(f"**{count:,}** images picked", width="content")
+        st.markdown(f"**{count:,}** {'image' if count == 1 else 'images'} picked", width="content")
         if not is_list:
             st.page_link(state.page("images"), label="Show them", icon=":material/image_search:", width="content")
         st.button("Clear", key="unpick", on_click=state.pick, args=((),), type="tertiary", help="Let all through.")

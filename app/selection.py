@@ -34,7 +34,7 @@ def _show(settings: Settings) -> None:
         histogram = _entropies(settings)
     with right:
         radii = _signed(settings, c)
-    picked("A box or lasso over bars or marks picks their images.")
+    picked("A click on a bar or mark, a box or a lasso picks images.")
     left, right = st.columns(2)
     choices = _mechanisms(settings)
     curves = list(

@@ -417,7 +417,7 @@ def pick(index: Sequence[int]) -> None:
 
 
 def pick_marked(key: str, groups: Mapping[int, Sequence[int]] | None = None) -> None:
-    """Callback: a lasso or box on the figure ``key`` picks the images of its marks; a double click lets all through.
+    """Callback: a click, lasso or box on the figure ``key`` picks its marks' images; a double click lets all through.
 
     A mark's ``customdata`` is an image or, with ``groups``, the group of images that it stands for.
     """

@@ -61,9 +61,9 @@ def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, figures.Ske
     fronts, problems = data.fronts(settings, measure)
     with beside:
         best = _to_deploy(fronts, measure, settings)
-    figure = figures.trade_off(
-        fronts, settings.position, settings.theta, AXES[measure].format(r=settings.radius), theme(), best
-    )
+    pinned = data.pinned(settings, measure)
+    axis = AXES[measure].format(r=settings.radius)
+    figure = figures.trade_off(fronts, settings.position, settings.theta, axis, theme(), best, pinned)
     if measure is Measure.ACR:
         overlay.on_trade_off(figure, overlay.chosen(settings.paper), theme())
     chart(figure, state.FRONT, ALT, state.go_to_clicked_point, "click")

@@ -393,6 +393,15 @@ def test_every_tile_shows_the_difference_to_the_pin(open_page):
     assert {metric.proto.delta_description for metric in page.metric} == {"n 40"}
 
 
+@pytest.mark.parametrize("measure", ["ACR", "certified accuracy at r"])
+def test_the_pin_is_marked_among_the_fronts(measure, open_page):
+    page = open_page(theta="0.3", pin=A_PIN, measure=measure)
+    a = evaluate(compose(synthetic.smoothed(0.5, IMAGES), synthetic.core(IMAGES)), [0.3], radii=(0.25,))
+    robustness = a.acr[0] if measure == "ACR" else a.certified_accuracy[0, 0]
+    (mark,) = [trace for trace in json.loads(specs(page)[0])["data"] if trace.get("name") == "pinned"]
+    assert (mark["x"], mark["y"]) == ([pytest.approx(a.nac[0])], [pytest.approx(robustness)])
+
+
 @pytest.mark.parametrize("path", ["", CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE])
 def test_every_page_opens_on_an_empty_shelf(path, open_page, tmp_path, monkeypatch):
     monkeypatch.setenv("ACES_DEMO", str(tmp_path / "nothing"))

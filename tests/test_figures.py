@@ -52,8 +52,8 @@ def front(
     return replace(whole, **changes)
 
 
-def trade_off(fronts, current=0, theta=0.5, theme=LIGHT, best=None):
-    return figures.trade_off(fronts, current, theta, "ACR", theme, best)
+def trade_off(fronts, current=0, theta=0.5, theme=LIGHT, best=None, pinned=None):
+    return figures.trade_off(fronts, current, theta, "ACR", theme, best, pinned)
 
 
 BARS = tuple(np.arange(count) for count in (5, 3, 0, 0, 0, 1, 4, 2))
@@ -144,6 +144,12 @@ def test_what_to_deploy_is_circled():
     best = Deployment(front(), 0.5, Estimate(85.0, 80.0, 90.0), 0.2)
     circle = trace(trade_off([front()], best=best), "to deploy")
     assert (circle.x, circle.y, circle.marker.symbol) == ((85.0,), (0.2,), "circle-open")
+
+
+def test_what_is_pinned_is_marked_as_a():
+    mark = trace(trade_off([front()], pinned=(84.0, 0.25)), "pinned")
+    assert (mark.x, mark.y, mark.text) == ((84.0,), (0.25,), ("<b>A</b>",))
+    assert "pinned" not in [t.name for t in trade_off([front()]).data]
 
 
 def test_the_current_front_is_thicker_drawn_last_and_keeps_its_colour():

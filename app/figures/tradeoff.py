@@ -25,12 +25,18 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-down", "pentagon", "hexagon"
 
 
 def trade_off(
-    fronts: Sequence[Front], current: int, theta: float, measure: str, theme: Theme, best: Deployment | None = None
+    fronts: Sequence[Front],
+    current: int,
+    theta: float,
+    measure: str,
+    theme: Theme,
+    best: Deployment | None = None,
+    pinned: tuple[float, float] | None = None,
 ) -> Sketch:
     """Robustness over NAC: a front for every composition, their networks alone, and the operating points.
 
     ``current``: the position of the composition that the reader stands on. The marks of the fronts carry ``customdata``
-    (theta, *address), by which a click is understood. ``best`` is circled.
+    (theta, *address), by which a click is understood. ``best`` is circled; ``pinned``, a NAC and robustness, is A.
     """
     figure = empty("Robustness over accuracy", "NAC: natural accuracy [%]", measure, theme, TALL)
     named = len(fronts) <= NAMED and all(len(front.label) <= SHORT for front in fronts)
@@ -42,6 +48,8 @@ def trade_off(
     _draw_operating_points(figure, fronts, current, theta, theme)
     if best is not None:
         _draw_best(figure, best, theme)
+    if pinned is not None:
+        _draw_pinned(figure, *pinned, theme)
     if not fronts:
         say(figure, "None of these compositions can be read.", theme)
     figure.update_layout(showlegend=not named, yaxis_rangemode="tozero")
@@ -207,6 +215,15 @@ def _draw_best(figure: Sketch, best: Deployment, theme: Theme) -> None:
         x=[best.nac.value], y=[best.robustness], mode="markers", showlegend=False, name="to deploy", cliponaxis=False,
         hovertemplate=f"deploy {best.front.label}, θ {best.theta:.3f}<extra></extra>",
         marker={"symbol": "circle-open", "size": 22, "color": theme.ink, "line": {"width": 2}},
+    )  # fmt: skip
+
+
+def _draw_pinned(figure: Sketch, nac: float, robustness: float, theme: Theme) -> None:
+    figure.add_scatter(
+        x=[nac], y=[robustness], mode="markers+text", text=["<b>A</b>"], textposition="top right", showlegend=False,
+        name="pinned", cliponaxis=False, textfont={"color": theme.ink},
+        hovertemplate="A, pinned<br>NAC %{x:.1f} %<br>%{y:.3f}<extra></extra>",
+        marker={"symbol": "diamond-open", "size": 15, "color": theme.ink, "line": {"width": 2}},
     )  # fmt: skip
 
 

@@ -149,6 +149,22 @@ def test_a_box_on_the_selections_figures_picks_the_images_of_its_marks(open_page
     page.get_by_text(f"{len(picked)} of 120 images").wait_for()
 
 
+TALLEST_BAR = """() => {
+  const plot = document.querySelector(".st-key-figure_entropy .js-plotly-plot");
+  const bars = [...plot.querySelectorAll(".bars path")].map((bar) => bar.getBoundingClientRect());
+  const tallest = bars.reduce((a, b) => (b.height > a.height ? b : a));
+  const counts = plot.calcdata.flatMap((trace) => trace.map((bar) => bar.s || 0));
+  return [tallest.x + tallest.width / 2, tallest.y + tallest.height / 2, Math.max(...counts)];
+}"""
+
+
+def test_a_click_on_a_bar_picks_its_images(open_page):
+    page = open_page("selection")
+    x, y, images = page.evaluate(TALLEST_BAR)
+    page.mouse.click(x, y)
+    assert len(await_query(page, "pick").split(".")) == images
+
+
 def drag(page: Page, key: str, corners: list[tuple[float, float]]) -> None:
     """Drag over a figure from corner to corner, in parts of its width and height."""
     box = page.locator(f".st-key-{key} .nsewdrag").first.bounding_box()
