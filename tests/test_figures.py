@@ -127,6 +127,12 @@ def test_networks_alone_are_triangles_and_cores_squares_without_radius():
     assert (core.x, core.y, core.marker.symbol) == ((91.0,), (0.0,), "square")
 
 
+def test_of_several_cores_the_rightmost_says_what_the_squares_are():
+    other = front("0.5", 1, core=(94.0, 0.0), address=("gaussian", "0.5", "better", "entropy"))
+    cores = trace(trade_off([other, front()]), "cores")
+    assert (cores.x, cores.text, cores.customdata.tolist()) == ((91.0, 94.0), ("", "cores"), ["core", "better"])
+
+
 def test_runs_of_one_network_at_several_noise_levels_are_joined_by_dots():
     one = [front(), front("0.5", 1, noise=0.5, network="net 0.25", alone=(70.0, 0.5))]
     dotted = [t for t in trade_off(one).data if t.mode == "lines" and t.line.dash == "dot"]

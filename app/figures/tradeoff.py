@@ -18,7 +18,7 @@ MARK_EVERY = 10  # a front can be clicked on at theta = 0, 0.01, ..., 1; of many
 FADED = 0.65
 NAMED, SHORT = 8, 18  # more fronts, or longer names, would write over each other: the legend names them
 LETTER = 0.013  # of the axis: the width of a letter of a name
-CORE = "core"  # the name of the only core network
+CORE = "core"  # what the squares are called
 CUT = 16  # letters of a component's name in the legend
 ROUGHLY = 800  # steps of each axis below which a front's bends are not seen
 SYMBOLS = ("circle", "square", "diamond", "triangle-down", "pentagon", "hexagon")
@@ -53,8 +53,8 @@ def trade_off(
     if not fronts:
         say(figure, "None of these compositions can be read.", theme)
     figure.update_layout(showlegend=not named, yaxis_rangemode="tozero")
-    if named and fronts:
-        figure.update_layout(xaxis_autorangeoptions_include=_ends(fronts))
+    if fronts:
+        figure.update_layout(xaxis_autorangeoptions_include=_ends(fronts, named))
     if not named:
         figure.update_layout(
             legend={
@@ -65,13 +65,13 @@ def trade_off(
     return figure
 
 
-def _ends(fronts: Sequence[Front]) -> list[float]:
-    """Where the names left of triangles begin and the one right of the core's square ends, in natural accuracy."""
+def _ends(fronts: Sequence[Front], named: bool) -> list[float]:
+    """Where the names left of triangles begin and what is right of the squares ends, in natural accuracy."""
     low = min(float(min(front.nac.min(), front.alone[0])) for front in fronts)
     high = max(front.core[0] for front in fronts)
     letter = LETTER * (high - low)
-    left = (front.alone[0] - letter * (2 + len(front.label)) for front in fronts)
-    return [min(low, *left), high + letter * (2 + len(CORE))]
+    left = [front.alone[0] - letter * (2 + len(front.label)) for front in fronts if named]
+    return [min([low, *left]), high + letter * (3 + len(CORE))]
 
 
 def _draw_envelope(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
@@ -172,17 +172,19 @@ def _draw_alone(figure: Sketch, fronts: Sequence[Front], named: bool, theme: The
 
 def _draw_cores(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
     """The core networks as squares: without a radius, so on the axis."""
-    cores = dict.fromkeys((front.address[2], *front.core) for front in fronts)
+    cores = sorted(dict.fromkeys((*front.core, front.address[2]) for front in fronts))
+    said = CORE if len(cores) == 1 else f"{CORE}s"
     figure.add_scatter(
-        x=[x for _, x, _ in cores],
-        y=[y for _, _, y in cores],
+        x=[x for x, _, _ in cores],
+        y=[y for _, y, _ in cores],
         mode="markers+text",
-        text=[CORE if len(cores) == 1 else name for name, _, _ in cores],
-        textposition="top right" if len(cores) == 1 else "top left",  # fronts come from the left
+        text=[*[""] * (len(cores) - 1), said] if cores else [],
+        textposition="top right",  # fronts come from the left
         textfont={"color": theme.muted},
         cliponaxis=False,
         showlegend=False,
-        hovertemplate="%{text}, alone<br>NAC %{x:.1f} %<extra></extra>",
+        customdata=np.array([name for _, _, name in cores], object),
+        hovertemplate="%{customdata}, alone<br>NAC %{x:.1f} %<extra></extra>",
         marker={"symbol": "square", "size": 12, "color": theme.muted, "line": {"color": theme.paper, "width": 2}},
     )
 
