@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,17 @@ NONE = "–"
 
 @dataclass(frozen=True)
 class Zoo:
-    """The runs of one dataset: smoothed ones by noise and method, and the core network's."""
+    """The runs of one dataset: smoothed ones by noise and method, and those of the core networks."""
 
     dataset: str
     smoothed: tuple[SmoothedRun, ...]
     selections: tuple[SelectionRun, ...]
-    core: CoreRun
+    cores: tuple[CoreRun, ...]
+
+    @property
+    def core(self) -> CoreRun:
+        """The most accurate core network."""
+        return max(self.cores, key=lambda core: np.mean(core.prediction == core.label))
 
     @property
     def at_training_noise(self) -> list[SmoothedRun]:
@@ -53,7 +58,7 @@ def zoos(folder: Path = DEMO) -> list[Zoo]:
             dataset,
             tuple(sorted((run for run in of if isinstance(run, SmoothedRun)), key=_order)),
             tuple(run for run in of if isinstance(run, SelectionRun)),
-            next(run for run in of if isinstance(run, CoreRun)),
+            tuple(run for run in of if isinstance(run, CoreRun)),
         )
         for dataset, of in ((name, list(group)) for name, group in groupby(runs, lambda run: run.meta.dataset))
     ]
@@ -113,11 +118,12 @@ def _difference(one: Standalone, other: Standalone) -> str:
 
 def front_rows(zoo: Zoo) -> Iterator[list[str]]:
     """ACES with the entropy mechanism: the largest ACR on each front at a natural accuracy of at least the floors."""
-    yield ["σ", "method", "ACR at θ = 1", *(f"NAC ≥ {floor} %" for floor in FLOORS)]
-    for run in zoo.at_training_noise:
-        metrics = evaluate(compose(run, zoo.core), run.thetas)
-        heights = height(metrics.nac, metrics.acr, FLOORS)
-        yield [f"{run.meta.noise:g}", _method(run), f"{metrics.acr[-1]:.3f}", *map(_acr, heights)]
+    several = len(zoo.cores) > 1
+    yield ["σ", "method", *(["core"] if several else []), "ACR at θ = 1", *(f"NAC ≥ {floor} %" for floor in FLOORS)]
+    for run, core in product(zoo.at_training_noise, zoo.cores):
+        metrics = evaluate(compose(run, core), run.thetas)
+        heights = [metrics.acr[-1], *height(metrics.nac, metrics.acr, FLOORS)]
+        yield [f"{run.meta.noise:g}", _method(run), *([f"`{core.meta.name}`"] if several else []), *map(_acr, heights)]
 
 
 def height(nac: Array, acr: Array, floors: Iterable[float]) -> Array:

@@ -66,6 +66,20 @@ def test_the_difference_to_gaussian_is_that_of_the_average_certified_radii(folde
     assert f"{macer - gaussian:+.3f} [" in dict(zoo.report(folder))["Networks alone: fashion_mnist"]
 
 
+def test_every_core_network_has_its_front_and_the_most_accurate_one_serves_elsewhere(folder):
+    title = "ACES with the entropy mechanism: ACR on the front: fashion_mnist"
+    assert "core" not in dict(zoo.report(folder))[title]
+    worse = synthetic.core(60)
+    wrong = (worse.label + 1) % 10
+    write_run(
+        replace(worse, meta=replace(worse.meta, name="a-core"), prediction=wrong, logits=None), folder / "a-core.npz"
+    )
+    lines = dict(zoo.report(folder))[title].splitlines()[2:]
+    assert [line.split(" | ")[2] for line in lines] == 2 * ["`a-core`", f"`{synthetic.CORE}`"]
+    (one,) = zoo.zoos(folder)
+    assert one.core.meta.name == synthetic.CORE
+
+
 def test_a_copy_of_the_entropies_selects_exactly_as_they_do(folder):
     table = dict(zoo.report(folder))["Entropy against selection networks: fashion_mnist"]
     entropy, copied = (line.strip("| ").split(" | ") for line in table.splitlines()[2:])
