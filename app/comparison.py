@@ -22,6 +22,7 @@ class Answers:
     CERTIFY's answer reaches r (at r = 0: is right), and whether PREDICT's is right."""
 
     index: Array
+    label: Array
     outcome: Array
     radius: Array
     reached: Array
@@ -53,14 +54,20 @@ def answers(c: Composition, theta: float, radius: float, alpha: float, correctio
     right_radius = np.where(found.c_hat == c.label, found.radius[:, 0], 0.0)
     reached = found.right()[:, 0] if radius == 0 else right_radius >= radius
     natural = predict(c, [theta], alpha).prediction()[:, 0] == c.label
-    return Answers(c.index, found.outcome[:, 0], right_radius, reached, natural)
+    return Answers(c.index, c.label, found.outcome[:, 0], right_radius, reached, natural)
 
 
 def compare(a: Answers, b: Answers) -> Comparison:
-    """Join two views on their images. Raises ``AcesError`` where they share none."""
+    """Join two views on their images. Raises ``AcesError`` where they share none, or number them differently."""
     index, rows_a, rows_b = np.intersect1d(a.index, b.index, return_indices=True)
     if not len(index):
         raise AcesError("A and B share no images: pin a composition that was sampled on the same subset")
+    differ = int((a.label[rows_a] != b.label[rows_b]).sum())
+    if differ:  # the same index is another image there
+        raise AcesError(
+            f"A and B number the images differently ({differ} of {len(index)} labels differ): pin a composition whose "
+            f"runs are of the same copy of the dataset"
+        )
     outcome_a, outcome_b = a.outcome[rows_a], b.outcome[rows_b]
     return Comparison(
         len(index),

@@ -76,6 +76,14 @@ def look_again() -> None:
     _fingerprint.cache_clear()
 
 
+def fits(certify: Meta, core: Meta, select: Meta | None = None) -> bool:
+    """Whether runs can be composed. So it seems while one of them cannot be read: pages say that where it is used."""
+    try:
+        return _fits(Sources(_source(certify), _source(core), None if select is None else _source(select)))
+    except AcesError:
+        return True
+
+
 def fronts(settings: Settings, measure: Measure) -> tuple[list[views.Front], dict[str, str]]:
     """A front for every composition that is drawn, and by label what is wrong with those that give none."""
     found, problems = [], {}
@@ -280,6 +288,17 @@ def _run(source: Source) -> Run:
     return _shelf(*_places()).load(source.name)
 
 
+@lru_cache(maxsize=4096)
+def _fits(sources: Sources) -> bool:
+    for source in filter(None, sources):
+        _run(source)  # one that cannot be read is another matter
+    try:
+        _composition(sources)
+    except AcesError:
+        return False
+    return True
+
+
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _composition(sources: Sources) -> Composition:
     select = None if sources.select is None else cast(SelectionRun, _run(sources.select))
@@ -317,7 +336,7 @@ def _front(
         network=network,
         noise=noise,
         images=m.images,
-        subset=views.fingerprint(c.index),
+        subset=views.fingerprint(c.index, c.label),
     )
 
 

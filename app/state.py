@@ -16,7 +16,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
-from app import overlay
+from app import data, overlay
 from app.settings import (
     ALPHAS,
     DEFAULT_RADIUS,
@@ -129,6 +129,18 @@ class _Found:
     cores: dict[str, Meta]
     selections: dict[str, Meta | None]
 
+    def cores_for(self, certify: Meta) -> dict[str, Meta]:
+        """The core networks that can be composed with it; all of them where none can, which pages then say."""
+        return {name: core for name, core in self.cores.items() if data.fits(certify, core)} or self.cores
+
+    def selections_for(self, certify: Meta, core: Meta) -> dict[str, Meta | None]:
+        """The selections that can be composed with the two; the certification network's own is always among them."""
+        return {
+            name: select
+            for name, select in self.selections.items()
+            if select is None or data.fits(certify, core, select)
+        }
+
     @property
     def largest_radius(self) -> float:
         return max(experiment.largest_radius for experiment in self.trainings.values())
@@ -162,14 +174,16 @@ def _components(metas: Sequence[Meta], usable: Sequence[Experiment]) -> tuple[_F
         "Noise σ", list(training.labels), training.first, key="sigma", bind=URL,
         help="Standard deviation, where a pixel runs from 0 to 1; (net 0.5): of a network trained at another, 0.5.",
     )  # fmt: skip
-    core = st.selectbox("Core network", list(found.cores), key="core", bind=URL)
+    certify = training.labels[noise]
+    core = found.cores[st.selectbox("Core network", list(found.cores_for(certify)), key="core", bind=URL)]
+    selects = found.selections_for(certify, core)
     select = OWN_SELECTION
-    if len(found.selections) > 1:
+    if len(selects) > 1:
         select = st.selectbox(
-            "Selection", list(found.selections), key="select", bind=URL,
+            "Selection", list(selects), key="select", bind=URL,
             help="The certification network's entropy, or a selection network of its own.",
         )  # fmt: skip
-    return found, Choice(training.training, noise, training.labels[noise], found.cores[core], found.selections[select])
+    return found, Choice(training.training, noise, certify, core, selects[select])
 
 
 def _theta() -> float:
@@ -257,8 +271,9 @@ def _beside(settings: Settings, found: _Found) -> Settings:
     """What is drawn beside the current composition: other components, the paper, what is pinned."""
     with st.expander("Beside it", icon=":material/stacked_line_chart:"):
         trainings = _others("Trainings", "with_training", found.trainings, settings.choice.training)
-        networks = _others("Core networks", "with_core", found.cores, settings.core.name)
-        mechanisms = _others("Selections", "with_select", found.selections, settings.choice.selection)
+        networks = _others("Core networks", "with_core", found.cores_for(settings.certify), settings.core.name)
+        selects = found.selections_for(settings.certify, settings.core)
+        mechanisms = _others("Selections", "with_select", selects, settings.choice.selection)
         noises = st.segmented_control("Noise levels", NOISES, key="noises", bind=URL, default=NOISES[0], required=True)
         paper = _paper(found.dataset)
         convention = st.selectbox(
@@ -266,7 +281,13 @@ def _beside(settings: Settings, found: _Found) -> Settings:
             help="How abstentions count at r = 0: as in Algorithm 1, or as in the paper's printed tables.",
         )  # fmt: skip
     noise = settings.certify.noise if noises == NOISES[1] else None
-    every = combinations(trainings, networks, mechanisms, noise)
+    asked = combinations(trainings, networks, mechanisms, noise)
+    every = tuple(choice for choice in asked if data.fits(choice.certify, choice.core, choice.select))
+    if len(every) < len(asked):
+        st.caption(
+            f"{len(asked) - len(every)} of {len(asked)} compositions are not drawn: their runs were asked about other "
+            "images, or number them differently."
+        )
     drawn = every[:MAX_FRONTS] if settings.choice in every[:MAX_FRONTS] else (*every[: MAX_FRONTS - 1], settings.choice)
     if len(every) > MAX_FRONTS:
         st.caption(f"{MAX_FRONTS} of {len(every)} compositions are drawn: choose fewer components.")

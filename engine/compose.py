@@ -55,7 +55,8 @@ def compose(certify: SmoothedRun, core: CoreRun, select: SelectionRun | None = N
     """Join components on ``index``. ``select`` replaces the certification run's own entropies.
 
     Raises ``AcesError`` for components of different datasets, without common images, or with different
-    labels for one index (two projects number the ImageNet validation set differently).
+    labels for one index (two projects number the ImageNet validation set differently). A selection run holds no
+    labels; of own copies of a dataset the recorded digests of the pictures tell.
     """
     selection: SmoothedRun | SelectionRun = select if select is not None else certify
     for a, b in ((certify, core), (certify, selection), (core, selection)):
@@ -73,6 +74,7 @@ def compose(certify: SmoothedRun, core: CoreRun, select: SelectionRun | None = N
     if not len(index):
         names = ", ".join(f"'{run.meta.name}'" for run in dict.fromkeys((certify, selection, core)))
         raise AcesError(f"{names} share no images: sample them on the same subset")
+    _require_same_pictures(certify, selection)
     in_certify, in_core, in_select = (_rows_of(run.index, index) for run in (certify, core, selection))
     _require_equal_labels(certify, core, index, certify.label[in_certify], core.label[in_core])
     recorded = certify.predict_class is not None and selection.predict_select is not None
@@ -114,6 +116,17 @@ def _rows_of(index: Array, wanted: Array) -> Array | slice:
     order = np.argsort(index, kind="stable")
     rows: Array = order[np.searchsorted(index, wanted, sorter=order)]
     return rows
+
+
+def _require_same_pictures(certify: SmoothedRun, selection: SmoothedRun | SelectionRun) -> None:
+    """Digests are of all pictures that a run was asked about, and recorded where these were of an own copy."""
+    a, b = (run.meta.extra.get("images") for run in (certify, selection))
+    comparable = a is None or b is None or np.array_equal(certify.index, selection.index)
+    if a != b and comparable:
+        raise AcesError(
+            f"'{certify.meta.name}' and '{selection.meta.name}' were asked about different copies of "
+            f"{certify.meta.dataset}, in which a number may be another image: sample both on one copy"
+        )
 
 
 def _require_equal_labels(certify: SmoothedRun, core: CoreRun, index: Array, a: Array, b: Array) -> None:

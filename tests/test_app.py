@@ -224,12 +224,43 @@ def test_a_damaged_choice_leaves_the_other_fronts(open_page, demo):
     assert "σ 1" in specs(page)[0].encode().decode("unicode_escape")
 
 
+def other_copy(demo: Path, certify: float | None = None) -> None:
+    """Let the core network, or the certification network of a noise, be asked about a copy in another order."""
+    run = synthetic.core(IMAGES) if certify is None else synthetic.smoothed(certify, IMAGES)
+    write_run(replace(run, label=(run.label + 1) % 10), demo / f"{run.meta.name}.npz")
+
+
 def test_components_without_common_images_are_an_error_in_place(open_page, demo):
+    (demo / f"{synthetic.OTHER_CORE}.npz").unlink()
     stranger = synthetic.core(IMAGES)
     write_run(replace(stranger, index=stranger.index + 1), demo / f"{synthetic.CORE}.npz")
     page = open_page()
+    assert page.error
     assert all("share no images" in error.value for error in page.error)
     assert len(specs(page)) == 1
+
+
+def test_core_networks_that_were_asked_about_other_images_are_not_offered(open_page, demo):
+    other_copy(demo)
+    page = open_page()
+    assert page.selectbox(key="core").options == [synthetic.OTHER_CORE]
+    assert not page.error
+
+
+def test_certification_networks_of_another_copy_are_left_out_of_the_fronts_and_counted(open_page, demo):
+    other_copy(demo, certify=0.5)
+    page = open_page()
+    assert not page.error
+    assert "1 of 3 compositions are not drawn: their runs were asked about other images" in captions(page)
+    elsewhere = open_page(sigma="0.5")
+    assert any("number the dataset differently" in error.value for error in elsewhere.error)
+
+
+def test_selection_networks_of_another_copy_are_not_offered(open_page, demo):
+    own, other = synthetic.selection(0.25, IMAGES), synthetic.selection(0.5, IMAGES)
+    write_run(own, demo / "own.npz")
+    write_run(replace(other, meta=replace(other.meta, extra={"images": "another"})), demo / "other.npz")
+    assert open_page().selectbox(key="select").options == ["entropy", own.meta.name]
 
 
 def test_the_table_lists_certifys_answers_with_pictures(open_page):
@@ -410,6 +441,7 @@ def test_every_page_opens_on_an_empty_shelf(path, open_page, tmp_path, monkeypat
 
 @pytest.mark.parametrize("path", ["", CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE])
 def test_runs_without_common_images_are_named_on_every_page(path, open_page, demo):
+    (demo / f"{synthetic.OTHER_CORE}.npz").unlink()
     stranger = synthetic.core(IMAGES)
     write_run(replace(stranger, index=stranger.index + 1), demo / f"{synthetic.CORE}.npz")
     page = open_page(path, pin=A_PIN)

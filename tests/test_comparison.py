@@ -13,6 +13,7 @@ from tests import random_runs
 
 A = Answers(
     index=np.array([3, 1, 2]),
+    label=np.array([6, 4, 5]),
     outcome=np.array([Outcome.CORE, Outcome.CERTIFIED, Outcome.ABSTAIN]),
     radius=np.array([0.0, 0.5, 0.0]),
     reached=np.array([False, True, False]),
@@ -20,6 +21,7 @@ A = Answers(
 )
 B = Answers(
     index=np.array([1, 2, 3, 4]),
+    label=np.array([4, 5, 6, 7]),
     outcome=np.array([Outcome.CERTIFIED, Outcome.CERTIFIED, Outcome.CORE, Outcome.CORE]),
     radius=np.array([0.2, 0.3, 0.0, 0.0]),
     reached=np.array([True, True, False, False]),
@@ -55,6 +57,11 @@ def test_a_view_compared_with_itself_differs_in_nothing():
 def test_views_without_common_images_are_refused():
     with pytest.raises(AcesError, match="share no images"):
         compare(A, replace(B, index=B.index + 100))
+
+
+def test_views_that_number_the_images_differently_are_refused():
+    with pytest.raises(AcesError, match=r"A and B number the images differently \(1 of 3 labels differ\)"):
+        compare(A, replace(B, label=np.array([4, 5, 9, 7])))
 
 
 @pytest.mark.parametrize("radius", [0.0, 0.25])

@@ -113,6 +113,21 @@ def test_different_labels_of_images_that_are_not_shared_do_not_matter():
     assert len(compose(rows(CERTIFY, slice(5, None)), replace(CORE, label=other))) == 7
 
 
+def copied(run, digest):
+    return renamed(run, extra={"images": digest})
+
+
+@pytest.mark.parametrize(("a", "b"), [("one", "other"), ("one", None), (None, "other")])
+def test_a_selection_run_of_another_copy_is_refused_though_it_holds_no_labels(a, b):
+    said = refusal(copied(CERTIFY, a), CORE, copied(SELECT, b))
+    assert said.startswith("'a smoothed run' and 'a selection run' were asked about different copies of toy")
+
+
+def test_a_selection_run_of_the_same_copy_composes_also_where_it_saw_fewer_images_of_it():
+    assert len(compose(copied(CERTIFY, "one"), CORE, copied(SELECT, "one"))) == 12
+    assert len(compose(copied(CERTIFY, "of 12"), CORE, copied(rows(SELECT, slice(4)), "of 4"))) == 4
+
+
 def test_runs_without_a_shared_image_are_refused_by_name():
     apart = replace(CORE, index=CORE.index + 1)
     assert refusal(CERTIFY, apart) == "'a smoothed run', 'a core run' share no images: sample them on the same subset"
