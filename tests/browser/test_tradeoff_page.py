@@ -17,6 +17,8 @@ pytestmark = pytest.mark.browser
 
 FRONT, THETA = FIGURES = ("figure_front", "figure_theta")
 
+DOUBLE_CLICK = 400  # ms: of two clicks within 300 the second is no click to plotly, wherever it is
+
 # A figure as text: its traces, shapes, notes and title, with typed arrays spelt out.
 DRAWN = """key => {
   const plot = document.querySelector(`.st-key-${key} .js-plotly-plot`);
@@ -99,6 +101,7 @@ def tile(page: Page, label: str) -> str:
 
 def click_mark(page: Page, label: str, from_end: int) -> list[float]:
     """Click a mark of a front; returns the thetas that this may set, as marks lie close together."""
+    page.wait_for_timeout(DOUBLE_CLICK)
     x, y, thetas = page.evaluate(WHERE, [FRONT, label, from_end])
     page.mouse.move(x, y)
     page.mouse.click(x, y)
