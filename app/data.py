@@ -77,9 +77,12 @@ def look_again() -> None:
 
 
 def fits(certify: Meta, core: Meta, select: Meta | None = None) -> bool:
-    """Whether runs can be composed. So it seems while one of them cannot be read: pages say that where it is used."""
+    """Whether the others were asked about the certification run's images.
+
+    So it seems while one of them cannot be read: pages say that where it is used.
+    """
     try:
-        return _fits(Sources(_source(certify), _source(core), None if select is None else _source(select)))
+        return all(_fits(_source(certify), _source(other)) for other in (core, select) if other is not None)
     except AcesError:
         return True
 
@@ -289,11 +292,10 @@ def _run(source: Source) -> Run:
 
 
 @lru_cache(maxsize=4096)
-def _fits(sources: Sources) -> bool:
-    for source in filter(None, sources):
-        _run(source)  # one that cannot be read is another matter
+def _fits(certify: Source, other: Source) -> bool:
+    run, another = cast(SmoothedRun, _run(certify)), cast(CoreRun | SelectionRun, _run(other))
     try:
-        _composition(sources)
+        compose.common_images(run, another)
     except AcesError:
         return False
     return True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations
 
 import numpy as np
 
@@ -54,29 +56,11 @@ class Composition:
 def compose(certify: SmoothedRun, core: CoreRun, select: SelectionRun | None = None) -> Composition:
     """Join components on ``index``. ``select`` replaces the certification run's own entropies.
 
-    Raises ``AcesError`` for components of different datasets, without common images, or with different
-    labels for one index (two projects number the ImageNet validation set differently). A selection run holds no
-    labels; of own copies of a dataset the recorded digests of the pictures tell.
+    Raises ``AcesError`` where ``common_images`` does.
     """
     selection: SmoothedRun | SelectionRun = select if select is not None else certify
-    for a, b in ((certify, core), (certify, selection), (core, selection)):
-        if not _one_split(a.meta, b.meta):
-            raise AcesError(
-                f"'{a.meta.name}' is of {a.meta.dataset}/{a.meta.split}, '{b.meta.name}' of "
-                f"{b.meta.dataset}/{b.meta.split}: only runs of one dataset and split compose"
-            )
-    if core.meta.num_classes != certify.meta.num_classes:
-        raise AcesError(
-            f"'{certify.meta.name}' knows {certify.meta.num_classes} classes, '{core.meta.name}' "
-            f"{core.meta.num_classes}: they answer different questions"
-        )
-    index = np.intersect1d(np.intersect1d(certify.index, core.index), selection.index)
-    if not len(index):
-        names = ", ".join(f"'{run.meta.name}'" for run in dict.fromkeys((certify, selection, core)))
-        raise AcesError(f"{names} share no images: sample them on the same subset")
-    _require_same_pictures(certify, selection)
+    index = common_images(certify, core, selection)
     in_certify, in_core, in_select = (_rows_of(run.index, index) for run in (certify, core, selection))
-    _require_equal_labels(certify, core, index, certify.label[in_certify], core.label[in_core])
     recorded = certify.predict_class is not None and selection.predict_select is not None
     return Composition(
         index=index,
@@ -104,6 +88,33 @@ def compose(certify: SmoothedRun, core: CoreRun, select: SelectionRun | None = N
     )
 
 
+def common_images(certify: SmoothedRun, *others: SmoothedRun | CoreRun | SelectionRun) -> Array:
+    """``index`` of the images that all components were asked about, int64 [N], in rising order.
+
+    Raises ``AcesError`` for components of different datasets, without common images, or with different labels for one
+    index (two projects number the ImageNet validation set differently). A selection run holds no labels; of own copies
+    of a dataset the recorded digests of the pictures tell.
+    """
+    runs = (certify, *others)
+    for a, b in combinations(runs, 2):
+        if not _one_split(a.meta, b.meta):
+            raise AcesError(
+                f"'{a.meta.name}' is of {a.meta.dataset}/{a.meta.split}, '{b.meta.name}' of "
+                f"{b.meta.dataset}/{b.meta.split}: only runs of one dataset and split compose"
+            )
+    index: Array = reduce(np.intersect1d, [run.index for run in runs])
+    if not len(index):
+        names = ", ".join(f"'{run.meta.name}'" for run in dict.fromkeys(runs))
+        raise AcesError(f"{names} share no images: sample them on the same subset")
+    for other in others:
+        if isinstance(other, CoreRun):
+            _require_same_classes(certify, other)
+            _require_equal_labels(certify, other, index)
+        else:
+            _require_same_pictures(certify, other)
+    return index
+
+
 def _one_split(a: Meta, b: Meta) -> bool:
     """An imported log may not say its split; then the labels have to do."""
     return a.dataset == b.dataset and (a.split is None or b.split is None or a.split == b.split)
@@ -129,7 +140,16 @@ def _require_same_pictures(certify: SmoothedRun, selection: SmoothedRun | Select
         )
 
 
-def _require_equal_labels(certify: SmoothedRun, core: CoreRun, index: Array, a: Array, b: Array) -> None:
+def _require_same_classes(certify: SmoothedRun, core: CoreRun) -> None:
+    if core.meta.num_classes != certify.meta.num_classes:
+        raise AcesError(
+            f"'{certify.meta.name}' knows {certify.meta.num_classes} classes, '{core.meta.name}' "
+            f"{core.meta.num_classes}: they answer different questions"
+        )
+
+
+def _require_equal_labels(certify: SmoothedRun, core: CoreRun, index: Array) -> None:
+    a, b = (run.label[_rows_of(run.index, index)] for run in (certify, core))
     if (a != b).any():
         at = int((a != b).argmax())
         raise AcesError(

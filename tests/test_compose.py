@@ -132,7 +132,7 @@ def test_runs_without_a_shared_image_are_refused_by_name():
     apart = replace(CORE, index=CORE.index + 1)
     assert refusal(CERTIFY, apart) == "'a smoothed run', 'a core run' share no images: sample them on the same subset"
     said = refusal(rows(CERTIFY, slice(0, 6)), CORE, rows(SELECT, slice(6, None)))
-    assert said.startswith("'a smoothed run', 'a selection run', 'a core run' share no images")
+    assert said.startswith("'a smoothed run', 'a core run', 'a selection run' share no images")
 
 
 @pytest.mark.parametrize("changes", [{"dataset": "cifar10"}, {"split": "train"}])
