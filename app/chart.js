@@ -54,8 +54,8 @@ function toolbar(picks) {
 function listen(chart, picks) {
   const { node } = chart;
   const marks = (event) => event.points.map((point) => point.customdata);
-  const clicked = (event) => marks(event).some((mark) => mark !== undefined) && chart.pick(marks(event));
-  if (picks) node.on("plotly_click", clicked);
+  const isMark = (event) => event.points.some((point) => point.customdata !== undefined); // no mark would mean all
+  if (picks) node.on("plotly_click", (event) => isMark(event) && chart.pick(marks(event)));
   if (picks === "lasso") node.on("plotly_selected", (event) => event && chart.pick(marks(event)));
   if (picks === "lasso") node.on("plotly_deselect", () => chart.pick([]));
   chart.resized.observe(node);

@@ -18,8 +18,8 @@ OUTCOMES = (Outcome.CERTIFIED, Outcome.CORE, Outcome.CONSENSUS, Outcome.ABSTAIN)
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """One view, image by image [N]: CERTIFY's ``outcome``, right ``radius`` (0 where wrong or not certified), whether
-    CERTIFY's answer reaches r (at r = 0: is right), and whether PREDICT's is right."""
+    """One view, image by image [N]: ``index`` and ``label``, CERTIFY's ``outcome``, right ``radius`` (0 where wrong or
+    not certified), whether CERTIFY's answer reaches r (at r = 0: is right), and whether PREDICT's is right."""
 
     index: Array
     label: Array

@@ -132,8 +132,8 @@ def _rows_of(index: Array, wanted: Array) -> Array | slice:
 def _require_same_pictures(certify: SmoothedRun, selection: SmoothedRun | SelectionRun) -> None:
     """Digests are of all pictures that a run was asked about, and recorded where these were of an own copy."""
     a, b = (run.meta.extra.get("images") for run in (certify, selection))
-    comparable = a is None or b is None or np.array_equal(certify.index, selection.index)
-    if a != b and comparable:
+    both_own = a is not None and b is not None  # then subsets of one copy have different digests as well
+    if a != b and (not both_own or np.array_equal(certify.index, selection.index)):
         raise AcesError(
             f"'{certify.meta.name}' and '{selection.meta.name}' were asked about different copies of "
             f"{certify.meta.dataset}, in which a number may be another image: sample both on one copy"

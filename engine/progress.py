@@ -126,7 +126,9 @@ class TrainingBar(_Bar):
         task = next((t.id for t in self._progress.tasks if t.description == name), None)
         if task is None:
             task = self._progress.add_task(name, total=wanted, text="")
-        self._progress.update(task, completed=done, text=f"{done}/{wanted} answers an image")
+        text = f"{done}/{wanted} answers an image"
+        self._progress.update(task, completed=done, text=text)
+        self._log(f"{name}  {text}")
 
 
 class DrawsBar(_Bar):

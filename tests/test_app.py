@@ -230,10 +230,15 @@ def other_copy(demo: Path, certify: float | None = None) -> None:
     write_run(replace(run, label=(run.label + 1) % 10), demo / f"{run.meta.name}.npz")
 
 
-def test_components_without_common_images_are_an_error_in_place(open_page, demo):
+def core_of_other_images_alone(demo: Path) -> None:
+    """Leave one core network, which was asked about images that no certification network saw."""
     (demo / f"{synthetic.OTHER_CORE}.npz").unlink()
     stranger = synthetic.core(IMAGES)
     write_run(replace(stranger, index=stranger.index + 1), demo / f"{synthetic.CORE}.npz")
+
+
+def test_components_without_common_images_are_an_error_in_place(open_page, demo):
+    core_of_other_images_alone(demo)
     page = open_page()
     assert page.error
     assert all("share no images" in error.value for error in page.error)
@@ -441,9 +446,7 @@ def test_every_page_opens_on_an_empty_shelf(path, open_page, tmp_path, monkeypat
 
 @pytest.mark.parametrize("path", ["", CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE])
 def test_runs_without_common_images_are_named_on_every_page(path, open_page, demo):
-    (demo / f"{synthetic.OTHER_CORE}.npz").unlink()
-    stranger = synthetic.core(IMAGES)
-    write_run(replace(stranger, index=stranger.index + 1), demo / f"{synthetic.CORE}.npz")
+    core_of_other_images_alone(demo)
     page = open_page(path, pin=A_PIN)
     assert any("share no images" in error.value for error in page.error)
 

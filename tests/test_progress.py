@@ -23,13 +23,33 @@ def test_every_epoch_of_a_training_leaves_a_line(lines):
         assert lines() == ["epoch 3/8  16 images/s  loss 0.432  right 85 %  held out 84 %  robust 25 %  0:01:01"]
 
 
-def test_sampling_leaves_a_line_a_minute(lines, monkeypatch):
+@pytest.fixture
+def a_minute_later(monkeypatch):
+    """Lets a minute pass since the bar's last line, and then no more."""
+
+    def pass_by(bar):
+        now = bar._logged + 60
+        monkeypatch.setattr("engine.progress.time.monotonic", lambda: now)
+
+    return pass_by
+
+
+def test_the_labels_of_a_selection_network_leave_a_line_a_minute(lines, a_minute_later):
+    with TrainingBar(epochs=8) as bar:
+        bar.labelling("train", 10, 50)
+        assert lines() == []
+        a_minute_later(bar)
+        bar.labelling("train", 20, 50)
+        bar.labelling("train", 21, 50)
+        assert lines() == ["labels, train  20/50 answers an image"]
+
+
+def test_sampling_leaves_a_line_a_minute(lines, a_minute_later):
     report = Progress("a-run", 5, 500, draws=100_000, cached=0, total=1_000_000, seconds=50.0)
     with SamplingBar() as bar:
         bar(report)
         assert lines() == []
-        a_minute_later = bar._logged + 60
-        monkeypatch.setattr("engine.progress.time.monotonic", lambda: a_minute_later)
+        a_minute_later(bar)
         bar(report)
         bar(report)
         assert lines() == ["a-run  5/500 images  2,000 draws/s  0:07:30 left"]

@@ -37,9 +37,12 @@ GAUSSIAN = METHODS["gaussian"].objective()
 STANDARD = METHODS["standard"].objective()
 
 
-def network(seed: int = 0):
+def network(seed: int = 0, dropout: float = 0.0):
     torch.manual_seed(seed)
-    return build("resnet8", "toy")
+    net = build("resnet8", "toy")
+    if dropout:
+        net.body.fc = torch.nn.Sequential(torch.nn.Dropout(dropout), net.body.fc)
+    return net
 
 
 def plan(name: str = "net", method: str = "gaussian", sigma: float = 0.25, **changes) -> Plan:
@@ -67,13 +70,7 @@ def test_every_method_learns_the_toy_task_under_noise(name):
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_a_resumed_run_ends_in_the_same_weights(tmp_path, dropout):
-    def network(seed=0):
-        torch.manual_seed(seed)
-        net = build("resnet8", "toy")
-        net.body.fc = torch.nn.Sequential(torch.nn.Dropout(dropout), net.body.fc)
-        return net
-
-    whole, data = network(), toy.images("train")
+    whole, data = network(dropout=dropout), toy.images("train")
     train(whole, data, GAUSSIAN, 0.1, RECIPE)
 
     class KilledError(Exception):
@@ -83,10 +80,10 @@ def test_a_resumed_run_ends_in_the_same_weights(tmp_path, dropout):
         if report.epoch == 2:
             raise KilledError
 
-    state, resumed = tmp_path / "state.pth.tar", network()
+    state, resumed = tmp_path / "state.pth.tar", network(dropout=dropout)
     with pytest.raises(KilledError):
         train(resumed, data, GAUSSIAN, 0.1, RECIPE, state_file=state, report=kill)
-    resumed = network(seed=9)
+    resumed = network(seed=9, dropout=dropout)
     history = train(resumed, data, GAUSSIAN, 0.1, RECIPE, state_file=state)
     assert [epoch.epoch for epoch in history] == [1, 2, 3]
     for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):

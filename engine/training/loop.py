@@ -141,8 +141,9 @@ def train(
     run = _Run(network, optimizer, images, labels, objective, recipe, report)
     for epoch in range(len(history), recipe.epochs):
         # A generator an epoch, so that a resumed run sees the same batches and noise as an undisturbed one.
-        generator = torch.Generator(device).manual_seed(1_000_003 * seed + epoch)
-        torch.manual_seed(-1 - 1_000_003 * seed - epoch)  # for dropout, which draws from torch's own generators
+        number = 1_000_003 * seed + epoch
+        generator = torch.Generator(device).manual_seed(number)
+        torch.manual_seed(~number)  # for dropout, which draws from torch's own generator: another stream
         stands = _epoch(run, Step(sigma, generator, epoch))
         if held_out is not None:
             stands = replace(stands, held_out=accuracy(network, held_out, sigma, device=device))
