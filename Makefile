@@ -1,4 +1,4 @@
-# One target a chore. `make setup` first; everything else runs in the environment that is active.
+# One target per chore. `make setup` first; everything else runs in the environment that is active.
 .PHONY: setup test fast lint types app bench
 
 setup:  ## install the project and what developing it needs

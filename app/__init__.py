@@ -1,6 +1,9 @@
-"""The dashboard, one straight line a page:
+"""The dashboard. A page goes from what the reader set to what it shows:
 
     state (widgets <-> URL) -> data (cached runs) -> views (plot-ready tables) -> figures -> the page
 
-``settings``, ``views``, ``explain``, ``pictures`` and ``figures`` know no Streamlit. Nothing here imports torch.
+``content`` holds the pages, ``widgets`` what they are put together from.
+What computes and draws needs no Streamlit: ``settings``, ``links``, ``escape``, ``figures``, ``tables``, ``services``
+and ``widgets.export`` know no Streamlit.
+Nothing here imports torch: a worker process does (``engine/single_image/worker.py``), and the command line.
 """

@@ -1,16 +1,17 @@
-"""Cached loads, compositions and what is computed from them, keyed by the runs' fingerprints, never by arrays.
+"""Cached loads, compositions and what is computed from them: keyed by the runs' fingerprints, never by arrays.
 
-Functions without underscore take ``Settings`` and raise ``AcesError`` where a run cannot be read or does not fit.
+Pages call the functions without underscore, most with their ``Settings``. ``AcesError`` says where a run cannot be
+read or does not fit. What is shared among sessions is never written to.
 """
 
 from __future__ import annotations
 
-import os
+import math
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -19,75 +20,68 @@ from typing import NamedTuple, cast
 import numpy as np
 import streamlit as st
 
-from app import comparison, explain, separation, views
-from app.pictures import Pictures, read_pictures
+from app.services.pictures import Pictures, read_pictures
 from app.settings import LARGEST_Z, Choice, Pin, Settings, labels
-from cache import Shelf, Store
-from cache.shelf import DEMO
-from engine import aces, compose, datasets, metrics
-from engine.aces import Correction
-from engine.compose import Composition
+from app.tables import views
+from cache import Catalog, Listing, Store
+from engine import datasets, folders, processes
 from engine.errors import AcesError
-from engine.metrics import Convention
-from engine.runs import Array, CoreRun, Meta, Run, SelectionRun, SmoothedRun
+from engine.names import file_in
+from engine.records import compose
+from engine.records.compose import Composition
+from engine.records.runs import Array, CoreRun, Meta, Run, SelectionRun, SmoothedRun
+from engine.statistics import aces, comparison, deployment, explain, metrics, separation
+from engine.statistics.corrections import Correction
+from engine.statistics.metrics import Convention
 
-ROOT = Path(__file__).resolve().parents[1]
-FRESH_SECONDS = 2  # how long a look at the shelf serves: a burst of keys looks once
+FRESH_SECONDS = 2  # how long a look at the catalog serves: a burst of keys looks once
 
 
-class Measure(StrEnum):
+class Axis(StrEnum):
     """What the trade-off sets against natural accuracy."""
 
     ACR = "ACR"
     CERTIFIED = "certified accuracy at r"
 
 
-class Source(NamedTuple):
+class RunKey(NamedTuple):
     """A run as a cache key: its content changes with its fingerprint."""
 
     name: str
     fingerprint: str
 
 
-class Sources(NamedTuple):
+class CompositionKey(NamedTuple):
     """A composition as a cache key."""
 
-    certify: Source
-    core: Source
-    select: Source | None
+    certify: RunKey
+    core: RunKey
+    select: RunKey | None
 
 
-@dataclass(frozen=True)
-class Catalogue:
-    """What is on the shelf, and what on it cannot be read: place -> message."""
-
-    metas: list[Meta]
-    broken: dict[str, str]
-
-
-def catalogue() -> Catalogue:
+def listing() -> Listing:
     """Every run that can be looked at."""
-    return _catalogue(*_places())
+    return _listing(*_places())
 
 
 def look_again() -> None:
-    """Forget what the last look at the shelf found: something has changed on it."""
-    _catalogue.clear()
+    """Forget what the last look at the catalog found: something has changed in it."""
+    _listing.clear()
     _fingerprint.cache_clear()
 
 
 def fits(certify: Meta, core: Meta, select: Meta | None = None) -> bool:
-    """Whether the others were asked about the certification run's images.
+    """Whether the others were evaluated on the certification run's images.
 
     So it seems while one of them cannot be read: pages say that where it is used.
     """
     try:
-        return all(_fits(_source(certify), _source(other)) for other in (core, select) if other is not None)
+        return all(_fits(_run_key(certify), _run_key(other)) for other in (core, select) if other is not None)
     except AcesError:
         return True
 
 
-def fronts(settings: Settings, measure: Measure) -> tuple[list[views.Front], dict[str, str]]:
+def fronts(settings: Settings, measure: Axis) -> tuple[list[views.Front], dict[str, str]]:
     """A front for every composition that is drawn, and by label what is wrong with those that give none."""
     found, problems = [], {}
     choices = settings.compositions
@@ -95,14 +89,24 @@ def fronts(settings: Settings, measure: Measure) -> tuple[list[views.Front], dic
     for position, (label, choice) in enumerate(zip(labels(choices), choices, strict=True)):
         try:
             name = choice.certify.network.sha256 or choice.certify.network.name or choice.certify.name
-            front = _front(_sources(choice), choice.address, name, choice.certify.noise, measure, *at)
+            front = _front(_composition_key(choice), choice.address, name, choice.certify.noise, measure, *at)
             found.append(replace(front, label=label, position=position))
         except AcesError as error:
             problems[label] = str(error)
     return found, problems
 
 
-def pinned(settings: Settings, measure: Measure) -> tuple[float, float] | None:
+def optimism(
+    settings: Settings, measure: Axis, drawn: Sequence[views.Front], rule: deployment.Rule
+) -> deployment.Optimism:
+    """How much the numbers of the rule's choice among the fronts ``drawn`` flatter on the images they are of."""
+    radius = None if measure is Axis.ACR else settings.radius
+    how = deployment.Measure(settings.alpha, settings.correction, radius, settings.convention)
+    sources = tuple(_composition_key(settings.compositions[front.position]) for front in drawn)
+    return deployment.optimism(_tallies(sources, how), rule)
+
+
+def pinned(settings: Settings, measure: Axis) -> tuple[float, float] | None:
     """Where what is pinned stands among the fronts: NAC and robustness. None if nothing is, or it cannot be read."""
     if settings.pin is None:
         return None
@@ -110,23 +114,23 @@ def pinned(settings: Settings, measure: Measure) -> tuple[float, float] | None:
         s = summary(settings.at(settings.pin.choice, settings.pin.theta))
     except AcesError:  # the tiles say so
         return None
-    return s.nac.value, (s.acr if measure is Measure.ACR else s.certified_accuracy).value
+    return s.nac.value, (s.acr if measure is Axis.ACR else s.certified_accuracy).value
 
 
 def composition(settings: Settings) -> Composition:
     """The chosen runs, joined."""
-    return _composition(_sources(settings.choice))
+    return _composition(_composition_key(settings.choice))
 
 
 def over_theta(settings: Settings) -> metrics.Metrics:
     """Metrics at every stored threshold and the one radius."""
-    sources = _sources(settings.choice)
+    sources = _composition_key(settings.choice)
     return _curve(sources, settings.alpha, settings.correction, (settings.radius,), settings.convention)
 
 
 def radius_curves(settings: Settings) -> views.RadiusCurves:
     """Certified accuracy and selection rate over radius at theta."""
-    alone = _alone(_sources(settings.choice), settings.alpha, settings.radius)
+    alone = _alone(_composition_key(settings.choice), settings.alpha, settings.radius, Convention.ALGORITHM)
     return views.radius_curves(composition(settings), alone, answer(settings), settings.alpha, settings.correction)
 
 
@@ -158,14 +162,16 @@ def interval_of_rate(settings: Settings, percent: float) -> tuple[float, float]:
 
 def alone(settings: Settings, radii: tuple[float, ...]) -> metrics.Standalone:
     """The certification network without ACES, on the images of the composition."""
-    return metrics.standalone(_restricted(_sources(settings.choice)), settings.alpha, radii)
+    return metrics.standalone(
+        _restricted(_composition_key(settings.choice)), settings.alpha, radii, settings.convention
+    )
 
 
 def entropy_histogram(settings: Settings) -> views.EntropyHistogram:
     """Images by median entropy, split by what the certification network alone certifies."""
-    sources = _sources(settings.choice)
-    right = _certifiable(sources, settings.alpha, settings.radius)
-    return views.entropy_histogram(_composition(sources), right)
+    sources = _composition_key(settings.choice)
+    correct = _certifiable(sources, settings.alpha, settings.radius)
+    return views.entropy_histogram(_composition(sources), correct)
 
 
 def signed_radii(settings: Settings, thetas: tuple[float, ...]) -> Array:
@@ -175,13 +181,13 @@ def signed_radii(settings: Settings, thetas: tuple[float, ...]) -> Array:
 
 def separations(settings: Settings, choices: Sequence[Choice]) -> list[separation.Separation]:
     """How well each composition's selection separates what its certification network alone certifies at r."""
-    return [_separation(_sources(choice), settings.alpha, settings.radius) for choice in choices]
+    return [_separation(_composition_key(choice), settings.alpha, settings.radius) for choice in choices]
 
 
 def summary(settings: Settings) -> views.Summary:
     """The tiles."""
     at = settings.theta, settings.radius, settings.alpha, settings.correction
-    return _summary(_sources(settings.choice), *at, settings.convention)
+    return _summary(_composition_key(settings.choice), *at, settings.convention)
 
 
 def answers(settings: Settings) -> comparison.Answers:
@@ -214,13 +220,20 @@ def over_thetas_of(settings: Settings, index: int) -> aces.Certificates:
 
 def explanation(settings: Settings, index: int) -> explain.Explanation:
     """The numbers behind one image's answer."""
-    return explain.explain(composition(settings), index, settings.theta, settings.alpha, settings.correction)
+    c = composition(settings)
+    return explain.explain(c, index, settings.theta, settings.alpha, settings.correction, settings.mechanism)
 
 
 def class_names(meta: Meta) -> tuple[str, ...]:
     """The classes of a run's dataset by number; numbers for a dataset that the engine does not know."""
-    known = datasets.DATASETS.get(meta.dataset)
+    known = datasets.known(meta.dataset)
     return known.classes if known is not None else tuple(str(k) for k in range(meta.num_classes))
+
+
+def values_of(meta: Meta) -> int | None:
+    """How many values an image of a run's dataset has: C * H * W; None for a dataset that the engine does not know."""
+    known = datasets.known(meta.dataset)
+    return None if known is None else math.prod(known.shape)
 
 
 def pictures(meta: Meta) -> Pictures:
@@ -228,40 +241,38 @@ def pictures(meta: Meta) -> Pictures:
 
     Raises ``AcesError`` for a damaged file, and where those files are not what was sampled.
     """
-    path = _places()[1] / f"{meta.dataset}_images.npz"
+    path = file_in(_places()[1], f"{meta.dataset}_images.npz")
     if not path.exists():
-        run = cast(SmoothedRun, _run(_source(meta)))
+        run = cast(SmoothedRun, _run(_run_key(meta)))
         path = datasets.pictures_file(meta.dataset, run.index, run.label)
-    if not path.exists() and datasets.on_disk(meta.dataset) and (problem := _take_pictures(_source(meta))):
+    if not path.exists() and datasets.on_disk(meta.dataset) and (problem := take_pictures(_run_key(meta))):
         raise AcesError(problem)
     return _pictures(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
 def _places() -> tuple[str, Path]:
-    """Where runs lie: the store's directory as the environment names it, and the demo."""
-    return os.environ.get("ACES_CACHE", ""), Path(os.environ.get("ACES_DEMO", DEMO))
+    """Where runs lie: the store's directory, and the demo."""
+    return str(folders.store()), folders.demo()
 
 
 def store() -> Path:
     """Where runs that are sampled here are kept."""
-    named = _places()[0]
-    return Store(Path(named) if named else None).directory
+    return Store().directory
 
 
 @st.cache_resource(show_spinner=False)
-def _shelf(store: str, demo: Path) -> Shelf:
-    return Shelf(Path(store) if store else None, demo)
+def _catalog(store: str, demo: Path) -> Catalog:
+    return Catalog(Path(store), demo)
 
 
 @st.cache_data(ttl=FRESH_SECONDS, show_spinner=False)
-def _catalogue(store: str, demo: Path) -> Catalogue:
-    shelf = _shelf(store, demo)
-    return Catalogue(shelf.metas(), shelf.broken)
+def _listing(store: str, demo: Path) -> Listing:
+    return _catalog(store, demo).listing()
 
 
 @lru_cache(maxsize=4096)  # asked some thirty times a key, which Streamlit's caches would be too slow for
 def _fingerprint(store: str, demo: Path, name: str, look: int) -> str:
-    return _shelf(store, demo).fingerprint(name)
+    return _catalog(store, demo).fingerprint(name)
 
 
 def fingerprint(meta: Meta) -> str:
@@ -269,13 +280,22 @@ def fingerprint(meta: Meta) -> str:
     return _fingerprint(*_places(), meta.name, int(time.monotonic() / FRESH_SECONDS))
 
 
-def _sources(choice: Choice) -> Sources:
-    select = None if choice.select is None else _source(choice.select)
-    return Sources(_source(choice.certify), _source(choice.core), select)
+def fingerprints(settings: Settings) -> dict[str, str]:
+    """The digests of the runs that the view rests on, by name; a run that cannot be read has none."""
+    found = {}
+    for name, run in settings.runs.items():
+        with suppress(AcesError):  # pages say what is wrong with it
+            found[name] = fingerprint(run)
+    return found
 
 
-def _source(meta: Meta) -> Source:
-    return Source(meta.name, fingerprint(meta))
+def _composition_key(choice: Choice) -> CompositionKey:
+    select = None if choice.select is None else _run_key(choice.select)
+    return CompositionKey(_run_key(choice.certify), _run_key(choice.core), select)
+
+
+def _run_key(meta: Meta) -> RunKey:
+    return RunKey(meta.name, fingerprint(meta))
 
 
 def answer(settings: Settings) -> aces.Certificates:
@@ -287,12 +307,12 @@ def answer(settings: Settings) -> aces.Certificates:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _run(source: Source) -> Run:
-    return _shelf(*_places()).load(source.name)
+def _run(source: RunKey) -> Run:
+    return _catalog(*_places()).load(source.name)
 
 
 @lru_cache(maxsize=4096)
-def _fits(certify: Source, other: Source) -> bool:
+def _fits(certify: RunKey, other: RunKey) -> bool:
     run, another = cast(SmoothedRun, _run(certify)), cast(CoreRun | SelectionRun, _run(other))
     try:
         compose.common_images(run, another)
@@ -302,14 +322,14 @@ def _fits(certify: Source, other: Source) -> bool:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _composition(sources: Sources) -> Composition:
+def _composition(sources: CompositionKey) -> Composition:
     select = None if sources.select is None else cast(SelectionRun, _run(sources.select))
     return compose.compose(cast(SmoothedRun, _run(sources.certify)), cast(CoreRun, _run(sources.core)), select)
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
 def _curve(
-    sources: Sources, alpha: float, correction: Correction, radii: tuple[float, ...], convention: Convention
+    sources: CompositionKey, alpha: float, correction: Correction, radii: tuple[float, ...], convention: Convention
 ) -> metrics.Metrics:
     c = _composition(sources)
     return metrics.evaluate(c, c.thetas, alpha=alpha, correction=correction, radii=radii, convention=convention)
@@ -317,13 +337,13 @@ def _curve(
 
 @lru_cache(maxsize=1024)  # looked up two dozen times a key
 def _front(
-    sources: Sources, address: tuple[str, str, str, str], network: str, noise: float, measure: Measure,
+    sources: CompositionKey, address: tuple[str, str, str, str], network: str, noise: float, measure: Axis,
     alpha: float, correction: Correction, radius: float, convention: Convention,
 ) -> views.Front:  # fmt: skip
     """A front that has yet to be named and placed among the others."""
-    of_acr = measure is Measure.ACR
+    of_acr = measure is Axis.ACR
     m = _curve(sources, alpha, correction, () if of_acr else (radius,), convention)
-    alone = _alone(sources, alpha, radius)
+    alone = _alone(sources, alpha, radius, convention)
     c = _composition(sources)
     core = views.core_accuracy(c)
     return views.Front(
@@ -342,39 +362,47 @@ def _front(
     )
 
 
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _tallies(sources: tuple[CompositionKey, ...], how: deployment.Measure) -> list[deployment.Tally]:
+    compositions = [_composition(one) for one in sources]
+    images = np.unique(np.concatenate([c.index for c in compositions]))
+    halves = deployment.halvings(images)
+    return [deployment.tally(c, how, images, halves) for c in compositions]
+
+
 @st.cache_resource(max_entries=1024, show_spinner=False)
-def _alone(sources: Sources, alpha: float, radius: float) -> metrics.Standalone:
+def _alone(sources: CompositionKey, alpha: float, radius: float, convention: Convention) -> metrics.Standalone:
     """The certification network alone, on the images of the composition."""
-    return metrics.standalone(_restricted(sources), alpha, (radius,))
+    return metrics.standalone(_restricted(sources), alpha, (radius,), convention)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _certifiable(sources: Sources, alpha: float, radius: float) -> Array:
+def _certifiable(sources: CompositionKey, alpha: float, radius: float) -> Array:
     return views.certifiable(_composition(sources), _restricted(sources), alpha, radius)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _separation(sources: Sources, alpha: float, radius: float) -> separation.Separation:
+def _separation(sources: CompositionKey, alpha: float, radius: float) -> separation.Separation:
     return separation.separation(_composition(sources), _certifiable(sources, alpha, radius))
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
 def _summary(
-    sources: Sources, theta: float, radius: float, alpha: float, correction: Correction, convention: Convention
+    sources: CompositionKey, theta: float, radius: float, alpha: float, correction: Correction, convention: Convention
 ) -> views.Summary:
     return views.summary(_composition(sources), theta, radius, alpha, correction, convention)
 
 
-def _restricted(sources: Sources) -> SmoothedRun:
+def _restricted(sources: CompositionKey) -> SmoothedRun:
     return views.restrict(cast(SmoothedRun, _run(sources.certify)), _composition(sources).index)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Taking the pictures from the dataset's files")
-def _take_pictures(source: Source) -> str:
+def take_pictures(source: RunKey) -> str:
     """Have a process of its own write a run's pictures, as what reads datasets loads torch; why it could not, or ""."""
-    command = [sys.executable, "-m", "engine", "pictures", source.name]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stderr.strip().removeprefix("error: ") if done.returncode else ""
+    command = processes.command("engine", "pictures", "--", source.name)
+    done = subprocess.run(command, env=processes.environment(), capture_output=True, text=True, check=False)
+    return processes.why(done.returncode, done.stderr) if done.returncode else ""
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

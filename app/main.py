@@ -1,4 +1,4 @@
-"""Entry of the dashboard: `streamlit run app/main.py`. The shared sidebar, and the list of pages."""
+"""Entry of the dashboard: `streamlit run app/main.py`. The shared sidebar, and the page that is open."""
 
 from __future__ import annotations
 
@@ -8,49 +8,45 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import data, notices, state
+from app import data, keys, sidebar, state
+from app.pages import PAGES, PageCard
+from app.widgets import notices
 
 HERE = Path(__file__).parent
-PAGES = {
-    "trade-off": ("tradeoff", "Trade-off"),
-    "certified-accuracy": ("accuracy", "Certified accuracy"),
-    "selection": ("selection", "Selection"),
-    "images": ("images", "Images"),
-    "compare": ("compare", "Compare"),
-    "runs": ("runs", "Runs"),
-    "certify": ("certify", "Certify my image"),
-}
-WITHOUT_RUNS = ("runs",)  # what is of use on an empty shelf
 
 st.set_page_config(page_title="ACES Explorer", page_icon=HERE / "icon.svg", layout="wide")
 st.html(HERE / "style.css")
 st.logo(HERE / "logo.svg", icon_image=HERE / "icon.svg", size="large")
 
 
-def shown(module: str) -> Callable[[], None]:
+def shown(card: PageCard) -> Callable[[], None]:
     """A page, imported when it is first opened: what one page needs, the others do without."""
 
     def page() -> None:
-        if settings is None and module not in WITHOUT_RUNS:
+        if settings is None and card.needs_runs:
             notices.nothing_cached()
         else:
-            import_module(f"app.{module}").show(settings)
+            import_module(card.module).show(settings)
 
     return page
 
 
-pages = {
-    path: st.Page(shown(module), title=title, url_path=path, default=path == "trade-off")
-    for path, (module, title) in PAGES.items()
-}
+pages = {path: st.Page(shown(card), title=card.title, url_path=path) for path, card in PAGES.items()}
+first = PAGES[keys.FIRST_PAGE]
+# A default page answers at / alone: its path leads nowhere, so the page stands there once more.
+named = st.Page(shown(first), title=first.title, url_path=first.path, visibility="hidden")
+pages[first.path] = st.Page(shown(first), title=first.title, url_path="first", default=True)
 state.remember(pages)
-page = st.navigation(list(pages.values()), position="top")
-catalogue = data.catalogue()
-for message in catalogue.broken.values():
+page = st.navigation([*pages.values(), named], position="top")
+card = PAGES.get(page.url_path, first)
+listing = data.listing()
+for message in listing.broken.values():
     notices.show_error(message)
 asked = state.address()
 state.keep_in_url(page.url_path)
-st.html(f"<h1 class=page-title>{page.title}</h1>")
-settings = state.controls(catalogue.metas, of_many=page.url_path != "certify")
-notices.not_understood(state.not_understood(asked), settings)
+st.html(f"<h1 class=page-title>{card.title}</h1>")
+settings = sidebar.controls(listing.metas, asked, of_many=card.shows_many)
+notices.not_understood(sidebar.not_understood(asked), settings)
+if settings is not None:
+    notices.lost(sidebar.lost(settings, listing.metas), settings)
 page.run()

@@ -5,31 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from decimal import ROUND_DOWN, Decimal
 from itertools import product
 from math import ceil
 
-from engine.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, Correction
-from engine.metrics import Convention
-from engine.runs import Meta
+from engine.mechanisms import OWN, Words, words_of
+from engine.records.runs import Meta
+from engine.smoothing import GAUSSIAN, Smoothing
+from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
+from engine.statistics.corrections import Correction
+from engine.statistics.metrics import Convention
 
 DEFAULT_THETA = 0.3
 DEFAULT_RADIUS = 0.25
 RADIUS_STEP = 0.01
 ALPHAS = (*(float(f"{digit}e-{power}") for power in range(5, 1, -1) for digit in (1, 2, 5)), 0.1)
 MAX_FRONTS = 24  # drawn at once: ten colours with six dashes stay apart, more lines would not
-OWN_SELECTION = "entropy"
+OWN_SELECTION = OWN.name
 PIN_SEPARATOR = "~"
 SEPARATOR = " · "  # between the components of a label
 LARGEST_Z = 4.5  # no ceiling of n <= 100,000 draws at alpha <= 0.1 lies above this many sigma
-
-PROMISES = {
-    Correction.INTERSECTION_UNION: "For one image and a θ fixed beforehand, an answer is wrong with probability at "
-    "most α. Each bound of a certificate may spend all of α, because only the weaker network can break it.",
-    Correction.BONFERRONI: "For one image and a θ fixed beforehand, an answer is wrong with probability at most α, "
-    "half of which goes to each bound: the paper's choice.",
-    Correction.SIMULTANEOUS: "For one image, the answers at θ = 0.00, 0.01, …, 1.00 hold all at once with probability "
-    "at least 1 − α, so θ may be chosen after looking at them.",
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,7 @@ class Experiment:
 
     @property
     def labels(self) -> dict[str, Meta]:
-        """Runs as sliders and marks name them: by sigma, with training noise or name where that is not enough."""
+        """Runs as sliders and marks name them: by sigma, with smoothing, training noise or name where needed."""
         short = [_label(run) for run in self.runs]
         return {
             text if short.count(text) == 1 else f"{text} ({run.name})": run
@@ -61,7 +56,8 @@ class Experiment:
 
 
 def _label(run: Meta) -> str:
-    return f"{run.noise:g} (net {run.network.sigma_train:g})" if mismatched(run) else f"{run.noise:g}"
+    noise = f"{run.noise:g}" if run.smoothing == GAUSSIAN.name else f"{run.noise:g} {run.smoothing}"
+    return f"{noise} (net {run.network.sigma_train:g})" if mismatched(run) else noise
 
 
 def mismatched(run: Meta) -> bool:
@@ -119,6 +115,7 @@ class Settings:
     drawn: tuple[Choice, ...] = ()
     pin: Pin | None = None
     pin_lost: bool = False  # something was pinned that is not there
+    pin_of: str = ""  # or that is of this other dataset, with which nothing here is compared
 
     @property
     def certify(self) -> Meta:
@@ -136,9 +133,36 @@ class Settings:
         return self.choice.select
 
     @property
+    def smoothing(self) -> Smoothing:
+        """The noise of the certification run, with its norm."""
+        return self.certify.smoothing_card
+
+    @property
+    def mechanism(self) -> Words:
+        """How texts call what selects."""
+        return words_of(self.select or self.certify)
+
+    @property
     def compositions(self) -> tuple[Choice, ...]:
         """The compositions that figures of many show."""
         return self.drawn or (self.choice,)
+
+    @property
+    def runs(self) -> dict[str, Meta]:
+        """The runs that the view rests on, by name: those of the current composition first."""
+        every = [self.choice, *self.compositions, *([self.pin.choice] if self.pin else [])]
+        parts = [run for choice in every for run in (choice.certify, choice.core, choice.select) if run is not None]
+        return {run.name: run for run in parts}
+
+    @property
+    def compared(self) -> tuple[Choice, ...]:
+        """The compositions before the reader's eyes to choose from: those drawn, and what is pinned.
+
+        One for each certification run and selection: the bounds are theirs, and hold for every core network at once.
+        """
+        pinned = () if self.pin is None else (self.pin.choice,)
+        seen = (*self.compositions, *pinned)
+        return tuple({(choice.certify.name, choice.selection): choice for choice in seen}.values())
 
     @property
     def position(self) -> int:
@@ -158,16 +182,26 @@ class Settings:
 def labels(choices: Sequence[Choice]) -> list[str]:
     """What tells the compositions apart: always the noise, else only what differs among them."""
     shown = [len({choice.address[k] for choice in choices}) > 1 for k in range(4)]
-    return [
+    made = [
         SEPARATOR.join(f"σ {part}" if k == 1 else part for k, part in enumerate(choice.address) if shown[k] or k == 1)
         for choice in choices
+    ]
+    named = Counter(dict(zip((choice.address for choice in choices), made, strict=True)).values())
+    return [  # names that hold the separator could make two compositions look alike
+        label if named[label] == 1 else SEPARATOR.join(map(repr, choice.address))
+        for label, choice in zip(made, choices, strict=True)
     ]
 
 
 def combinations(
-    wanted: Sequence[Experiment], cores: Sequence[Meta], selections: Sequence[Meta | None], noise: float | None
+    wanted: Sequence[Experiment],
+    cores: Sequence[Meta],
+    selections: Sequence[Meta | None],
+    noise: float | None,
+    norm: str | None = None,
 ) -> tuple[Choice, ...]:
-    """Every composition of these components, of one evaluation noise if given, in an order that no choice moves.
+    """Every composition of these components, of one evaluation noise and one norm if given, in an order that no choice
+    moves.
 
     A selection run joins the certification runs that were sampled under its own noise.
     """
@@ -175,9 +209,9 @@ def combinations(
         Choice(experiment.training, label, run, core, select)
         for experiment in wanted
         for label, run in experiment.labels.items()
-        if noise is None or run.noise == noise
+        if (noise is None or run.noise == noise) and (norm is None or run.smoothing_card.norm == norm)
         for core, select in product(cores, selections)
-        if select is None or select.noise == run.noise
+        if select is None or (select.noise, select.smoothing) == (run.noise, run.smoothing)
     )
 
 
@@ -197,9 +231,14 @@ def experiments(metas: Iterable[Meta]) -> list[Experiment]:
         return -of_dataset[dataset], dataset, -sum(not mismatched(run) for run in groups[group]), training
 
     return [
-        Experiment(dataset, training, tuple(sorted(groups[dataset, training], key=lambda run: (run.noise, run.name))))
+        Experiment(dataset, training, tuple(sorted(groups[dataset, training], key=_by_noise)))
         for dataset, training in sorted(groups, key=rank)
     ]
+
+
+def _by_noise(run: Meta) -> tuple[bool, str, float, str]:
+    """Gaussian noise first: the slider opens there."""
+    return run.smoothing != GAUSSIAN.name, run.smoothing or "", run.noise, run.name
 
 
 def cores(metas: Sequence[Meta], dataset: str) -> dict[str, Meta]:
@@ -216,7 +255,7 @@ def selections(metas: Sequence[Meta], dataset: str) -> dict[str, Meta | None]:
 def pinned(text: str, choices: Sequence[Choice]) -> Pin | None:
     """Read ``pin_text`` back. None if it names no composition of ``choices`` or no threshold."""
     *address, theta = text.split(PIN_SEPARATOR)
-    found = [choice for choice in choices if list(choice.address) == address]
+    found = [choice for choice in choices if list(choice.address) == address] or _renamed(address, choices)
     try:
         at = float(theta)
     except ValueError:
@@ -224,9 +263,26 @@ def pinned(text: str, choices: Sequence[Choice]) -> Pin | None:
     return Pin(found[0], at) if found and 0 <= at <= 1 else None
 
 
+def _renamed(address: Sequence[str], choices: Sequence[Choice]) -> list[Choice]:
+    """The only choice of this address whose noise has got a longer label since, as another run came to its side."""
+    found = [choice for choice in choices if [*choice.address[:1], *choice.address[2:]] == [*address[:1], *address[2:]]]
+    longer = [choice for choice in found if len(address) > 1 and f"{choice.certify.noise:g}" == address[1]]
+    return longer if len(longer) == 1 else []
+
+
 def pin_text(choice: Choice, theta: float) -> str:
     """A composition and threshold as they stand in the URL."""
     return PIN_SEPARATOR.join([*choice.address, f"{theta:.3f}"])
+
+
+def spread(alpha: float, count: int) -> float:
+    """``alpha`` over ``count``, rounded down to two digits: what ``count`` promises may spend each.
+
+    >>> spread(0.001, 14), spread(0.05, 2)
+    (7.1e-05, 0.025)
+    """
+    share = Decimal(repr(alpha)) / count
+    return float(share.quantize(Decimal(1).scaleb(share.adjusted() - 1), ROUND_DOWN))
 
 
 def alpha_text(alpha: float) -> str:
@@ -235,4 +291,4 @@ def alpha_text(alpha: float) -> str:
     >>> alpha_text(1e-05), alpha_text(0.001), alpha_text(0.05)
     ('0.00001', '0.001', '0.05')
     """
-    return f"{alpha:.9f}".rstrip("0")
+    return f"{Decimal(repr(alpha)):f}"

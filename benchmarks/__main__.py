@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import browser, sampling, statistics, training
+from engine.output import write_file
 
 DEMO = Path(__file__).resolve().parents[1] / "cache" / "demo" / "fashion_mnist-gaussian-0.5.safetensors"
 
@@ -40,8 +41,8 @@ NETWORKS: dict[str, tuple[str, str]] = {
 def sampling_lines() -> Iterator[Line]:
     """Draws a second on the demo's certification network, against the loops that the engine replaces."""
     from engine import datasets
-    from engine.inference import fastest
     from engine.models import load
+    from engine.sampling.inference import fastest
 
     checkpoint = load(DEMO)
     card = datasets.card(checkpoint.card.dataset)
@@ -148,7 +149,7 @@ def main() -> None:
             lines.append(vars(line))
             print(f"| {line.what} | {line.value:,.4g} {line.unit} | {line.target or ''} |", flush=True)
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(lines, indent=1) + "\n")
+        write_file(arguments.json, (json.dumps(lines, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

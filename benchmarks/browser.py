@@ -20,8 +20,8 @@ from types import MappingProxyType
 import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from cache.shelf import DEMO
-from engine.runs import CoreRun, Run, SelectionRun, read_run, write_run
+from cache.catalog import DEMO
+from engine.records.runs import CoreRun, Run, SelectionRun, read_run, write_run
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -30,7 +30,7 @@ FLAGS = [
 ]
 MAIN = Path(__file__).resolve().parents[1] / "app" / "main.py"
 FLOOR = Path(__file__).with_name("floor_page.py")
-SLIDER = "[data-testid=stSlider] input[type=range][aria-label='Selection threshold θ']"
+SLIDER = ".st-key-theta input[type=range]"
 KEYS, WARM_UP = 30, 3
 PEOPLE, ROUNDS = 10, 5
 PAGES = {"": 2, "certified-accuracy": 2, "selection": 3, "images": 1}  # figures that show theta

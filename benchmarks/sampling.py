@@ -17,12 +17,12 @@ from scipy.special import softmax
 from scipy.stats import entropy as scipy_entropy
 from torch import Tensor, nn
 
-from engine.counts import count
-from engine.draws import CHUNK, concatenate
-from engine.inference import PRECISIONS, FrozenNetwork, Layout, fastest, freeze, intra_op_threads
+from engine.mechanisms import entropy
 from engine.models import Network
-from engine.sampling import Source, Stage, sample, segments
-from engine.scores import entropy
+from engine.records.counts import count
+from engine.records.draws import CHUNK, concatenate
+from engine.sampling.inference import PRECISIONS, FrozenNetwork, Layout, fastest, freeze, intra_op_threads
+from engine.sampling.stream import Source, Stage, sample, segments
 
 ROUNDS = 5
 SECONDS = 1.0  # of each loop in each round
@@ -31,7 +31,7 @@ BATCHES = (25, 50, 125, 250)
 
 @dataclass(frozen=True)
 class Rates:
-    """Median draws a second of one network in one precision; ``ratios`` are medians over rounds, of one round each."""
+    """Median draws per second of one network in one precision; ``ratios`` are medians over rounds, one round each."""
 
     engine: float
     layout: Layout
@@ -191,7 +191,7 @@ def profile(network: FrozenNetwork, shape: tuple[int, ...], num_classes: int, n:
 
 def run_in_this_thread(network: FrozenNetwork, x: Tensor, num_classes: int, n: int) -> None:
     """The pass of one worker thread."""
-    from engine.sampling import run_task
+    from engine.sampling.stream import run_task
 
     source = Source(network, entropy, 0.5, 0, lambda _: x)
     with intra_op_threads(1):

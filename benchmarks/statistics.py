@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine import bounds
-from engine.compose import Composition
-from engine.metrics import evaluate
+from engine.records.compose import Composition
+from engine.statistics import bounds
+from engine.statistics.metrics import evaluate
 
 THETAS = np.arange(1001) / 1000
 CLASSES = 10
@@ -24,7 +24,7 @@ SIZES = [(images, n) for images in TARGETS for n in (10_000, 100_000)]
 
 
 @dataclass(frozen=True)
-class Row:
+class TimingRow:
     """Milliseconds with a new alpha and with a known one; megabytes allocated at the peak, beyond the counts."""
 
     images: int
@@ -81,7 +81,7 @@ def peak_megabytes(work: Callable[[], object]) -> float:
     return peak / 2**20
 
 
-def measure(images: int, n: int) -> Row:
+def measure(images: int, n: int) -> TimingRow:
     """One row of the report."""
     c = composition(images, n)
 
@@ -91,7 +91,7 @@ def measure(images: int, n: int) -> Row:
     cold = milliseconds(work, before=forget)
     warm = milliseconds(work)
     forget()
-    return Row(images, n, cold, warm, peak_megabytes(work))
+    return TimingRow(images, n, cold, warm, peak_megabytes(work))
 
 
 def main() -> None:

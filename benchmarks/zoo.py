@@ -15,12 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from app.separation import separation
-from cache.shelf import DEMO, Shelf
-from engine.aces import certify, predict
-from engine.compose import Composition, compose
-from engine.metrics import Standalone, bootstrap_mean, evaluate, standalone
-from engine.runs import Array, CoreRun, SelectionRun, SmoothedRun
+from cache.catalog import DEMO, Catalog
+from engine.output import write_file
+from engine.records.compose import Composition, compose
+from engine.records.runs import Array, CoreRun, SelectionRun, SmoothedRun
+from engine.statistics.aces import DEFAULT_ALPHA, certify, predict
+from engine.statistics.bounds import ceiling
+from engine.statistics.intervals import mean_interval
+from engine.statistics.metrics import Standalone, evaluate, standalone
+from engine.statistics.separation import separation
 
 RADII = (0.25, 0.5, 1.0)
 FLOORS = (60, 70, 80, 85, 90)  # natural accuracies, in percent, at which fronts are compared
@@ -51,8 +54,8 @@ class Zoo:
 
 def zoos(folder: Path = DEMO) -> list[Zoo]:
     """The datasets of the demo that have a core network, by name."""
-    shelf = Shelf(Path("nowhere"), folder)
-    runs = [shelf.load(meta.name) for meta in sorted(shelf.metas(), key=lambda meta: meta.dataset)]
+    catalog = Catalog(Path("nowhere"), folder)
+    runs = [catalog.load(meta.name) for meta in sorted(catalog.metas(), key=lambda meta: meta.dataset)]
     return [
         Zoo(
             dataset,
@@ -100,19 +103,21 @@ def alone_rows(zoo: Zoo) -> Iterator[list[str]]:
         *(f"certified at {r:g}" for r in RADII),
     ]
     for sigma, group in groupby(zoo.at_training_noise, lambda run: run.meta.noise):
-        alone = {_method(run): standalone(run, radii=RADII) for run in group}
+        runs = {_method(run): run for run in group}
+        alone = {method: standalone(run, radii=RADII) for method, run in runs.items()}
+        top = {method: ceiling(run.meta.noise, run.meta.draws, DEFAULT_ALPHA) for method, run in runs.items()}
         for method, one in alone.items():
-            low, high = bootstrap_mean(one.radius * one.right)
+            low, high = mean_interval(one.radius * one.correct, 0.0, top[method])
             yield [
                 f"{sigma:g}", method, f"{one.nac:.1f}", f"{one.acr:.3f} [{low:.3f}, {high:.3f}]",
-                NONE if method == "gaussian" else _difference(one, alone["gaussian"]),
+                NONE if method == "gaussian" else _difference(one, alone["gaussian"], top[method], top["gaussian"]),
                 *(f"{accuracy:.1f}" for accuracy in one.certified_accuracy),
             ]  # fmt: skip
 
 
-def _difference(one: Standalone, other: Standalone) -> str:
-    difference = one.radius * one.right - other.radius * other.right
-    low, high = bootstrap_mean(difference)
+def _difference(one: Standalone, other: Standalone, most: float, most_other: float) -> str:
+    difference = one.radius * one.correct - other.radius * other.correct
+    low, high = mean_interval(difference, -most_other, most)
     return f"{difference.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
@@ -166,7 +171,7 @@ def selection_rows(zoo: Zoo) -> Iterator[list[str]]:
     alone = standalone(run)
     for select in (None, *zoo.selections):
         c = entropy if select is None else compose(run, zoo.core, select)
-        split = separation(c, alone.right & (alone.radius > 0))
+        split = separation(c, alone.correct & (alone.radius > 0))
         metrics = evaluate(c, c.thetas)
         yield [
             "entropy" if select is None else select.meta.name.removeprefix(f"{run.meta.name}-"),
@@ -194,7 +199,7 @@ def _fronts_apart(a: Composition, b: Composition, between: tuple[float, float], 
 
     def difference(images: Array) -> float:
         one, other = (
-            mean_height(100 * right[images].mean(0), radius[images].mean(0), between) for right, radius in pairs
+            mean_height(100 * correct[images].mean(0), radius[images].mean(0), between) for correct, radius in pairs
         )
         return one - other
 
@@ -205,7 +210,7 @@ def _fronts_apart(a: Composition, b: Composition, between: tuple[float, float], 
 
 
 def _by_image(c: Composition) -> tuple[Array, Array]:
-    """Right answers bool [N, T] and certified radii of right answers [N, T]."""
+    """Correct answers bool [N, T] and certified radii of correct answers [N, T]."""
     answer = certify(c, c.thetas)
     counted = np.where((answer.c_hat == answer.label)[:, None], answer.radius, 0.0)
     return predict(c, c.thetas).prediction() == c.label[:, None], counted
@@ -248,7 +253,7 @@ def write_into(document: Path, tables: Iterable[tuple[str, str]]) -> None:
         before, found, rest = text.partition(heading)
         after = re.sub(r"\A(\|.*\n)+", "", rest) if found else ""
         text = f"{before if found else before.rstrip() + 2 * chr(10)}{heading}{table}\n{after}"
-    document.write_text(text)
+    write_file(document, text.encode())
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What sampling cost, kept: ``Store`` holds runs and unfinished draws, ``Shelf`` finds whatever can be looked at.
+"""What sampling cost, kept: ``Store`` holds runs and unfinished draws, ``Catalog`` finds whatever can be looked at.
 
-Imports ``engine.runs``, ``engine.draws`` and ``engine.errors`` only: looking at finished runs needs no torch.
+Imports records, ``engine.errors`` and ``engine.folders`` only: looking at finished runs needs no torch.
 """
 
-from cache.shelf import Shelf
-from cache.store import BlockKey, DamagedError, Store
-from cache.weights import weights_of
+from cache.catalog import Catalog
+from cache.entries import DamagedError
+from cache.store import BlockKey, Listing, Store
 
-__all__ = ["BlockKey", "DamagedError", "Shelf", "Store", "weights_of"]
+__all__ = ["BlockKey", "Catalog", "DamagedError", "Listing", "Store"]

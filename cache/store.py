@@ -8,32 +8,28 @@ leaves an entry as it was or as it should be, and two processes may work on one 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
-import os
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import diskcache
-from diskcache.core import DBNAME, MODE_RAW
 
-from engine import draws as draw_bytes
-from engine import runs
-from engine.draws import Draws
+from cache.entries import DamagedError, Database, card_key, read, run_key, stored_names, write
+from engine import folders
 from engine.errors import AcesError
-from engine.runs import Meta, Run
+from engine.names import quoted
+from engine.records import draws as draw_bytes
+from engine.records import runs
+from engine.records.draws import Draws
+from engine.records.runs import Meta, NewerFormatError, Run
+from engine.smoothing import GAUSSIAN
 
-DEFAULT_DIRECTORY = Path(__file__).resolve().parent / "store"
 STAGES = ("guess", "estimate")
-LOCK_SECONDS = 60  # how long a write waits for another process's
-SETTINGS = {"eviction_policy": "none", "size_limit": 2**62, "cull_limit": 0, "statistics": 0}  # what is kept is kept
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +38,10 @@ logger = logging.getLogger(__name__)
 class BlockKey:
     """Everything that the draws of one block depend on, and nothing else.
 
-    ``network`` is the sha256 of its weights; ``index`` the image's position in the split; ``sigma`` in pixel units;
-    ``mechanism`` names what scored the draws; ``as_run`` precision, device and layout; ``block`` counts within the
-    stream of ``stage``. The number of draws is not in it, since raising it continues the streams, and neither is
-    anything that is turned afterwards (alpha, theta).
+    ``network`` is the sha256 of its weights; ``index`` the image's position in the split; ``sigma`` in pixel units and
+    ``smoothing`` the noise; ``mechanism`` names what scored the draws; ``as_run`` precision, device and layout;
+    ``block`` counts within the stream of ``stage``. The number of draws is not in it, since raising it continues the
+    streams, and neither is anything that is turned afterwards (alpha, theta).
     """
 
     network: str
@@ -58,6 +54,7 @@ class BlockKey:
     as_run: str
     stage: str
     block: int
+    smoothing: str = GAUSSIAN.name
 
     def __post_init__(self) -> None:
         assert self.network, "without its sha256, two networks would share their draws"
@@ -68,7 +65,8 @@ def block_key(key: BlockKey) -> str:
     """The text under which a block is stored: equal for equal keys (0.5 and 1/2), different for different ones."""
     place = (key.network, key.dataset, key.split, int(key.index))
     stream = (float(key.sigma).hex(), int(key.seed), key.mechanism, key.as_run, key.stage, int(key.block))
-    return json.dumps(["draws", *place, *stream])
+    noise = () if key.smoothing == GAUSSIAN.name else (key.smoothing,)  # of other noise there were no draws before
+    return json.dumps(["draws", *place, *stream, *noise])
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,26 +78,26 @@ class Part:
     draws: Draws
 
 
-class DamagedError(AcesError):
-    """A stored entry that is not what was written."""
+@dataclass(frozen=True)
+class Listing:
+    """What can be looked at, by name, and what cannot be read: a run's name or a file's path -> what is wrong."""
+
+    metas: list[Meta]
+    broken: dict[str, str]
 
 
 class Store:
     """Finished runs by name, and blocks of draws by ``BlockKey``, under ``directory``.
 
-    By default that is ``ACES_CACHE``, else ``cache/store/``. It is created (mode 0700) and opened at the first use;
-    a place that cannot be used, a full disk and a lock that is never released raise ``AcesError``. Threads may share
-    a store; ``close`` closes the calling thread's connections, which open again when needed.
-
-    ``broken`` maps the runs that the last ``metas`` had to leave out to what is wrong with them.
+    By default that is ``folders.store()``, which ``ACES_CACHE`` names. It is created (mode 0700) and opened at the
+    first use; a place that cannot be used, a full disk and a lock that is never released raise ``AcesError``. Threads
+    may share a store; ``close`` closes the calling thread's connections, which open again when needed.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        place = directory or Path(os.environ.get("ACES_CACHE") or DEFAULT_DIRECTORY)
-        self.directory = place.expanduser().absolute()
-        self.broken: dict[str, str] = {}
-        self._runs = _Database(self.directory / "runs")
-        self._blocks = _Database(self.directory / "blocks")
+        self.directory = (directory or folders.store()).expanduser().absolute()
+        self.runs = Database(self.directory / "runs")
+        self.blocks = Database(self.directory / "blocks")
 
     def __enter__(self) -> Store:
         return self
@@ -111,19 +109,24 @@ class Store:
 
     def close(self) -> None:
         """Close this thread's connections."""
-        self._runs.close()
-        self._blocks.close()
+        self.runs.close()
+        self.blocks.close()
+
+    def renew(self) -> None:
+        """Look at what stands at ``directory`` now, where it is not what was opened; whoever writes is told instead."""
+        self.runs.renew()
+        self.blocks.renew()
 
     @property
     def exists(self) -> bool:
         """Whether a run may have been stored here; asking creates nothing."""
-        return self._runs.exists
+        return self.runs.exists
 
     # --- blocks of draws ---------------------------------------------------------------------------------------
 
     def get_block(self, key: BlockKey) -> Draws | None:
         """The stored draws of a block, or None. A damaged entry is named in the log, removed, and as good as none."""
-        with self._blocks.reading() as cache:
+        with self.blocks.reading() as cache:
             return self._block(cache, block_key(key))
 
     def put_parts(self, parts: Iterable[Part]) -> None:
@@ -131,39 +134,40 @@ class Store:
 
         A part that begins after the end of its block is left out: what came before it was found damaged meanwhile.
         """
-        with self._blocks.writing() as cache:
+        self.runs.check_place()  # where the run is to go
+        with self.blocks.writing() as cache:
             for part in parts:
                 text = block_key(part.key)
                 held = self._block(cache, text)
                 have = 0 if held is None else len(held)
                 if part.first <= have < part.first + len(part.draws):
                     before = [] if held is None else [held.first(part.first)]
-                    _write(cache, text, draw_bytes.to_bytes(draw_bytes.concatenate([*before, part.draws])))
+                    write(cache, text, draw_bytes.to_bytes(draw_bytes.concatenate([*before, part.draws])))
 
     def remember(self, about: str, text: str) -> None:
         """Keep a short text beside the draws."""
-        with self._blocks.writing() as cache:
-            _write(cache, about, text.encode())
+        with self.blocks.writing() as cache:
+            write(cache, about, text.encode())
 
     def recall(self, about: str) -> str | None:
         """What was remembered; None where nothing was, or where it is damaged."""
-        with self._blocks.reading() as cache:
+        with self.blocks.reading() as cache:
             try:
-                payload = _read(cache, about)
+                payload = read(cache, about)
             except DamagedError:
                 return None
         return None if payload is None else payload.decode()
 
     def check_writable(self) -> None:
         """Raises ``AcesError`` where nothing could be stored, before anything is sampled."""
-        for database in (self._runs, self._blocks):
+        for database in (self.runs, self.blocks):
             with database.writing() as cache:
                 cache.set("writable", b"")
                 cache.delete("writable")
 
     def _block(self, cache: diskcache.Cache, text: str) -> Draws | None:
         try:
-            payload = _read(cache, text)
+            payload = read(cache, text)
             return None if payload is None else draw_bytes.from_bytes(payload)
         except AcesError as error:
             logger.warning("dropped the draws %s, which %s holds damaged (%s)", text, self.directory, error)
@@ -176,56 +180,85 @@ class Store:
         """Store a run under its name; to store it twice changes nothing.
 
         Raises ``AcesError`` if a run of that name but other content is there, unless ``replace``. A damaged one gives
-        way.
+        way; what a newer program wrote never does.
         """
         name, data = run.meta.name, runs.to_bytes(run)
         card = {"meta": run.meta.to_json(), "sha256": hashlib.sha256(data).hexdigest()}
-        with self._runs.writing() as cache:
+        with self.runs.writing() as cache:
+            self._check_not_newer(cache, name)
             held = None if replace else self._intact(cache, name)
             if held is not None and not runs.same(held, run):
                 raise AcesError(
                     f"{self.directory} holds another run named '{name}': replace it, or give this one another name"
                 )
             if held is None:
-                _write(cache, _run_key(name), data)
-                _write(cache, _card_key(name), json.dumps(card, sort_keys=True).encode())
+                write(cache, run_key(name), data)
+                write(cache, card_key(name), json.dumps(card, sort_keys=True).encode())
+
+    def confirm(self, run: Run) -> None:
+        """Read a stored run back, through a connection of its own to the file that stands there now.
+
+        Raises ``AcesError`` unless it is there, and the same but for the moment at which it was made: two processes may
+        make one run.
+        """
+        name, fresh = run.meta.name, Store(self.directory)
+        if not fresh.exists:
+            raise AcesError(f"{self.directory} was removed, and '{name}' with it: run the command again")
+        with fresh:
+            held = fresh.get(name)
+        if not runs.same(replace(held, meta=replace(held.meta, created=run.meta.created)), run):
+            raise AcesError(f"'{name}' was replaced in {self.directory} since it was stored: run the command again")
 
     def get(self, name: str) -> Run:
-        """The run of exactly this name. Raises ``AcesError`` if there is none, ``DamagedError`` if it is damaged."""
-        with self._runs.reading() as cache:
+        """The run of exactly this name. Raises ``AcesError`` if there is none, ``DamagedError`` if it is damaged, and
+        ``NewerFormatError`` for what a newer program wrote."""
+        with self.runs.reading() as cache:
             run = self._run(cache, name)
         if run is None:
             raise self._missing(name)
         return run
 
+    def find(self, name: str) -> Run | None:
+        """The run of exactly this name, or None. Raises ``DamagedError``, also where only its card is damaged, and
+        ``NewerFormatError`` for what a newer program wrote."""
+        with self.runs.reading() as cache:
+            return None if self._card(cache, name) is None else self._run(cache, name)
+
     def metas(self) -> list[Meta]:
-        """What the stored runs are, by name, without reading their arrays. Damaged ones go to ``broken`` instead."""
+        """What the stored runs are, by name; those that cannot be read are left out."""
+        return self.listing().metas
+
+    def listing(self) -> Listing:
+        """What the stored runs are, by name, without reading their arrays, and which cannot be read."""
         found: list[Meta] = []
         broken: dict[str, str] = {}
-        with self._runs.reading() as cache:
-            for name in _names(cache):
+        with self.runs.reading() as cache:
+            for name in stored_names(cache):
                 try:
                     card = self._card(cache, name)
-                except DamagedError as error:
+                except (DamagedError, NewerFormatError) as error:
                     broken[name] = str(error)
                     continue
                 if card is not None:  # else another process has just removed it
                     found.append(card[0])
-        self.broken = broken
-        return found
+        return Listing(found, broken)
 
     def fingerprint(self, name: str) -> str:
         """The sha256 of a run's file bytes, without reading them: it changes whenever the run is replaced."""
-        with self._runs.reading() as cache:
+        with self.runs.reading() as cache:
             card = self._card(cache, name)
         if card is None:
             raise self._missing(name)
         return card[1]
 
     def remove(self, name: str) -> None:
-        """Remove the run of exactly this name, damaged or not, but not its draws. ``AcesError`` if there is none."""
-        with self._runs.writing() as cache:
-            gone = [cache.delete(key) for key in (_run_key(name), _card_key(name))]
+        """Remove the run of exactly this name, damaged or not, but not its draws.
+
+        Raises ``AcesError`` if there is none, and for what a newer program wrote.
+        """
+        with self.runs.writing() as cache:
+            self._check_not_newer(cache, name)
+            gone = [cache.delete(key) for key in (run_key(name), card_key(name))]
         if not any(gone):
             raise self._missing(name)
 
@@ -235,157 +268,50 @@ class Store:
         except DamagedError:
             return None
 
+    def _check_not_newer(self, cache: diskcache.Cache, name: str) -> None:
+        """Raise ``NewerFormatError`` if a newer program's run has this name, whichever of its two entries says so."""
+        for look in (self._card, self._run_meta):
+            try:
+                look(cache, name)
+            except DamagedError:
+                continue
+
+    def _run_meta(self, cache: diskcache.Cache, name: str) -> Meta | None:
+        with self._naming(name):
+            data = read(cache, run_key(name))
+            return None if data is None else runs.meta_from_bytes(data)
+
     def _run(self, cache: diskcache.Cache, name: str) -> Run | None:
-        try:
-            data = _read(cache, _run_key(name))
+        with self._naming(name):
+            data = read(cache, run_key(name))
             return None if data is None else runs.from_bytes(data)
-        except AcesError as error:
-            raise self._damaged(name, error) from error
 
     def _card(self, cache: diskcache.Cache, name: str) -> tuple[Meta, str] | None:
         """The meta of a run and the sha256 of its bytes."""
-        try:
-            card = _read(cache, _card_key(name))
+        with self._naming(name):
+            card = read(cache, card_key(name))
             if card is None:
                 return None
             fields = json.loads(card)
             return Meta.from_json(fields["meta"]), str(fields["sha256"])
+
+    @contextmanager
+    def _naming(self, name: str) -> Iterator[None]:
+        """Name the run in what is wrong with it: written by a newer program, or else damaged."""
+        try:
+            yield
+        except NewerFormatError as error:
+            raise NewerFormatError(
+                f"run '{name}' in {self.directory} was written by a newer program ({error}); it is left as it is"
+            ) from error
         except AcesError as error:
             raise self._damaged(name, error) from error
 
     def _missing(self, name: str) -> AcesError:
-        return AcesError(f"{self.directory} holds no run named '{name}'; `python -m engine runs` lists the runs")
+        return AcesError(f"{self.directory} holds no run named {quoted(name)}; `python -m engine runs` lists the runs")
 
     def _damaged(self, name: str, error: AcesError) -> DamagedError:
         return DamagedError(
-            f"run '{name}' in {self.directory} is damaged ({error}): import its file again, or precompute it again, "
-            f"for which its stored draws are used"
+            f"run {quoted(name)} in {self.directory} is damaged ({error}): import its file again, precompute it again, "
+            f"for which its stored draws are used, or remove it (`runs --remove`)"
         )
-
-
-# --- entries ---------------------------------------------------------------------------------------------------
-
-
-def _run_key(name: str) -> str:
-    return f"run/{name}"
-
-
-def _card_key(name: str) -> str:
-    return f"meta/{name}"
-
-
-def _names(cache: diskcache.Cache) -> list[str]:
-    """The stored runs' names, in order, as ``iterkeys`` gives them."""
-    return [key.removeprefix("meta/") for key in cache.iterkeys() if key.startswith("meta/")]
-
-
-def _checksum(key: str, payload: bytes) -> bytes:
-    """Of key and payload together: a payload under another key's name is as wrong as a changed one."""
-    return hashlib.sha256(key.encode() + b"\0" + payload).digest()
-
-
-def _write(cache: diskcache.Cache, key: str, payload: bytes) -> None:
-    cache.set(key, _checksum(key, payload) + payload)
-
-
-def _read(cache: diskcache.Cache, key: str) -> bytes | None:
-    """The payload under ``key``, None where there is none. Raises ``DamagedError``."""
-    value = cache.get(key)
-    if value is None:
-        return None
-    checksum, payload = value[:32], value[32:]
-    if checksum != _checksum(key, payload):
-        raise DamagedError("its checksum is wrong")
-    return payload
-
-
-# --- diskcache, without pickles --------------------------------------------------------------------------------
-
-
-class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
-    """Text keys and bytes values, all inside SQLite: no pickle is written or read, no file is opened or removed.
-
-    diskcache itself unpickles whatever a row declares a pickle (CVE-2025-69872) and follows the file name that a row
-    gives. A row that this class did not write is damage, as a value, and the empty text, which names nothing, as a key.
-    """
-
-    def put(self, key: Any) -> tuple[str, bool]:
-        if type(key) is not str:
-            raise TypeError(f"a key is text here, not {type(key).__name__}")
-        return key, True
-
-    def get(self, key: Any, raw: Any) -> str:
-        return key if raw and type(key) is str else ""
-
-    def store(self, value: Any, read: bool, key: Any = None) -> tuple[int, int, None, bytes]:
-        if read or type(value) is not bytes:
-            raise TypeError(f"a value is bytes here, not {type(value).__name__}")
-        return 0, MODE_RAW, None, value
-
-    def fetch(self, mode: int, filename: Any, value: Any, read: bool) -> bytes:
-        if read or mode != MODE_RAW or type(value) is not bytes:
-            raise DamagedError("it is not the plain bytes that were written")
-        return value
-
-    def remove(self, file_path: Any) -> None:
-        """There are no files of ours to remove."""
-
-
-class _Database:
-    """One diskcache folder, opened at the first use. Trouble with the disk comes out as one line of ``AcesError``."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self._cache: diskcache.Cache | None = None
-
-    @property
-    def exists(self) -> bool:
-        return (self.directory / DBNAME).is_file()
-
-    @contextmanager
-    def reading(self) -> Iterator[diskcache.Cache]:
-        try:
-            yield self._open()
-        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
-            self.close()  # a COMMIT that fails may leave its transaction open, and the store locked
-            raise AcesError(_advice(self.directory, error)) from error
-
-    @contextmanager
-    def writing(self) -> Iterator[diskcache.Cache]:
-        """One transaction: all of it is written or nothing.
-
-        Without diskcache's ``retry``, which repeats whatever error BEGIN gives, a read-only disk too, for ever;
-        SQLite itself waits ``LOCK_SECONDS`` for the lock.
-        """
-        with self.reading() as cache, cache.transact():
-            yield cache
-
-    def close(self) -> None:
-        if self._cache is not None:
-            self._cache.close()
-
-    def _open(self) -> diskcache.Cache:
-        if self._cache is None:
-            for folder in (self.directory.parent, self.directory):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._cache = diskcache.Cache(str(self.directory), timeout=LOCK_SECONDS, disk=BytesDisk, **SETTINGS)
-        return self._cache
-
-
-def _advice(directory: Path, error: Exception) -> str:
-    """What went wrong with a folder of the store, and what to do."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the upper bits are details of the same trouble
-    if isinstance(error, diskcache.Timeout) or code == sqlite3.SQLITE_BUSY:
-        return f"{directory} could not be locked for writing: wait for other commands on this store, or stop them"
-    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"the disk of {directory} is full: free some space, or name another folder with --cache or ACES_CACHE; "
-            f"what was stored is kept"
-        )
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return (
-            f"{directory / DBNAME} is damaged ({error}): move the folder {directory} away, then sample or import again "
-            f"what it held"
-        )
-    reason = getattr(error, "strerror", None) or error
-    return f"no store can be kept in {directory} ({reason}): name a folder you may write with --cache or ACES_CACHE"

@@ -1,18 +1,20 @@
-"""Metrics -> the tables people read: one row a threshold or one row an image, as csv, json, latex or markdown."""
+"""Metrics -> the tables people read: one row per threshold or one row per image, as csv, json, latex or markdown."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from engine.aces import Certificates, Outcome
-from engine.bounds import round_down
-from engine.metrics import Metrics, Standalone
-from engine.runs import Array
+from engine import escape
+from engine.records.runs import Array
+from engine.statistics.aces import Certificates, Outcome
+from engine.statistics.bounds import round_down
+from engine.statistics.metrics import Metrics, Standalone
 
 
 class Format(StrEnum):
@@ -25,13 +27,11 @@ class Format(StrEnum):
 
 
 Rows = list[dict[str, Any]]
-LATEX = {"σ": r"$\sigma$", "θ": r"$\theta$", "·": r"$\cdot$", "−": "$-$"} | {
-    letter: f"\\{letter}" for letter in "_%&#$"
-}
+SCORE_MEDIAN = "entropy_median"  # the column's name is a contract; a selection network's scores stand there as well
 
 
 def metric_rows(metrics: Metrics, radius_names: Sequence[str]) -> Rows:
-    """One row a threshold: theta, nac, acr, then cert_R and select_R for every radius, named as the user wrote it."""
+    """One row per threshold: theta, nac, acr, then cert_R and select_R for every radius, named as the user wrote it."""
     return [
         {
             "theta": float(metrics.thetas[t]),
@@ -45,7 +45,7 @@ def metric_rows(metrics: Metrics, radius_names: Sequence[str]) -> Rows:
 
 
 def outcome_rows(answer: Certificates, natural_prediction: Array, score_median: Array) -> Rows:
-    """One row an image, for the first threshold of ``answer``; radii rounded down."""
+    """One row per image, for the first threshold of ``answer``; radii rounded down, to nine significant digits."""
     prediction = answer.prediction()[:, 0]
     return [
         {
@@ -58,7 +58,7 @@ def outcome_rows(answer: Certificates, natural_prediction: Array, score_median: 
             "radius_select": round_down(answer.radius_select[i, 0]),
             "core_prediction": int(answer.core[i]),
             "natural_prediction": int(natural_prediction[i]),
-            "entropy_median": float(score_median[i]),
+            SCORE_MEDIAN: float(score_median[i]),
         }
         for i in range(len(answer.index))
     ]
@@ -71,12 +71,18 @@ def standalone_row(alone: Standalone, radius_names: Sequence[str]) -> dict[str, 
 
 
 def render(rows: Rows, form: Format) -> str:
-    """The table as text, ending in a newline. All rows have the same columns."""
+    """The table as text, ending in a newline. All rows have the same columns. NaN is an empty cell, in JSON null."""
+    rows = [{name: _known(value) for name, value in row.items()} for row in rows]
     if form is Format.CSV:
         return _csv(rows)
     if form is Format.JSON:
-        return json.dumps(rows, indent=1, default=float) + "\n"
+        return json.dumps(rows, indent=1, default=float, allow_nan=False) + "\n"
     return _latex(rows) if form is Format.LATEX else _markdown(rows)
+
+
+def _known(value: Any) -> Any:
+    """The value; None for a number that is none."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _csv(rows: Rows) -> str:
@@ -88,44 +94,44 @@ def _csv(rows: Rows) -> str:
 
 
 def _markdown(rows: Rows) -> str:
-    lines = [list(rows[0]), ["---:"] * len(rows[0]), *([_short(k, v) for k, v in row.items()] for row in rows)]
+    cells = [[escape.markdown(v) if isinstance(v, str) else _short(k, v) for k, v in row.items()] for row in rows]
+    lines = [list(rows[0]), ["---:"] * len(rows[0]), *cells]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _latex(rows: Rows) -> str:
-    head = " & ".join(_escaped(name) for name in rows[0])
-    body = "".join(" & ".join(_escaped(_short(k, v)) for k, v in row.items()) + " \\\\\n" for row in rows)
+    head = " & ".join(escape.latex(name) for name in rows[0])
+    body = "".join(" & ".join(escape.latex(_short(k, v)) for k, v in row.items()) + " \\\\\n" for row in rows)
     columns = "r" * len(rows[0])
     return f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{head} \\\\\n\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n"
 
 
-def _escaped(text: str) -> str:
-    """A cell that LaTeX sets as it stands."""
-    return "".join(LATEX.get(letter, letter) for letter in text)
-
-
 def _full(value: Any) -> str:
-    """For programs: nine significant digits."""
+    """For programs: nine significant digits; a text is none that a spreadsheet would compute."""
+    if isinstance(value, str):
+        return escape.csv(value)
+    if value is None:
+        return ""
     return f"{value:.9g}" if isinstance(value, float) else str(value)
 
 
 def _short(name: str, value: Any) -> str:
     """For people, with the paper's digits: thresholds 2, radii 3, percentages 1; other numbers have 4 significant."""
-    if isinstance(value, str | int):
-        return str(value)
+    if value is None or isinstance(value, str | int):
+        return "" if value is None else str(value)
     if name == "theta":
         return f"{value:.3f}".removesuffix("0")
     if name.startswith(("acr", "radius", "entropy")):
-        return str(int(float(value) * 1000) / 1000) if name.startswith("radius") else f"{value:.3f}"
-    return f"{value:.1f}" if name.startswith(("nac", "cert", "select")) else f"{value:.4g}"
+        return str(round_down(value, decimals=3)) if name.startswith("radius") else f"{value:.3f}"
+    return f"{value:.1f}" if name.startswith(("nac", "cert_", "select_")) else f"{value:.4g}"
 
 
 def duration(seconds: float) -> str:
     """A time for people.
 
-    >>> duration(42.3), duration(600), duration(40_000)
-    ('42 s', '10 min', '11.1 h')
+    >>> duration(1.13), duration(42.3), duration(600), duration(40_000)
+    ('1.1 s', '42 s', '10 min', '11.1 h')
     """
     if seconds < 120:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.{0 if seconds >= 10 else 1}f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

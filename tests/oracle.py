@@ -120,9 +120,16 @@ def neighbours(thetas: list[float], theta: float) -> tuple[int | None, int | Non
     return lower, upper
 
 
-@cache
-def in_grid_of_101(theta: float) -> bool:
-    return any(abs(theta - i / 100) < 1e-8 for i in range(101))
+def usable_thresholds(thetas: list[float], correction: str) -> list[int]:
+    """All stored ones; for `simultaneous` the first that is 0.00, one that is 0.01, ...: at most 101 in all."""
+    if correction != "simultaneous":
+        return list(range(len(thetas)))
+    first: dict[int, int] = {}
+    for at, theta in enumerate(thetas):
+        for i in range(101):
+            if abs(theta - i / 100) < 1e-8 and i not in first:
+                first[i] = at
+    return sorted(first.values())
 
 
 @dataclass(frozen=True)
@@ -146,9 +153,10 @@ def certify_at(row: Row, theta: float, alpha: float, correction: str) -> Answer:
 
     Where the neighbours guess differently the selection is undecided and only the consensus branch is left.
     """
-    usable = [at for at, t in enumerate(row.thetas) if correction != "simultaneous" or in_grid_of_101(t)]
+    usable = usable_thresholds(row.thetas, correction)
     lower, upper = neighbours([row.thetas[at] for at in usable], theta)
-    # Below the first threshold nothing is known to be selected, above the last nothing to be rejected.
+    # Below the first threshold nothing is known to be selected, above the last nothing to be rejected; without any,
+    # neither: the guesses then differ, and the selection is undecided.
     low0, low = (row.select0[usable[lower]], row.select[usable[lower]]) if lower is not None else (0, 0)
     high0, high = (row.select0[usable[upper]], row.select[usable[upper]]) if upper is not None else (row.n0_s, row.n_s)
     s_low, s_high = guess((row.n0_s - low0, low0)), guess((row.n0_s - high0, high0))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.compose import Composition, compose
-from engine.runs import CoreRun, Meta, SelectionRun, SmoothedRun
+from engine.records.compose import Composition, compose
+from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
 from tests.oracle import Row
 
 GRID = np.arange(11) / 10

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from cache.store import BlockKey, Part, Store
-from engine.draws import Draws
-from engine.runs import CoreRun, Meta
+from engine.records.draws import Draws
+from engine.records.runs import CoreRun, Meta
 
 KEY = BlockKey(
     "ab" * 32, "toy", "test", 17, 0.25, 0, "entropy", "float32/cpu/AVX2/channels_last/50/False", "estimate", 3

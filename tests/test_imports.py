@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LIGHT = ("bounds", "runs", "compose", "aces", "metrics")
 
 
 def imported(path: Path) -> set[str]:
@@ -36,9 +37,9 @@ def test_nothing_below_the_dashboard_knows_it(path):
 
 @pytest.mark.parametrize("path", files("cache"), ids=lambda p: p.name)
 def test_the_store_knows_records_only(path):
-    allowed = ("engine", "engine.runs", "engine.draws", "engine.errors")
+    allowed = ("engine.records.", "engine.errors", "engine.folders", "engine.names", "engine.smoothing")
     engine = {name for name in imported(path) if name.split(".")[0] == "engine"}
-    assert all(name.startswith(allowed[1:]) or name == "engine" for name in engine)
+    assert all(f"{name}.".startswith(allowed) or name == "engine" for name in engine)
 
 
 @pytest.mark.parametrize("path", files("engine"), ids=lambda p: str(p.relative_to(ROOT)))
@@ -51,16 +52,52 @@ def test_only_what_samples_or_commands_touches_the_store(path):
     )
 
 
-@pytest.mark.parametrize("module", LIGHT)
-def test_the_statistics_need_numpy_and_scipy_only(module):
-    outside = {name.split(".")[0] for name in imported(ROOT / "engine" / f"{module}.py")}
-    assert outside - set(sys.stdlib_module_names) <= {"numpy", "scipy", "engine"}
+@pytest.mark.parametrize("path", files("engine/statistics") + files("engine/records"), ids=lambda p: p.name)
+def test_records_and_statistics_need_numpy_and_scipy_only(path):
+    names = imported(path)
+    assert {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) <= {"numpy", "scipy", "engine"}
+    above = r"engine\.(models|datasets|training|sampling|single_image|published|cli)\b"
+    assert not {name for name in names if re.match(above, name)}
+    if path.parent.name == "records":
+        assert not {name for name in names if name.startswith("engine.statistics")}
+
+
+ORDER = ("records", "statistics", "datasets", "models", "sampling", "single_image", "training", "published", "cli")
+IN_ROOMS = [(room, path) for room in ORDER for path in files(f"engine/{room}")]
 
 
 @pytest.mark.parametrize(
-    "module", ["engine.cli", "engine.metrics", "cache.shelf", "app.tradeoff", "app.data", "app.certify"]
+    ("room", "path"), IN_ROOMS, ids=[str(path.relative_to(ROOT / "engine")) for _, path in IN_ROOMS]
+)
+def test_a_room_imports_from_those_before_it_only(room, path):
+    above = tuple(f"engine.{other}." for other in ORDER[ORDER.index(room) + 1 :])
+    assert not {name for name in imported(path) if above and f"{name}.".startswith(above)}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "engine.cli",
+        "engine.statistics.metrics",
+        "cache.catalog",
+        "app.content.tradeoff",
+        "app.data",
+        "app.content.certify",
+    ],
 )
 def test_looking_at_results_never_loads_torch(module):
     code = f"import sys, {module}; print([m for m in ('torch', 'torchvision', 'statsmodels') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_no_two_classes_share_a_name():
+    names = Counter(
+        node.name
+        for package in ("engine", "cache", "app", "benchmarks")
+        for path in files(package)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert names
+    assert {name for name, count in names.items() if count > 1} == set()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks import zoo
-from engine.metrics import standalone
-from engine.runs import SelectionRun, write_run
+from engine.records.runs import SelectionRun, write_run
+from engine.statistics.metrics import standalone
 from tests import synthetic
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "zoo.md"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine import datasets
 from engine.datasets import DatasetCard, ImageSet
 from engine.models import NetworkCard, build, save
-from engine.runs import CoreRun, Meta, NetworkInfo, SmoothedRun
+from engine.records.runs import CoreRun, Meta, NetworkInfo, SmoothedRun
+
+if TYPE_CHECKING:
+    from engine.single_image.evidence import Evidence
+    from engine.single_image.live import Pair
+    from engine.single_image.plan import Plan
 
 
 def images(split: str) -> ImageSet:
@@ -20,10 +27,13 @@ def images(split: str) -> ImageSet:
     return ImageSet("toy", split, np.arange(24), label, pixels.astype(np.uint8))
 
 
-CARD = DatasetCard("toy", "Toy", ("dark", "grey", "bright"), (1, 8, 8), (0.4,), (0.3,), every=4, read=images)
+CARD = DatasetCard(
+    "toy", "Toy", ("dark", "grey", "bright"), (1, 8, 8), (0.4,), (0.3,), every=4, reader=images, recipes="mnist"
+)
 
 
 def register() -> None:
+    """For processes of their own; tests take the fixture ``toy_dataset``, which is undone."""
     datasets.DATASETS["toy"] = CARD
 
 
@@ -35,6 +45,31 @@ def checkpoint(path: Path, *, training: str = "gaussian", sigma: float = 0.25, s
     path.parent.mkdir(parents=True, exist_ok=True)
     save(path, build("resnet8", "toy"), NetworkCard(path.stem, "resnet8", "toy", training, sigma))
     return path
+
+
+def selector(path: Path, *, sigma: float = 0.25) -> Path:
+    """A selection network of two outputs, of which none is much likelier, saved as a checkpoint."""
+    import torch
+
+    from engine.models import architecture, assemble
+
+    torch.manual_seed(2)
+    network = assemble(architecture("resnet8"), CARD, 2)
+    save(path, network, NetworkCard(path.stem, "resnet8", "toy", "selection", sigma, 2))
+    return path
+
+
+def evidence_of(
+    pair: Pair, tensor: np.ndarray, plan: Plan, seed: int, challenge: str | None = None
+) -> Iterator[Evidence]:
+    """The evidence of one image as it grows."""
+    from engine.single_image.case import Case
+    from engine.single_image.certify import grow
+    from engine.single_image.picture import Framing, tensor_sha256
+    from engine.single_image.subject import Subject
+
+    case = Case(tensor, Subject("f" * 64, tensor_sha256(tensor), tensor.shape, Framing()), plan, seed, challenge)
+    return (found.evidence for found in grow(case, pair.answer(case)))
 
 
 def config(folder: Path, *, n: int = 600, every: int = 4) -> Path:

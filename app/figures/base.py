@@ -11,7 +11,8 @@ from zlib import crc32
 
 import numpy as np
 
-from engine.runs import Array
+from engine.records.runs import Array
+from engine.statistics.bounds import rounded_down
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 HEIGHT, TALL, DETAIL_HEIGHT = 276, 430, 250
 FONT = "Source Sans, sans-serif"
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+RADII = "radii"  # in a trace's ``meta``: which of its coordinates are certified radii, and round down as text
 PERCENT = [0, 101]  # an axis on which a line at 100 % is seen whole
 
 
@@ -49,11 +51,6 @@ DARK = Theme(
     ("#4ba6e0", "#f0883e", "#2bc79a", "#e09ac4", "#e6b93c", "#8fd0f5", "#d1679b", "#6cc082", "#9d94ee", "#c6c65f"),
 )  # fmt: skip
 CERTIFIABLE, OTHER, NAC, ACR, SELECTED = 2, 1, 6, 8, 9  # the quantities' places among the series
-
-
-def nearest(thetas: Array, theta: float) -> int:
-    """The position of the threshold nearest to theta."""
-    return int(np.abs(thetas - theta).argmin())
 
 
 @dataclass(frozen=True)
@@ -173,6 +170,17 @@ def fill(series: int, shape: str | list[str], theme: Theme) -> dict[str, Any]:
     """Bars in a series colour, hatched with the background where ``shape`` says so."""
     pattern = {"shape": shape, "size": 6, "solidity": 0.3, "fillmode": "overlay", "fgcolor": theme.paper}
     return {"color": theme.series[series], "line": {"width": 0}, "pattern": pattern}
+
+
+def radii(values: Array, decimals: int = 4, axes: str = "y") -> dict[str, Any]:
+    """What a trace of certified radii brings along: its texts to point at, and that ``axes`` are radii.
+
+    Plotly's own formats would round to nearest and so claim more than was certified. A radius of the core network's
+    side is negative; its size rounds down.
+    """
+    sizes = np.copysign(rounded_down(np.abs(values), decimals), values)
+    texts = [f"{size:.{decimals}f}" for size in (sizes + 0.0).tolist()]  # + 0: no minus before a zero
+    return {"text": texts, "meta": {RADII: axes}}
 
 
 def mark(figure: Sketch, x: float, text: str, color: str, dash: str, theme: Theme) -> None:

@@ -1,4 +1,4 @@
-"""One image: its votes, its entropies, its answer over the threshold; and many images as marks."""
+"""One image: its votes, its scores, its answer over the threshold; and many images as marks."""
 
 from __future__ import annotations
 
@@ -6,10 +6,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.explain import Explanation
-from app.figures.base import ACR, DETAIL_HEIGHT, PERCENT, SELECTED, Sketch, Theme, empty, fill, line, mark, rule, say
-from app.views import ImageRows
-from engine.aces import Certificates, Outcome
+from app.escape import plot
+from app.figures.base import (
+    ACR,
+    DETAIL_HEIGHT,
+    PERCENT,
+    SELECTED,
+    Sketch,
+    Theme,
+    empty,
+    fill,
+    line,
+    mark,
+    radii,
+    rule,
+    say,
+)
+from app.tables.views import ImageRows
+from engine.statistics.aces import Certificates, Outcome
+from engine.statistics.explain import Explanation
 
 SHOWN_CLASSES = 10
 SHAPES = {"certified": "circle", "core": "square", "consensus": "diamond", "abstain": "x"}
@@ -25,7 +40,7 @@ def class_votes(e: Explanation, names: Sequence[str], theme: Theme) -> Sketch:
     figure = empty("Votes for the classes", f"of {e.certify.n:,} draws; half dotted", "", theme, DETAIL_HEIGHT)
     figure.add_bar(
         x=e.class_counts[top],
-        y=np.array([f"<b>{names[k]}</b>" if k == e.label else names[k] for k in top]),
+        y=np.array([f"<b>{plot(names[k])}</b>" if k == e.label else plot(names[k]) for k in top]),
         orientation="h",
         hovertemplate="%{y}: %{x:,} draws<extra></extra>",
         marker=fill(0, ["/" if k == e.c_hat else "" for k in top], theme),
@@ -36,8 +51,8 @@ def class_votes(e: Explanation, names: Sequence[str], theme: Theme) -> Sketch:
 
 
 def selection_share(e: Explanation, theme: Theme) -> Sketch:
-    """Share of the estimation draws that select the certification network, over theta: the entropies' distribution."""
-    figure = empty("Draws with entropy ≤ θ", "θ", "share of draws [%]", theme, DETAIL_HEIGHT)
+    """Share of the estimation draws that select the certification network, over theta: the scores' distribution."""
+    figure = empty(f"Draws with {e.words.score} ≤ θ", "θ", "share of draws [%]", theme, DETAIL_HEIGHT)
     line(
         figure, e.thetas, 100 * e.select_share, theme.series[SELECTED], "solid",
         fill="tozeroy", hovertemplate="θ %{x:.3f}: %{y:.1f} %<extra></extra>",
@@ -58,7 +73,8 @@ def _answer(title: str, answer: Certificates, theta: float, theme: Theme) -> Ske
     labels = [Outcome(k).label for k in answer.outcome[0]]
     line(
         figure, answer.thetas, answer.radius[0], theme.series[ACR], "solid",
-        customdata=labels, hovertemplate="θ %{x:.3f}: %{customdata}, radius %{y:.4f}<extra></extra>",
+        customdata=labels, hovertemplate="θ %{x:.3f}: %{customdata}, radius %{text}<extra></extra>",
+        **radii(answer.radius[0]),
     )  # fmt: skip
     top = float(answer.radius.max()) or 1.0
     figure.update_layout(xaxis_range=[0, 1], yaxis_range=[-STRIP * top, 1.15 * top])
@@ -85,8 +101,16 @@ def _band(figure: Sketch, start: float, end: float, bottom: float, label: str, t
 def bounds_over_theta(answer: Certificates, theta: float, theme: Theme) -> Sketch:
     """One image's two radii over theta, the answer the lower of them, above a strip that names the outcomes."""
     figure = _answer("Radii over θ", answer, theta, theme)
-    line(figure, answer.thetas, answer.radius_select[0], theme.series[SELECTED], "dash", 1.5, name="R of selection")
-    line(figure, answer.thetas, answer.radius_certify[0], theme.series[0], "dot", 1.5, name="R of class")
+    of_selection, of_class = answer.radius_select[0], answer.radius_certify[0]
+    hover = "θ %{x:.3f}: %{text}"
+    line(
+        figure, answer.thetas, of_selection, theme.series[SELECTED], "dash", 1.5, name="R of selection",
+        hovertemplate=hover, **radii(of_selection),
+    )  # fmt: skip
+    line(
+        figure, answer.thetas, of_class, theme.series[0], "dot", 1.5, name="R of class",
+        hovertemplate=hover, **radii(of_class),
+    )  # fmt: skip
     top = 1.15 * (max(float(answer.radius_select.max()), float(answer.radius_certify.max())) or 1.0)
     figure.update_layout(yaxis_range=[figure.layout["yaxis_range"][0], top])
     figure.traces[0]["name"] = "R, the answer's"
@@ -104,7 +128,7 @@ def images(rows: ImageRows, theta: float, score: str, theme: Theme) -> Sketch:
         figure.add_scatter(
             type="scattergl" if len(rows) > MANY else "scatter",
             x=rows.score_median[at],
-            y=rows.radius[at].astype(np.float32),
+            y=rows.radius[at],
             mode="markers",
             name=outcome.label,
             customdata=rows.index[at].tolist(),
@@ -114,7 +138,8 @@ def images(rows: ImageRows, theta: float, score: str, theme: Theme) -> Sketch:
                 "opacity": 0.75,
                 "color": theme.series[OUTCOME_SERIES[outcome.label]],
             },
-            hovertemplate="image %{customdata}, %{x:.3f}: radius %{y:.4f}",
+            hovertemplate="image %{customdata}, %{x:.3f}: radius %{text}",
+            **radii(rows.radius[at]),
         )
     figure.update_layout(xaxis_range=[-0.02, 1.02], yaxis_rangemode="tozero", dragmode="lasso")
     if not known.any():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from app.figures.base import DASHES, PERCENT, Sketch, Theme, empty, line, mark
-from app.views import FanCurve, RadiusCurves
-from engine.runs import Array
+from app.figures.base import DASHES, PERCENT, Sketch, Theme, empty, line, mark, radii
+from app.tables.views import FanCurve, RadiusCurves
+from engine.records.runs import Array
+from engine.statistics.bounds import round_down
 
-HOVER = "r %{x:.3f}: %{y:.1f} %"
+HOVER = "r %{text}: %{y:.1f} %"
 HEIGHT = 380
 
 
@@ -18,8 +20,9 @@ def accuracy_over_radius(
     """Certified accuracy over radius at theta and at the thresholds of ``fan``, against the two networks alone."""
     figure = _figure(f"Certified accuracy at θ {theta:.3f}", curves, theme)
     _fan(figure, curves.radii, [(one.theta, one.aces) for one in fan], theme)
-    line(figure, curves.radii, curves.alone, theme.muted, "dash", 1.5, name="smoothed alone", hovertemplate=HOVER)
-    line(figure, curves.radii, curves.aces, theme.color(position), "solid", 3, name="ACES", hovertemplate=HOVER)
+    at = _radii(curves.radii)
+    line(figure, curves.radii, curves.alone, theme.muted, "dash", 1.5, name="smoothed alone", **at)
+    line(figure, curves.radii, curves.aces, theme.color(position), "solid", 3, name="ACES", **at)
     figure.add_scatter(
         x=[0], y=[curves.core], mode="markers", name="core alone", cliponaxis=False,
         hovertemplate="%{y:.1f} %, without a certificate",
@@ -35,26 +38,33 @@ def selection_over_radius(
     """Share of images that certainly go to the certification network up to r, at theta and over the ``fan``."""
     figure = _figure(f"Certified selection rate at θ {theta:.3f}", curves, theme)
     _fan(figure, curves.radii, [(one.theta, one.selected) for one in fan], theme)
-    line(figure, curves.radii, curves.selected, theme.color(position), "solid", 3, name="ACES", hovertemplate=HOVER)
+    at = _radii(curves.radii)
+    line(figure, curves.radii, curves.selected, theme.color(position), "solid", 3, name="ACES", **at)
     _marks(figure, curves, radius, theme)
     return figure
 
 
+def _radii(at: Array) -> dict[str, Any]:
+    """Texts that name no larger radius than that whose rate they tell."""
+    return {"hovertemplate": HOVER, **radii(at, 3, axes="x")}
+
+
 def _figure(title: str, curves: RadiusCurves, theme: Theme) -> Sketch:
-    figure = empty(title, "radius r (ℓ2, pixel units)", "images [%]", theme, HEIGHT)
+    figure = empty(title, f"radius r ({curves.norm}, pixel units)", "images [%]", theme, HEIGHT)
     figure.update_layout(yaxis_range=PERCENT, xaxis_range=[0, float(curves.radii[-1])])
     return figure
 
 
-def _fan(figure: Sketch, radii: Array, curves: Sequence[tuple[float, Array]], theme: Theme) -> None:
+def _fan(figure: Sketch, at: Array, curves: Sequence[tuple[float, Array]], theme: Theme) -> None:
     """Thin lines, each with a dash of its own and its threshold in the legend."""
     for k, (theta, y) in enumerate(curves):
         line(
-            figure, radii, y, theme.series[(2 + k) % len(theme.series)], DASHES[(1 + k) % len(DASHES)], 1.5,
-            name=f"θ {theta:g}", hovertemplate=HOVER,
+            figure, at, y, theme.series[(2 + k) % len(theme.series)], DASHES[(1 + k) % len(DASHES)], 1.5,
+            name=f"θ {theta:g}", **_radii(at),
         )  # fmt: skip
 
 
 def _marks(figure: Sketch, curves: RadiusCurves, radius: float, theme: Theme) -> None:
-    mark(figure, radius, f"r {radius:g}", theme.ink, "dot", theme)
-    mark(figure, curves.ceiling, f"ceiling {curves.ceiling:.2f}", theme.muted, "longdash", theme)
+    mark(figure, radius, f"r {radius:.9g}", theme.ink, "dot", theme)
+    ceiling = round_down(curves.ceiling, decimals=2)
+    mark(figure, curves.ceiling, f"ceiling {ceiling}", theme.muted, "longdash", theme)

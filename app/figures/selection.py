@@ -1,4 +1,4 @@
-"""Who is selected: by entropy, over the threshold, and how well that separates."""
+"""Who is selected: by score, over the threshold, and how well that separates."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from app.escape import plot
 from app.figures.base import (
     CERTIFIABLE,
     DASHES,
     OTHER,
     PERCENT,
+    RADII,
     Sketch,
     Theme,
     empty,
     fill,
     line,
     mark,
+    radii,
     say,
 )
-from app.separation import Separation
-from app.views import EntropyHistogram, by_rank
-from engine.runs import Array
+from app.tables.short_labels import short_labels
+from app.tables.views import EntropyHistogram, by_rank
+from engine.records.counts import nearest
+from engine.records.runs import Array
+from engine.statistics.separation import Separation
 
 HEIGHT = 330
 
@@ -34,8 +39,8 @@ def entropies(h: EntropyHistogram, theta: float, radius: float, score: str, them
     figure = empty("Who is selected", f"median {score} of an image", "images", theme, HEIGHT)
     hover = "%{y} images near %{x:.2f}"
     centres = (h.edges[:-1] + h.edges[1:]) / 2
-    right = f"certifiably right at r {radius:g}"
-    parts = ((h.certifiable, right, CERTIFIABLE, ""), (h.other, "not", OTHER, "/"))
+    correct = f"certifiably correct at r {radius:.9g}"
+    parts = ((h.certifiable, correct, CERTIFIABLE, ""), (h.other, "not", OTHER, "/"))
     for k, (counts, name, series, shape) in enumerate(parts):
         places = [*range(k * len(centres), (k + 1) * len(centres))]
         figure.add_bar(
@@ -48,24 +53,26 @@ def entropies(h: EntropyHistogram, theta: float, radius: float, score: str, them
     return figure
 
 
-def signed_radii(radii: Array, thetas: Sequence[float], theta: float, theme: Theme) -> Sketch:
-    """Signed radii [N, T] of the selection over the images' percentile, a line a threshold (Fig. 6); theta's is thick.
+def signed_radii(signed: Array, thetas: Sequence[float], theta: float, theme: Theme) -> Sketch:
+    """``signed`` radii [N, T] of the selection over the images' percentile, a line per threshold (Fig. 6).
 
-    Each threshold sorts the images anew. Theta's line has marks that carry their places in ``by_rank`` of its radii.
+    Each threshold sorts the images anew. Theta's line is thick and has marks, which carry their places in
+    ``by_rank`` of its radii.
     """
     figure = empty(
         "Radius of the selection", "images, by rising radius [%]", "← core   radius   certification →", theme, HEIGHT
     )
-    percentile = 100 * (np.arange(len(radii)) + 0.5) / max(len(radii), 1)
+    percentile = 100 * (np.arange(len(signed)) + 0.5) / max(len(signed), 1)
     for k, value in enumerate(thetas):
-        is_current = value == theta
+        is_current, rising = value == theta, np.sort(signed[:, k])
         line(
-            figure, percentile, np.sort(radii[:, k]), theme.ink if is_current else theme.series[k % len(theme.series)],
+            figure, percentile, rising, theme.ink if is_current else theme.series[k % len(theme.series)],
             "solid" if is_current else DASHES[k % len(DASHES)], 3 if is_current else 1.5,
-            name=f"<b>θ {value:.3f}</b>" if is_current else f"θ {value:g}", hovertemplate="%{x:.1f} %: %{y:.3f}",
+            name=f"<b>θ {value:.3f}</b>" if is_current else f"θ {value:g}", hovertemplate="%{x:.1f} %: %{text}",
+            **radii(rising, 3),
         )  # fmt: skip
-        if is_current and len(radii):
-            _marks(figure, percentile, np.sort(radii[:, k]), f"θ {value:.3f}, marks", theme)
+        if is_current and len(signed):
+            _marks(figure, percentile, rising, f"θ {value:.3f}, marks", theme)
     figure.update_layout(
         xaxis_range=[0, 100], yaxis={"zeroline": True, "zerolinecolor": theme.muted}, dragmode="select"
     )
@@ -82,6 +89,7 @@ def _marks(figure: Sketch, x: Array, y: Array, name: str, theme: Theme) -> None:
         name=name,
         showlegend=False,
         hoverinfo="skip",
+        meta={RADII: "y"},
         marker={"color": theme.ink, "size": 5},
         customdata=list(range(len(middle))),
     )
@@ -92,25 +100,33 @@ def receiver(
 ) -> Sketch:
     """Selected of those that should be over selected of the others, a line a composition (label, position, curve)."""
     figure = empty(
-        "How well it separates", "others selected [%]", f"certifiable at r {radius:g} selected [%]", theme, HEIGHT
+        "How well it separates", "others selected [%]", f"certifiable at r {radius:.9g} selected [%]", theme, HEIGHT
     )
     line(figure, np.array([0, 100]), np.array([0, 100]), theme.grid, "dot", 1.5, hoverinfo="skip", showlegend=False)
+    short = short_labels(label for label, _, _ in curves)
     for label, position, curve in curves:
-        hover = f"{label}, θ %{{customdata:.3f}}: %{{y:.1f}} % against %{{x:.1f}} %<extra></extra>"
+        hover = f"{plot(label)}, θ %{{customdata:.3f}}: %{{y:.1f}} % against %{{x:.1f}} %<extra></extra>"
         moved = np.diff(curve.true + 1e3 * curve.false, prepend=-1.0) != 0
         line(
             figure, curve.false[moved], curve.true[moved], theme.color(position), DASHES[position % len(DASHES)],
-            3 if position == current else 1.5, name=f"{label}: {curve.area:.3f}", customdata=curve.thetas[moved],
-            hovertemplate=hover,
+            3 if position == current else 1.5, name=f"{plot(short[label])}: {_area(curve)}", legendgroup=plot(label),
+            customdata=curve.thetas[moved], hovertemplate=hover,
         )  # fmt: skip
         if position == current:
-            at = int(np.abs(curve.thetas - theta).argmin())
+            at = nearest(curve.thetas, theta)
             _here(figure, curve.false[at], curve.true[at], theta, theme)
     figure.update_layout(
         xaxis_range=[-1, 101], yaxis_range=PERCENT,
         legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom"},
     )  # fmt: skip
     return figure
+
+
+def _area(curve: Separation) -> str:
+    """The area in a legend; where there is none, why."""
+    if not curve.positives:
+        return "none is certifiable"
+    return "all are certifiable" if curve.positives == curve.images else f"{curve.area:.3f}"
 
 
 def _here(figure: Sketch, x: float, y: float, theta: float, theme: Theme) -> None:

@@ -7,19 +7,19 @@ from itertools import groupby
 
 import numpy as np
 
-from app.deploy import Deployment, envelope
+from app.escape import plot
 from app.figures.base import ACR, DASHES, NAC, PERCENT, SELECTED, TALL, Sketch, Theme, empty, line, mark, say
-from app.settings import SEPARATOR
-from app.views import Front
-from engine.metrics import Metrics
-from engine.runs import Array
+from app.tables.deploy import Deployment, envelope
+from app.tables.short_labels import short_labels
+from app.tables.views import Front
+from engine.records.runs import Array
+from engine.statistics.metrics import Metrics
 
 MARK_EVERY = 10  # a front can be clicked on at theta = 0, 0.01, ..., 1; of many, the others at every fourth of them
 FADED = 0.65
 NAMED, SHORT = 8, 18  # more fronts, or longer names, would write over each other: the legend names them
 LETTER = 0.013  # of the axis: the width of a letter of a name
 CORE = "core"  # what the squares are called
-CUT = 16  # letters of a component's name in the legend
 ROUGHLY = 800  # steps of each axis below which a front's bends are not seen
 SYMBOLS = ("circle", "square", "diamond", "triangle-down", "pentagon", "hexagon")
 
@@ -41,8 +41,9 @@ def trade_off(
     figure = empty("Robustness over accuracy", "NAC: natural accuracy [%]", measure, theme, TALL)
     named = len(fronts) <= NAMED and all(len(front.label) <= SHORT for front in fronts)
     _draw_envelope(figure, fronts, theme)
+    short = short_labels(front.label for front in fronts)
     for front in sorted(fronts, key=lambda front: front.position == current):  # the current one on top
-        _draw_front(figure, front, front.position == current, not named, theme)
+        _draw_front(figure, front, short[front.label], front.position == current, not named, theme)
     _draw_alone(figure, fronts, named, theme)
     _draw_cores(figure, fronts, theme)
     _draw_operating_points(figure, fronts, current, theta, theme)
@@ -85,22 +86,22 @@ def _draw_envelope(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> Non
     )  # fmt: skip
 
 
-def _draw_front(figure: Sketch, front: Front, is_current: bool, in_legend: bool, theme: Theme) -> None:
+def _draw_front(figure: Sketch, front: Front, name: str, is_current: bool, in_legend: bool, theme: Theme) -> None:
     """A line through all thresholds, and marks to click on where the line moves."""
     color, opacity = theme.color(front.position), 1 if is_current else FADED
     dash = DASHES[front.position % len(DASHES)]
     x, y = _bends(front.nac, front.robustness)
     line(
         figure, x, y, color, dash, 3 if is_current else 1.5,
-        opacity=opacity, hoverinfo="skip", name=_cut(front.label), legendgroup=front.label, showlegend=in_legend,
+        opacity=opacity, hoverinfo="skip", name=plot(name), legendgroup=plot(front.label), showlegend=in_legend,
     )  # fmt: skip
     at = _marks(front, MARK_EVERY if is_current or not in_legend else 4 * MARK_EVERY)  # a thousand marks are slow
     figure.add_scatter(
         x=front.nac[at].astype(np.float32),
         y=front.robustness[at].astype(np.float32),
         mode="markers",
-        name=front.label,
-        legendgroup=front.label,
+        name=plot(front.label),
+        legendgroup=plot(front.label),
         showlegend=False,
         customdata=np.array([(round(float(theta), 6), *front.address) for theta in front.thetas[at]], object),
         marker={
@@ -112,12 +113,6 @@ def _draw_front(figure: Sketch, front: Front, is_current: bool, in_legend: bool,
         unselected={"marker": {"opacity": opacity}},
         hovertemplate="θ %{customdata[0]:.3f}<br>NAC %{x:.1f} %<br>%{y:.3f}",
     )
-
-
-def _cut(label: str) -> str:
-    """A label whose components are shortened in their middle: run names differ at their ends."""
-    parts = label.split(SEPARATOR)
-    return SEPARATOR.join(part if len(part) <= CUT else f"{part[:9]}…{part[-6:]}" for part in parts)
 
 
 def _bends(x: Array, y: Array) -> tuple[Array, Array]:
@@ -155,7 +150,7 @@ def _draw_alone(figure: Sketch, fronts: Sequence[Front], named: bool, theme: The
         x=[front.alone[0] for front in fronts],
         y=[front.alone[1] for front in fronts],
         mode="markers+text" if named else "markers",
-        text=[front.label for front in fronts],
+        text=[plot(front.label) for front in fronts],
         textposition="bottom left",
         textfont={"color": theme.ink},
         cliponaxis=False,
@@ -183,7 +178,7 @@ def _draw_cores(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
         textfont={"color": theme.muted},
         cliponaxis=False,
         showlegend=False,
-        customdata=np.array([name for _, _, name in cores], object),
+        customdata=np.array([plot(name) for _, _, name in cores], object),
         hovertemplate="%{customdata}, alone<br>NAC %{x:.1f} %<extra></extra>",
         marker={"symbol": "square", "size": 12, "color": theme.muted, "line": {"color": theme.paper, "width": 2}},
     )
@@ -201,7 +196,7 @@ def _draw_operating_points(figure: Sketch, fronts: Sequence[Front], current: int
         textfont={"color": theme.ink},
         cliponaxis=False,
         showlegend=False,
-        customdata=np.array([front.label for front, _ in standing], object),
+        customdata=np.array([plot(front.label) for front, _ in standing], object),
         hovertemplate=f"%{{customdata}}, θ {theta:.3f}<br>NAC %{{x:.1f}} %<br>%{{y:.3f}}<extra></extra>",
         marker={
             "symbol": "diamond",
@@ -215,7 +210,7 @@ def _draw_operating_points(figure: Sketch, fronts: Sequence[Front], current: int
 def _draw_best(figure: Sketch, best: Deployment, theme: Theme) -> None:
     figure.add_scatter(
         x=[best.nac.value], y=[best.robustness], mode="markers", showlegend=False, name="to deploy", cliponaxis=False,
-        hovertemplate=f"deploy {best.front.label}, θ {best.theta:.3f}<extra></extra>",
+        hovertemplate=f"deploy {plot(best.front.label)}, θ {best.theta:.3f}<extra></extra>",
         marker={"symbol": "circle-open", "size": 22, "color": theme.ink, "line": {"width": 2}},
     )  # fmt: skip
 
@@ -234,9 +229,8 @@ def over_theta(m: Metrics, theta: float, radius: float, theme: Theme) -> Sketch:
     figure = empty("Over the threshold", "selection threshold θ", "images [%]", theme)
     rate, selected = "%{y:.1f} %", m.certified_selection[:, 0]
     line(figure, m.thetas, m.nac, theme.series[NAC], "solid", name="NAC", hovertemplate=rate)
-    line(
-        figure, m.thetas, selected, theme.series[SELECTED], "dash", name=f"selected at r {radius:g}", hovertemplate=rate
-    )
+    name = f"selected at r {radius:.9g}"
+    line(figure, m.thetas, selected, theme.series[SELECTED], "dash", name=name, hovertemplate=rate)
     line(figure, m.thetas, m.acr, theme.series[ACR], "dot", name="ACR (right)", hovertemplate="%{y:.3f}", yaxis="y2")
     figure.update_layout(
         margin_r=46,

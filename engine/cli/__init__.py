@@ -6,6 +6,7 @@ load torch.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -13,15 +14,17 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import certify, models, pictures, results, sampling, shelf, training
+from engine.cli import catalog, certify, dashboard, models, pictures, results, sampling, training
+from engine.cli.printing import say
 from engine.errors import AcesError
+from engine.escape import terminal
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    "runs": shelf.list_runs,
-    "import": shelf.import_runs,
-    "export": shelf.export_run,
+    "runs": catalog.list_runs,
+    "import": catalog.import_runs,
+    "export": catalog.export_run,
     "table": results.table,
     "smoothed": results.smoothed,
     "outcomes": results.outcomes,
@@ -33,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "models": models.list_models,
     "inspect": models.inspect,
     "pictures": pictures.pictures,
+    "app": dashboard.dashboard,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
@@ -44,7 +48,9 @@ def root() -> None:
 
 
 def main() -> None:
-    """Run the command line; what the user can mend is one line on stderr and exit status 2."""
+    """Run the command line; what the user can fix is one line on stderr and exit status 2."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_OneLine())
     try:
         status = app(standalone_mode=False)
     except AcesError as error:
@@ -57,9 +63,18 @@ def main() -> None:
     except BrokenPipeError:  # the reader, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except OSError as error:  # a path of letters that no file system takes, a disk that went away
+        status = _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
     raise SystemExit(status)
 
 
+class _OneLine(logging.Formatter):
+    """Warnings of the engine quote names of files and runs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return terminal(super().format(record))
+
+
 def _fail(message: str) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    say(f"error: {' '.join(message.split())}", sys.stderr)
     return 2

@@ -7,34 +7,47 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cache.shelf import Shelf
-from cache.weights import weights_of
-from engine.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
-from engine.cli.options import AlphaOption, CacheOption, CorrectionOption, number
+from cache.catalog import Catalog
+from engine.cli.options import AlphaOption, CacheOption, CorrectionOption, TrustOption, number
+from engine.cli.printing import say
 from engine.errors import AcesError
-from engine.plan import Mode, Plan, fresh_seed
-from engine.runs import CoreRun, SmoothedRun
+from engine.output import make_folder, write_file
+from engine.records.runs import CoreRun, NetworkInfo, SelectionRun, SmoothedRun
+from engine.single_image.plan import Mode, Plan
+from engine.smoothing import SMOOTHINGS
+from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
+from engine.weights import places
 
 if TYPE_CHECKING:
-    from engine.certificate import Certificate
-    from engine.evidence import Evidence
-    from engine.live import Pair
-    from engine.pictures import Framing, Picture, Pixels
+    from engine.datasets import DatasetCard
+    from engine.models import Hints
+    from engine.single_image.certificate import Certificate
+    from engine.single_image.certificate_check import Known
+    from engine.single_image.certify import Certification
+    from engine.single_image.picture import Framing, Picture, Pixels
+    from engine.single_image.resample import Resampled
+    from engine.single_image.subject import Part
+    from engine.single_image.system import System
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+KINDS = {"certify": SmoothedRun.KIND, "core": CoreRun.KIND, "select": SelectionRun.KIND}
 CertifyNetwork = Annotated[
     str, typer.Option("--certify", help="Certification network: a run's name, a unique prefix, or a checkpoint's path.")
 ]
 CoreNetwork = Annotated[str, typer.Option("--core", help="Core network, named likewise.")]
+SelectNetwork = Annotated[
+    str | None,
+    typer.Option("--select", help="Selection network, named likewise; by default the entropies of the first."),
+]
 
 
 @dataclass(frozen=True)
-class Stop:
+class StopRule:
     """When to end early: at a certified radius of at least ``radius``, or after ``seconds`` an image."""
 
     radius: float | None = None
@@ -43,15 +56,15 @@ class Stop:
     @property
     def mode(self) -> Mode:
         """Ending because of what was drawn asks for bounds that are valid at every look."""
-        return Mode.FIXED if self == Stop() else Mode.EARLY
+        return Mode.FIXED if self == StopRule() else Mode.EARLY
 
-    def now(self, evidence: Evidence, plan: Plan, seconds: float) -> bool:
+    def now(self, found: Certification, seconds: float) -> bool:
         """Whether the looks so far, or the time, suffice."""
-        if plan.mode is Mode.FIXED:
+        if found.plan.mode is Mode.FIXED:
             return False
         if self.seconds is not None and seconds >= self.seconds:
             return True
-        answer = evidence.answer(plan) if self.radius is not None else None
+        answer = found.evidence.answer(found.plan) if self.radius is not None else None
         return answer is not None and float(answer.radius[0, 0]) >= (self.radius or 0.0) and answer.radius[0, 0] > 0
 
 
@@ -59,7 +72,14 @@ def certify(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.")],
     certify_network: CertifyNetwork,
     core: CoreNetwork,
+    select: SelectNetwork = None,
     sigma: Annotated[float | None, typer.Option(help="Noise, in pixel units; by default the run's.")] = None,
+    sigma_select: Annotated[
+        float | None, typer.Option("--sigma-select", help="Noise of the selection network; by default its run's.")
+    ] = None,
+    smoothing: Annotated[
+        str | None, typer.Option(help=f"The noise: {', '.join(SMOOTHINGS)}; by default the run's.")
+    ] = None,
     theta: Annotated[float, typer.Option(help="Selection threshold, in [0, 1].")] = 0.3,
     n: Annotated[int, typer.Option(help="Draws that estimate.")] = 10_000,
     n0: Annotated[int, typer.Option(help="Draws that guess.")] = 100,
@@ -74,37 +94,55 @@ def certify(
     crop: Annotated[str, typer.Option(help="x,y,zoom of the window: x, y in [0, 1], 0.5 the middle.")] = "0.5,0.5,1",
     invert: Annotated[bool, typer.Option("--invert", help="Turn light into dark before anything else.")] = False,
     seed: Annotated[int | None, typer.Option(help="Of the noise; by default fresh, which the promise needs.")] = None,
+    challenge: Annotated[
+        str | None,
+        typer.Option(help="Names the noise in place of a seed: a verifier's text, or a beacon's."),
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16; by default the run's.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print certificates instead of sentences.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A folder for the certificates.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="That the networks are for, where their files do not say (TorchScript).")
+    ] = None,
+    trust: TrustOption = False,
     cache: CacheOption = None,
 ) -> None:
     """Certify images now. With a fixed n the bound is plain; ending early makes it valid at every look.
 
     Example: python -m engine certify shoe.png --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --json
     """
-    from engine.certificate import to_json
+    from engine.single_image.case import check_challenge
+    from engine.single_image.certificate import to_json
+    from engine.single_image.system import System
 
-    stop = Stop(until_radius, max_seconds)
-    pair, default_sigma = _open(Shelf(cache), certify_network, core, precision, device)
-    plan = Plan(default_sigma if sigma is None else sigma, theta, n, n0, alpha, correction, stop.mode)
+    if output is not None:
+        make_folder(output)  # before anything is sampled
+    stop = StopRule(until_radius, max_seconds)
+    check_challenge(challenge, seed)
+    system = System.load(
+        certify_network, core, theta, select=select, alpha=alpha, correction=correction, sigma=sigma,
+        sigma_select=sigma_select, smoothing=smoothing, precision=precision, device=device, dataset=dataset,
+        trust=trust, runs=Catalog(cache),
+    )  # fmt: skip
+    system.open()  # what is wrong with the networks is said once, and not of every image
+    plan = system.plan(n, n0, stop.mode)
     framing = _framing(crop, invert)
     certificates, failures = [], 0
     for path in _files(images):
         try:
-            made = _one(path, pair, plan, framing, stop, seed)
+            made = _certify_one(path, system, plan, framing, stop, seed, challenge)
         except AcesError as error:
             if len(images) == 1 and not images[0].is_dir():
                 raise
-            print(f"{path}: {error}", file=sys.stderr)
+            say(f"{path}: {error}", sys.stderr)
             failures += 1
             continue
         certificates.append(made)
         if output is not None:
             _write(output, f"{path.name}.json", to_json(made))
         if not as_json:
-            print(f"{path}: {made.statement}")
+            say(f"{path}: {made.statement} {made.promise}")
     if as_json:
         _print_json(certificates, alone=len(images) == 1 and not images[0].is_dir())
     if failures:
@@ -120,69 +158,131 @@ def check(
         str | None, typer.Option("--certify", help="Where its certification network is not found by its name.")
     ] = None,
     core: Annotated[str | None, typer.Option("--core", help="Where its core network is not found by its name.")] = None,
+    select: Annotated[
+        str | None, typer.Option("--select", help="Where its selection network is not found by its name.")
+    ] = None,
+    challenge: Annotated[str | None, typer.Option(help="What must have named its noise.")] = None,
     device: Annotated[str | None, typer.Option(help="To resample on; by default the certificate's.")] = None,
+    trust: TrustOption = False,
     cache: CacheOption = None,
 ) -> None:
-    """Check a certificate: recompute bound and answer from its counts; with --resample, draw some of them again.
+    """Check a certificate: recompute bound and answer from its counts, compare names with what is known here, and say
+    what could not be compared; with --resample, draw some of the counts again.
 
     Example: python -m engine check certificate.json shoe.png --resample
     """
-    from engine.certificate import check as check_counts
-    from engine.certificate import from_json
-    from engine.pictures import read_picture
+    from engine.models import Hints
+    from engine.single_image.certificate import MAX_BYTES, from_json
+    from engine.single_image.certificate import check as check_counts
+    from engine.single_image.certificate_check import VERSION_1, examine
+    from engine.single_image.picture import read_file, read_picture
 
-    read = from_json(_bytes(certificate))
-    picture = read_picture(_bytes(image))
+    read = from_json(read_file(certificate, MAX_BYTES))
+    picture = read_picture(image)
     tensor = _same_tensor(read, picture)
     check_counts(read, tensor)
+    hints = Hints(dataset=_card(read), trust=trust)
+    named: dict[Part, str | None] = {"certify": certify_network, "core": core, "select": select}
+    networks, paths = _recorded(read, Catalog(cache), named, hints)
+    compared = partial(examine, read, tensor, picture=picture, card=_card(read), networks=networks, challenge=challenge)
+    compared()  # what contradicts itself is not worth drawing again
+    again = _draw_again(read, tensor, paths, fraction, device, trust) if resample else None
+    report = compared(resampled=again)
     print(f"image: gives the certificate's tensor{_other_file(read, picture)}")
-    print(f"counts: give the certificate's bounds and answer. {read.statement}")
-    if resample:
-        from engine.resample import resample as draw_again
-
-        names = read.networks
-        pair, _ = _open(
-            Shelf(cache),
-            certify_network or names.certify.name or "",
-            core or names.core.name or "",
-            names.precision,
-            device or names.device,
-        )
-        again = draw_again(read, pair, tensor, fraction)
+    say(f"counts: give the certificate's bounds and answer. {read.statement} {read.promise or ''}".rstrip())
+    if again is not None:
         print(f"streams: {again.draws:,} draws again, {again.turned or 'no'} votes otherwise than recorded")
+    say(VERSION_1 if read.version == 1 else f"challenge: {_challenge(read, again)}")
+    for line in report.lines():
+        say(line)
 
 
-def _open(shelf: Shelf, certify: str, core: str, precision: str | None, device: str) -> tuple[Pair, float]:
-    """The two networks, and the noise that the first was sampled under or trained with."""
-    from engine.live import open_pair
-
-    first, second = _network(shelf, certify, SmoothedRun.KIND), _network(shelf, core, CoreRun.KIND)
-    precision = precision or first.precision or "float32"
-    pair = open_pair(first.path, second.path, precision, device, sha256=(first.sha256, second.sha256))
-    return pair, first.sigma or pair.networks.certify.sigma_train or 0.0
+def _challenge(read: Certificate, again: Resampled | None) -> str:
+    if read.challenge is None:
+        return "none; nothing shows that its issuer did not try several seeds"
+    return f"'{read.challenge}' {'names' if again else 'is recorded; --resample tells whether it names'} the noise"
 
 
-class _Named(NamedTuple):
-    """A checkpoint, and what the run says of it by whose name it was found."""
+def _card(read: Certificate) -> DatasetCard | None:
+    """The dataset's card, if it is known here."""
+    from engine.datasets import known
 
-    path: Path
-    sigma: float | None = None
-    precision: str | None = None
-    sha256: str | None = None
+    return known(read.networks.dataset)
 
 
-def _network(shelf: Shelf, name: str, kind: str) -> _Named:
-    """A network named by a path or by a run."""
-    if Path(name).suffix == ".safetensors" or Path(name).is_file():
-        return _Named(Path(name))
-    meta = shelf.resolve(name, kind)
-    return _Named(weights_of(meta), meta.sigma, meta.precision, meta.network.sha256)
+def _recorded(
+    read: Certificate, catalog: Catalog, named: dict[Part, str | None], hints: Hints
+) -> tuple[dict[Part, Known | str], dict[Part, Path]]:
+    """What the checkpoints of a certificate's networks say of themselves, or why not, and where they lie."""
+    from engine.single_image.system import find_network
+
+    found: dict[Part, Known | str] = {}
+    paths: dict[Part, Path] = {}
+    for part, info in read.networks.parts.items():
+        name = named[part]
+        found_at = _places(info.name) if name is None else [find_network(name, KINDS[part], catalog).path]
+        if not found_at:
+            found[part] = f"no checkpoint of that name was found here: name it with --{part}"
+            continue
+        try:
+            known = {path: _known(path, hints) for path in found_at}
+        except AcesError as error:
+            if name is not None:
+                raise
+            found[part] = f"its checkpoint cannot be read: {error}"
+            continue
+        paths[part] = next((p for p in found_at if known[p].info.sha256 == info.sha256), found_at[0])
+        found[part] = known[paths[part]]
+    return found, paths
+
+
+def _places(name: str | None) -> list[Path]:
+    """Checkpoints of that name in the folders where weights are looked for. A certificate's name is never a path."""
+    file = f"{name}.safetensors"
+    if not name or len(file) > 200 or Path(file).name != file:
+        return []
+    return [folder / file for folder in places() if (folder / file).is_file()]
+
+
+def _known(path: Path, hints: Hints) -> Known:
+    """What a checkpoint says of itself. Of a foreign file only the weights speak: its name is the file's."""
+    from engine.models import load
+    from engine.single_image.certificate_check import Known
+
+    checkpoint = load(path, hints)
+    card = checkpoint.card
+    if checkpoint.format != "ACES Explorer":
+        return Known(NetworkInfo(sha256=checkpoint.sha256), None, checkpoint.outputs)
+    info = NetworkInfo(card.name, checkpoint.sha256, card.training, card.sigma_train)
+    return Known(info, card.dataset, checkpoint.outputs)
+
+
+def _draw_again(
+    read: Certificate, tensor: Pixels, paths: dict[Part, Path], fraction: float, device: str | None, trust: bool
+) -> Resampled:
+    """Draw a part of it again, with its own networks."""
+    from engine.single_image.live import open_pair
+    from engine.single_image.resample import resample
+    from engine.single_image.system import PairSpec, Selector
+
+    missing = [part for part in read.networks.parts if part not in paths]
+    if missing:
+        raise AcesError(f"to draw again its {missing[0]} network is needed: name a checkpoint with --{missing[0]}")
+    names, known = read.networks, _card(read)
+    select = Selector(paths["select"], None, names.mechanism) if "select" in paths else None
+    spec = PairSpec(
+        paths["certify"], paths["core"], names.precision, device or names.device, select=select,
+        dataset=known.name if known else None, trust=trust,
+    )  # fmt: skip
+    return resample(read, open_pair(spec), tensor, fraction)
 
 
 def _files(images: list[Path]) -> Iterator[Path]:
     for path in images:
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+            from engine.datasets.formats import SUFFIXES
+
+            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
             if not found:
                 raise AcesError(f"{path} holds no image files ({', '.join(SUFFIXES)})")
             yield from found
@@ -190,29 +290,28 @@ def _files(images: list[Path]) -> Iterator[Path]:
             yield path
 
 
-def _one(path: Path, pair: Pair, plan: Plan, framing: Framing, stop: Stop, seed: int | None) -> Certificate:
-    from engine.certificate import Subject, issue
-    from engine.pictures import read_picture, tensor_sha256, to_tensor
-    from engine.progress import DrawsBar
+def _certify_one(
+    path: Path, system: System, plan: Plan, framing: Framing, stop: StopRule, seed: int | None, challenge: str | None
+) -> Certificate:
+    from engine.cli.progress import DrawsBar
+    from engine.single_image.certify import sample_image
+    from engine.single_image.picture import read_picture
 
-    picture = read_picture(_bytes(path))
+    picture = read_picture(path)
     for note in picture.notes:
-        print(f"{path}: {note}", file=sys.stderr)
-    tensor = to_tensor(picture, framing, pair.dataset.shape)
-    subject = Subject(picture.sha256, tensor_sha256(tensor), pair.dataset.shape, framing)
-    seed = fresh_seed() if seed is None else seed  # only now that the image is fixed
+        say(f"{path}: {note}", sys.stderr)
     start = time.perf_counter()
     with DrawsBar(path.name, plan.n) as bar:
-        for evidence in pair.evidence(tensor, plan, seed, subject.index):
+        for found in sample_image(picture, system, plan, framing=framing, seed=seed, challenge=challenge):
             seconds = time.perf_counter() - start
-            bar(len(evidence.estimate), seconds)
-            if stop.now(evidence, plan, seconds):
+            bar(found.drawn, seconds)
+            if stop.now(found, seconds):
                 break
-    return issue(evidence, plan, subject, pair.networks, seed)
+    return found.certificate()
 
 
 def _framing(crop: str, invert: bool) -> Framing:
-    from engine.pictures import Framing
+    from engine.single_image.picture import Framing
 
     parts = [float(number(part, "--crop")) for part in crop.split(",")]
     if len(parts) != 3:
@@ -222,7 +321,7 @@ def _framing(crop: str, invert: bool) -> Framing:
 
 def _same_tensor(certificate: Certificate, picture: Picture) -> Pixels:
     """The tensor by the certificate's crop; the file may also be the exact tensor itself, saved as PNG."""
-    from engine.pictures import Framing, tensor_sha256, to_tensor
+    from engine.single_image.picture import Framing, tensor_sha256, to_tensor
 
     for framing in (certificate.image.framing, Framing()):
         tensor = to_tensor(picture, framing, certificate.image.shape)
@@ -238,7 +337,7 @@ def _other_file(certificate: Certificate, picture: Picture) -> str:
 
 
 def _print_json(certificates: list[Certificate], alone: bool) -> None:
-    from engine.certificate import to_json
+    from engine.single_image.certificate import to_json
 
     if alone:
         sys.stdout.write(to_json(certificates[0]))
@@ -246,16 +345,6 @@ def _print_json(certificates: list[Certificate], alone: bool) -> None:
         print(json.dumps([json.loads(to_json(certificate)) for certificate in certificates], ensure_ascii=False))
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise AcesError(f"{path}: cannot be read ({error.strerror})") from error
-
-
 def _write(folder: Path, name: str, text: str) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    except OSError as error:
-        raise AcesError(f"cannot write {folder / name}: {error.strerror}") from error
+    make_folder(folder)
+    write_file(folder / name, text.encode())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.printing import print_table, say, warn
 from engine.errors import AcesError
+
+if TYPE_CHECKING:
+    from engine.models import Hints
 
 
 def list_models(
@@ -40,8 +43,9 @@ def list_models(
     if form == "json":
         print(json.dumps(rows, indent=1))
         return
-    _print_table([{**row, "parameters": f"{row['parameters']:,}", "macs": f"{row['macs']:.3g}"} for row in rows])
-    print("Also: module:function (your own), timm:NAME (where timm is installed), TorchScript files.")
+    shown = [{**row, "parameters": f"{row['parameters']:,}", "macs": f"{row['macs']:.3g}"} for row in rows]
+    print_table(list(shown[0]), [list(row.values()) for row in shown])
+    print("Also: module:function (your own), timm:NAME (where timm is installed), TorchScript files (with --trust).")
 
 
 def inspect(
@@ -52,13 +56,16 @@ def inspect(
     probe: Annotated[float | None, typer.Option(help="Try all normalisers under noise of this sigma.")] = None,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
-    """Say what a checkpoint is: format, architecture, outputs, normaliser and why, parameters, sha256. Nothing runs.
+    """Say what a checkpoint is: format, architecture, outputs, normaliser and why, parameters, sha256.
+
+    Nothing that the file brings is run: of a TorchScript file, which is code, it says no more than that.
 
     Example: python -m engine inspect pretrained-models/cifar10/gaussian/noise_0.25/checkpoint.pth.tar
     """
     from engine import datasets
     from engine.models import Hints, Normalizer, load
     from engine.models import probe as try_all
+    from engine.models.files import is_torchscript
 
     if form not in ("text", "json"):
         raise AcesError(f"unknown format '{form}'; known: text, json")
@@ -69,13 +76,18 @@ def inspect(
         dataset=datasets.card(dataset) if dataset else None,
         normalizer=Normalizer(normalizer) if normalizer else None,
     )
+    if is_torchscript(file):
+        if probe is not None:
+            raise AcesError(f"{file} is a TorchScript file: to try its normalisers is to run its code")
+        _print_facts(_of_torchscript(file, hints), form)
+        return
     if probe is None:
         checkpoint = load(file, hints)
     else:
         data = dataset or load(file, hints).card.dataset
         checkpoint, scores = try_all(file, hints, datasets.load(data).every(datasets.card(data).every), probe)
         if scores.close:
-            print(f"warning: the normalisers are too close to tell: {scores}; say which it is", file=sys.stderr)
+            warn(f"the normalisers are too close to tell: {scores}; say which it is")
     facts: dict[str, Any] = {
         "format": checkpoint.format,
         "architecture": checkpoint.card.architecture,
@@ -87,18 +99,31 @@ def inspect(
         "sigma_train": checkpoint.card.sigma_train,
         "sha256": checkpoint.sha256,
     }
+    _print_facts(facts, form)
+
+
+def _of_torchscript(file: Path, hints: Hints) -> dict[str, Any]:
+    """What can be said of code without running it."""
+    from engine.models import Normalizer
+    from engine.models.archive import archive
+    from engine.models.checkpoint import torchscript_sha256
+
+    entries = archive(file)
+    kind = hints.normalizer or Normalizer.NONE
+    return {
+        "format": "TorchScript",
+        "architecture": "its own code, which was not run: only --trust, or `trust: true` in a config, would run it",
+        "code": ", ".join(ascii(name)[1:-1][:100] for name in entries.code[:5]) if entries else None,
+        "bytes": file.stat().st_size,
+        "outputs": None,
+        "normalizer": str(kind),
+        "sha256": torchscript_sha256(file, kind),
+    }
+
+
+def _print_facts(facts: dict[str, Any], form: str) -> None:
     if form == "json":
         print(json.dumps(facts, indent=1))
         return
     for name, value in facts.items():
-        print(f"{name:13}{'not known' if value is None else value}")
-
-
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    grid = Table(*rows[0], box=None, pad_edge=False)
-    for row in rows:
-        grid.add_row(*map(str, row.values()))
-    Console(width=None if sys.stdout.isatty() else 200).print(grid)
+        say(f"{name:13}{'not known' if value is None else value}")

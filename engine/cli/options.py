@@ -8,19 +8,28 @@ from typing import Annotated
 
 import typer
 
-from engine.aces import Correction
 from engine.errors import AcesError
+from engine.statistics.corrections import CORRECTIONS, Correction
 
 CacheOption = Annotated[
-    Path | None, typer.Option("--cache", envvar="ACES_CACHE", help="The store's folder (default: cache/store).")
+    Path | None,
+    typer.Option("--cache", envvar="ACES_CACHE", help="The store's folder (default: cache/store in a checkout)."),
 ]
 CertifyOption = Annotated[str, typer.Option("--certify", help="Certification run: its name or a unique prefix.")]
 CoreOption = Annotated[str, typer.Option("--core", help="Core run: its name or a unique prefix.")]
 SelectOption = Annotated[
     str | None, typer.Option("--select", help="Selection run; by default the certification run's own entropies.")
 ]
-AlphaOption = Annotated[float, typer.Option(help="Failure probability of an answer, in (0, 1).")]
-CorrectionOption = Annotated[Correction, typer.Option(help="How alpha is spent on the two bounds.")]
+TrustOption = Annotated[
+    bool, typer.Option("--trust", help="Load TorchScript files: code that runs with your rights. Trust their author?")
+]
+AlphaOption = Annotated[
+    float, typer.Option(help="Probability over the sampling that a promise fails, in (0, 1); no error rate of labels.")
+]
+CorrectionOption = Annotated[
+    Correction,
+    typer.Option(parser=Correction, metavar=f"<{'|'.join(CORRECTIONS)}>", help="How alpha is spent on the two bounds."),
+]
 
 
 def number(text: str, option: str) -> Decimal:

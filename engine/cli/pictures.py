@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from cache.shelf import DEMO, Shelf
+from cache.catalog import Catalog
+from engine import folders
 from engine.cli.options import CacheOption
+from engine.cli.printing import say
 from engine.errors import AcesError
-from engine.runs import CoreRun, SelectionRun, SmoothedRun
+from engine.names import file_in
+from engine.output import make_folder
+from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
 
 if TYPE_CHECKING:
     from engine.datasets import ImageSet
@@ -27,25 +31,25 @@ def pictures(
     """
     from engine import datasets
 
-    run = Shelf(cache).load(name)
+    run = Catalog(cache).load(name)
     if isinstance(run, SelectionRun):
         raise AcesError(f"'{run.meta.name}' is a selection run, which does not know its images' labels: name another")
     whole = datasets.load(run.meta.dataset, run.meta.split or "test")
-    found = _images(run, whole, DEMO / f"{run.meta.dataset}_likeness.npz")
+    found = _images(run, whole, file_in(folders.demo(), f"{run.meta.dataset}_likeness.npz"))
     path = datasets.pictures_file(run.meta.dataset, run.index, run.label)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     datasets.write_images(found, path)
-    print(path)
+    say(str(path))
 
 
 def _images(run: SmoothedRun | CoreRun, whole: ImageSet, likeness: Path) -> ImageSet:
     """By position where the labels agree, else by their likeness, which is a file for runs that ship."""
-    from engine.datasets import found_again
+    from engine.datasets import find_again
 
     if run.index[-1] < len(whole) and np.array_equal(whole.label[run.index], run.label):
         return whole.rows(run.index)
     if likeness.exists():
-        found = found_again(likeness, whole)
+        found = find_again(likeness, whole)
         if np.array_equal(found.index, run.index) and np.array_equal(found.label, run.label):
             return found
     raise AcesError(

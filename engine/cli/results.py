@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cache.shelf import Shelf
-from engine.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, Certificates, certify, predict
+from cache.catalog import Catalog
 from engine.cli.options import (
     AlphaOption,
     CacheOption,
@@ -19,9 +18,12 @@ from engine.cli.options import (
     number,
     parse_numbers,
 )
-from engine.compose import Composition, compose
-from engine.metrics import Convention, evaluate, standalone
-from engine.runs import CoreRun, Meta, SelectionRun, SmoothedRun, decisions
+from engine.cli.printing import say, warn
+from engine.records.compose import Composition, compose
+from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun, decisions
+from engine.smoothing import Smoothing
+from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, Certificates, certify, predict
+from engine.statistics.metrics import Convention, evaluate, standalone
 from engine.tables import Format, Rows, metric_rows, outcome_rows, render, standalone_row
 
 
@@ -30,11 +32,14 @@ def table(
     core: CoreOption,
     select: SelectOption = None,
     theta: Annotated[str, typer.Option(help="Thresholds: 0,0.1,0.3 or first:last:step.")] = "0:1:0.1",
-    radii: Annotated[str, typer.Option(help="Radii, l2 in pixel units.")] = "0,0.25,0.5,0.75,1.0,1.25,1.5",
+    radii: Annotated[
+        str, typer.Option(help="Radii, l2 (uniform noise: l1) in pixel units.")
+    ] = "0,0.25,0.5,0.75,1.0,1.25,1.5",
     alpha: AlphaOption = DEFAULT_ALPHA,
     correction: CorrectionOption = DEFAULT_CORRECTION,
     convention: Annotated[
-        Convention, typer.Option(help="paper: count abstentions at r = 0 as the printed tables do.")
+        Convention,
+        typer.Option(help="paper: as the printed tables, which count abstentions at r = 0 and round imported radii."),
     ] = Convention.ALGORITHM,
     form: Annotated[Format, typer.Option("--format")] = Format.MARKDOWN,
     cache: CacheOption = None,
@@ -43,7 +48,7 @@ def table(
 
     Example: python -m engine table --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --theta 0:1:0.1
     """
-    composition = _compose(Shelf(cache), certify_run, core, select)
+    composition = _compose(Catalog(cache), certify_run, core, select)
     names = [part.strip() for part in radii.split(",")]
     metrics = evaluate(
         composition,
@@ -58,8 +63,13 @@ def table(
 
 def smoothed(
     certify_run: CertifyOption,
-    radii: Annotated[str, typer.Option(help="Radii, l2 in pixel units.")] = "0,0.25,0.5,0.75,1.0,1.25,1.5",
+    radii: Annotated[
+        str, typer.Option(help="Radii, l2 (uniform noise: l1) in pixel units.")
+    ] = "0,0.25,0.5,0.75,1.0,1.25,1.5",
     alpha: AlphaOption = DEFAULT_ALPHA,
+    convention: Annotated[
+        Convention, typer.Option(help="paper: round radii of imported logs as these printed them.")
+    ] = Convention.ALGORITHM,
     form: Annotated[Format, typer.Option("--format")] = Format.MARKDOWN,
     cache: CacheOption = None,
 ) -> None:
@@ -67,10 +77,11 @@ def smoothed(
 
     Example: python -m engine smoothed --certify fashion_mnist-gaussian-0.5
     """
-    run = Shelf(cache).load(certify_run, SmoothedRun.KIND)
+    run = Catalog(cache).load(certify_run, SmoothedRun.KIND)
     assert isinstance(run, SmoothedRun)
+    _say_norm(run.meta.smoothing_card)
     names = [part.strip() for part in radii.split(",")]
-    alone = standalone(run, alpha, [float(number(name, "--radii")) for name in names])
+    alone = standalone(run, alpha, [float(number(name, "--radii")) for name in names], convention)
     _print_rows([standalone_row(alone, names)], form)
 
 
@@ -84,33 +95,42 @@ def outcomes(
     form: Annotated[Format, typer.Option("--format")] = Format.CSV,
     cache: CacheOption = None,
 ) -> None:
-    """One row an image: what is answered at one threshold, and with which radius.
+    """One row per image: what is answered at one threshold, and with which radius; radii are rounded down.
+
+    The column entropy_median holds the median of what selects: with --select, of the selection network's score.
 
     Example: python -m engine outcomes --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --theta 0.3
     """
-    composition = _compose(Shelf(cache), certify_run, core, select)
+    composition = _compose(Catalog(cache), certify_run, core, select)
     answer: Certificates = certify(composition, [theta], alpha, correction)
     natural = predict(composition, [theta], alpha).prediction()[:, 0]
     _print_rows(outcome_rows(answer, natural, composition.score_median), form)
 
 
-def _compose(shelf: Shelf, certify_run: str, core: str, select: str | None) -> Composition:
-    certification, core_run = shelf.load(certify_run, SmoothedRun.KIND), shelf.load(core, CoreRun.KIND)
-    selection = shelf.load(select, SelectionRun.KIND) if select is not None else None
+def _compose(catalog: Catalog, certify_run: str, core: str, select: str | None) -> Composition:
+    certification, core_run = catalog.load(certify_run, SmoothedRun.KIND), catalog.load(core, CoreRun.KIND)
+    selection = catalog.load(select, SelectionRun.KIND) if select is not None else None
     for sampled in (certification, selection):
         if sampled is not None and sampled.meta.looked:
             _warn_looked(sampled.meta)
     assert isinstance(certification, SmoothedRun)
     assert isinstance(core_run, CoreRun)
     assert selection is None or isinstance(selection, SelectionRun)
-    return compose(certification, core_run, selection)
+    found = compose(certification, core_run, selection)
+    _say_norm(found.smoothing)
+    return found
+
+
+def _say_norm(smoothing: Smoothing) -> None:
+    """Radii are l2 unless something else is said: columns have no place for it."""
+    if smoothing.order != 2:
+        say(f"radii are {smoothing.norm}, under {smoothing.label}", sys.stderr)
 
 
 def _warn_looked(meta: Meta) -> None:
-    print(
-        f"warning: n of '{meta.name}' was changed after results could be seen ({decisions(meta)}); bounds are for "
-        f"an n fixed in advance (docs/statistics.md)",
-        file=sys.stderr,
+    warn(
+        f"n of '{meta.name}' was changed after results could be seen ({decisions(meta)}); bounds are for an n fixed in "
+        f"advance (docs/statistics.md)"
     )
 
 

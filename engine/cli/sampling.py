@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cache.shelf import Shelf
+from cache.catalog import Catalog
 from cache.store import Store
-from cache.weights import weights_of
-from engine.cli.options import CacheOption
+from engine.cli.options import CacheOption, TrustOption
+from engine.cli.printing import print_table, say
 from engine.errors import AcesError
-from engine.runs import Meta, Run
+from engine.records.runs import Meta, Run
 from engine.tables import duration
+from engine.weights import weights_of
 
 if TYPE_CHECKING:
-    from engine.config import Config
     from engine.datasets import ImageSet
-    from engine.executors import Executor
     from engine.models import Checkpoint
-    from engine.verify import Verdict
+    from engine.sampling.config import Config
+    from engine.sampling.executors import Executor
+    from engine.sampling.verify import Verdict
 
 
 class Where(StrEnum):
@@ -49,26 +50,32 @@ def precompute(
     config: ConfigArgument,
     device: DeviceOption = "cpu",
     devices: Annotated[str | None, typer.Option(help="Several of this machine: cuda:0,cuda:1.")] = None,
-    n: Annotated[int | None, typer.Option(help="Estimation draws an image, instead of the config's.")] = None,
+    n: Annotated[int | None, typer.Option(help="Estimation draws per image, instead of the config's.")] = None,
     every: Annotated[int | None, typer.Option(help="Every so-many-th image, instead of the config's.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many images, instead of the config's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the noise, instead of the config's (default: 0).")] = None,
     executor: Annotated[Where, typer.Option(help="local: here. ray: on a Ray cluster.")] = Where.LOCAL,
     address: Annotated[
         str | None, typer.Option(help="Of the Ray cluster, or auto; by default one is started on this machine.")
     ] = None,
     progress: Annotated[Show, typer.Option(help="bar, or json: a line an event on stdout.")] = Show.BAR,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is cached, missing, and how long.")] = False,
+    trust: TrustOption = False,
     cache: CacheOption = None,
 ) -> None:
     """Sample what the config asks for and the store lacks. Interrupt it when you like: it goes on where it was.
 
     Example: python -m engine precompute engine/configs/demo.yaml --n 1000
     """
-    from engine.config import read_config
-    from engine.precompute import precompute as run_config
-    from engine.progress import SamplingBar, SamplingLines
+    from engine.cli.progress import SamplingBar, SamplingLines
+    from engine.sampling.config import read_config
+    from engine.sampling.precompute import precompute as run_config
 
     settings = _with(read_config(config), n=n, every=every, limit=limit)
+    if seed is not None:
+        settings = settings.model_copy(update={"seed": seed})
+    if trust:
+        settings = settings.trusting()
     several = [name.strip() for name in devices.split(",")] if devices else []
     if several:
         device = several[0]
@@ -83,7 +90,7 @@ def precompute(
         if progress is Show.JSON:
             print(json.dumps({"event": "run", "images": len(run.index), "meta": run.meta.to_json()}))
         else:
-            print(f"{run.meta.kind:9}  {run.meta.name}  ({len(run.index)} images)")
+            say(f"{run.meta.kind:9}  {run.meta.name}  ({len(run.index)} images)")
 
 
 def verify(
@@ -96,21 +103,22 @@ def verify(
         Path | None, typer.Option(help="The config that made the run: says where its checkpoint and images are.")
     ] = None,
     device: DeviceOption = "cpu",
+    trust: TrustOption = False,
     cache: CacheOption = None,
 ) -> None:
     """Sample a handful of a run's images again and compare the counts; exit status 2 if they differ.
 
     Example: python -m engine verify fashion_mnist-gaussian-0.5 --images 2
     """
-    from engine.verify import verify as resample
+    from engine.sampling.verify import verify as resample
 
-    found = Shelf(cache).load(run)
-    network, data = _origin(found, checkpoint, config)
+    found = Catalog(cache).load(run)
+    network, data = _origin(found, checkpoint, config, trust)
     verdicts = resample(found, network, data, images, device=device, report=_print_verdict)
     wrong = [verdict for verdict in verdicts if verdict.differing]
     if wrong:
         raise AcesError(_difference(found.meta, wrong, len(verdicts), device))
-    print(f"'{found.meta.name}': {len(verdicts)} images sampled again, every count the same")
+    say(f"'{found.meta.name}': {len(verdicts)} images sampled again, every count the same")
 
 
 def _with(config: Config, **options: int | None) -> Config:
@@ -123,8 +131,8 @@ def _with(config: Config, **options: int | None) -> Config:
 
 
 def _executor(where: Where, devices: list[str], address: str | None) -> Executor:
-    from engine.executors import on_devices, on_ray
-    from engine.sampling import sample
+    from engine.sampling.executors import on_devices, on_ray
+    from engine.sampling.stream import sample
 
     if where is Where.RAY:
         if devices:
@@ -138,40 +146,44 @@ def _executor(where: Where, devices: list[str], address: str | None) -> Executor
 
 
 def _print_plan(config: Config, store: Store, device: str, show: Show) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from engine.estimate import estimates
+    from engine.sampling.estimate import estimates
 
     found = estimates(config, store, device=device)
     if show is Show.JSON:
         for e in found:
             print(json.dumps({"event": "estimate", **asdict(e), "seconds": e.seconds}))
         return
-    grid = Table("run", "kind", "images", "draws", "cached", "missing", "draws/s", "time", box=None, pad_edge=False)
-    for e in found:
-        rate = "" if e.rate is None else f"{e.rate:,.0f}"
-        cells = (e.name, e.kind, str(e.images), f"{e.draws:,}", f"{e.cached:,}", f"{e.draws - e.cached:,}", rate)
-        grid.add_row(*cells, duration(e.seconds))
-    Console(width=None if sys.stdout.isatty() else 200).print(grid)
-    print(f"in all {duration(sum(e.seconds for e in found))} on this machine, from a probe of two seconds a run")
+    columns = ("run", "kind", "images", "draws", "cached", "missing", "draws/s", "time")
+    counts = [(f"{e.draws:,}", f"{e.cached:,}", f"{e.draws - e.cached:,}") for e in found]
+    rates = [None if e.rate is None else f"{e.rate:,.0f}" for e in found]
+    print_table(
+        columns,
+        [
+            (e.name, e.kind, e.images, *count, rate, duration(e.seconds))
+            for e, count, rate in zip(found, counts, rates, strict=True)
+        ],
+    )
+    print(f"in all {duration(sum(e.seconds for e in found))} on this machine, from a probe of two seconds per run")
 
 
-def _origin(run: Run, checkpoint: Path | None, config: Path | None) -> tuple[Checkpoint, ImageSet]:
+def _origin(run: Run, checkpoint: Path | None, config: Path | None, trust: bool) -> tuple[Checkpoint, ImageSet]:
     """The network and the images that a run was sampled from."""
     from engine import datasets
-    from engine.config import read_config
-    from engine.jobs import jobs
-    from engine.models import load
+    from engine.models import Hints, load
+    from engine.sampling.config import read_config
+    from engine.sampling.plan_runs import jobs
 
     if config is not None:
         settings = read_config(config)
+        settings = settings.trusting() if trust else settings
         networks = [job.checkpoint for job in jobs(settings) if job.kind == run.meta.kind]
         same = [network for network in networks if network.sha256 == run.meta.network.sha256]
         if not same:
             raise AcesError(f"{config} names no network that '{run.meta.name}' was sampled from")
         return same[0], settings.images()
-    return load(checkpoint or weights_of(run.meta)), datasets.load(run.meta.dataset, run.meta.split or "test")
+    hints = Hints(dataset=datasets.card(run.meta.dataset), trust=trust)
+    data = datasets.load(run.meta.dataset, run.meta.split or "test")
+    return load(checkpoint or weights_of(run.meta), hints), data
 
 
 def _print_verdict(verdict: Verdict) -> None:
@@ -180,7 +192,7 @@ def _print_verdict(verdict: Verdict) -> None:
 
 
 def _difference(meta: Meta, wrong: list[Verdict], images: int, device: str) -> str:
-    from engine.inference import hardware, resolve_device
+    from engine.sampling.inference import hardware, resolve_device
 
     here, there = hardware(resolve_device(device)), (meta.as_run or {}).get("hardware", "unknown hardware")
     most = max(verdict.differing / verdict.draws for verdict in wrong)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.printing import say
 from engine.errors import AcesError
+from engine.output import make_folder
 
 if TYPE_CHECKING:
     from engine.models import Checkpoint
-    from engine.training.fit import Plan
+    from engine.training.fit import TrainingPlan
     from engine.training.selection import Selection
 
 METHODS = "standard (core networks), gaussian, smoothadv, macer, consistency, smoothadv-consistency, selection."
@@ -38,8 +40,8 @@ def train(
         Path | None,
         typer.Option(help="selection: the certification network that labels; it brings dataset, sigma and method."),
     ] = None,
-    eta: Annotated[float, typer.Option(help="selection: the share of right noisy answers that gives label 1.")] = 0.5,
-    draws: Annotated[int | None, typer.Option(help="selection: noisy answers an image, not the preset's.")] = None,
+    eta: Annotated[float, typer.Option(help="selection: the share of correct noisy answers that gives label 1.")] = 0.5,
+    draws: Annotated[int | None, typer.Option(help="selection: noisy answers per image, not the preset's.")] = None,
     seed: Annotated[int, typer.Option(help="Of initial weights, batches and noise.")] = 0,
     name: Annotated[str | None, typer.Option(help="Of the checkpoint; by default dataset-method-sigma.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
@@ -50,7 +52,7 @@ def train(
 
     Example: python -m engine train selection --network models/net.safetensors --eta 0.95 -o models
     """
-    from engine.training.fit import Plan
+    from engine.training.fit import TrainingPlan
     from engine.training.presets import DRAWS, override
     from engine.training.presets import preset as find
     from engine.training.selection import Selection
@@ -65,15 +67,18 @@ def train(
         name = name or f"{teacher.card.name}-selection-{eta:g}"
     recipe, hyper = override(*find(preset, method, dataset, sigma), values)
     name = name or f"{dataset}-{method}" + (f"-{sigma:g}" if sigma else "")
-    plan = Plan(name, method, dataset, architecture, sigma, recipe, hyper, seed, initial)
-    print(_fit(plan, output, device, teacher, selection))
+    plan = TrainingPlan(name, method, dataset, architecture, sigma, recipe, hyper, seed, initial)
+    say(str(_fit(plan, output, device, teacher, selection)))
 
 
 def _teacher(network: Path | None) -> Checkpoint:
     from engine.models import load
+    from engine.models.files import is_torchscript
 
     if network is None:
         raise AcesError("a selection network learns from a certification network: name its checkpoint by --network")
+    if is_torchscript(network):
+        raise AcesError(f"{network} is a TorchScript file: it does not say how to build a network like it")
     return load(network)
 
 
@@ -85,12 +90,15 @@ def _training(teacher: Checkpoint) -> tuple[str, float]:
     return method, sigma
 
 
-def _fit(plan: Plan, directory: Path, device: str, teacher: Checkpoint | None, selection: Selection | None) -> Path:
+def _fit(
+    plan: TrainingPlan, directory: Path, device: str, teacher: Checkpoint | None, selection: Selection | None
+) -> Path:
     """Train under a progress bar; an interruption says what is kept."""
-    from engine.progress import TrainingBar
+    from engine.cli.progress import TrainingBar
     from engine.training.fit import fit, state_file
     from engine.training.selection import fit_selection
 
+    make_folder(directory)  # before an epoch is trained
     try:
         with TrainingBar(plan.recipe.epochs) as bar:
             if teacher is None or selection is None:
@@ -101,7 +109,7 @@ def _fit(plan: Plan, directory: Path, device: str, teacher: Checkpoint | None, s
     except KeyboardInterrupt:
         kept = state_file(directory, plan)
         where = f"{kept} holds the last whole epoch" if kept.exists() else "no epoch was begun"
-        print(f"interrupted; {where}: the same command goes on from there", file=sys.stderr)
+        say(f"interrupted; {where}: the same command goes on from there", sys.stderr)
         raise typer.Exit(130) from None
 
 

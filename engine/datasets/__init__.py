@@ -4,22 +4,23 @@ Readers: ``standard`` (torchvision's), ``folder`` (ImageNet, a folder of one's o
 until they are used, and floats in [0, 1] then.
 """
 
-from engine.datasets.cards import DATASETS, DatasetCard, card, card_at, load, own_card
-from engine.datasets.images import ImageSet, Picture, Pictures, Transform, write_images
-from engine.datasets.likeness import found_again, write_likeness
-from engine.datasets.places import data_root, on_disk, pictures_file
+from engine.datasets.cards import DATASETS, DatasetCard, card, card_at, known, load, on_disk, own_card
+from engine.datasets.images import EncodedPicture, EncodedPictures, ImageSet, Transform, write_images
+from engine.datasets.likeness import find_again, write_likeness
+from engine.datasets.places import data_root, pictures_file
 
 __all__ = [
     "DATASETS",
     "DatasetCard",
+    "EncodedPicture",
+    "EncodedPictures",
     "ImageSet",
-    "Picture",
-    "Pictures",
     "Transform",
     "card",
     "card_at",
     "data_root",
-    "found_again",
+    "find_again",
+    "known",
     "load",
     "on_disk",
     "own_card",

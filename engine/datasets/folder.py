@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.datasets.images import ImageSet, Picture, Pictures, Transform
+from engine.datasets.images import EncodedPicture, EncodedPictures, ImageSet, Transform
 from engine.datasets.places import data_root
 from engine.errors import AcesError
 
@@ -42,9 +42,9 @@ def read_folder(
         samples = ImageFolder(folder).samples
     except FileNotFoundError as error:
         raise AcesError(f"{folder}: {error}") from error
-    pictures = tuple(Picture(str(Path(path).relative_to(folder)), Path(path)) for path, _ in samples)
+    pictures = tuple(EncodedPicture(str(Path(path).relative_to(folder)), Path(path)) for path, _ in samples)
     label = np.array([known[found[folder_number]] for _, folder_number in samples], np.int64)
-    return ImageSet(dataset, split, np.arange(len(label)), label, Pictures(pictures, transform), own=True)
+    return ImageSet(dataset, split, np.arange(len(label)), label, EncodedPictures(pictures, transform), own=True)
 
 
 def imagenet(split: str, place: Path | None = None) -> ImageSet:

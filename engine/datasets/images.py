@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from engine.datasets.formats import PictureError, open_image
 from engine.errors import AcesError
+from engine.output import write_file
 
 MAX_PIXELS = 100_000_000  # a picture of more is refused by its header, before it is decoded
 
@@ -45,7 +46,7 @@ class Transform:
 
 
 @dataclass(frozen=True)
-class Picture:
+class EncodedPicture:
     """An encoded picture (JPEG, PNG, ...): a file, or bytes out of one. ``name`` is what messages call it."""
 
     name: str
@@ -53,32 +54,30 @@ class Picture:
 
     def read(self) -> bytes:
         """The encoded picture itself."""
-        return self.data if isinstance(self.data, bytes) else self.data.read_bytes()
+        if isinstance(self.data, bytes):
+            return self.data
+        if self.data.exists() and not self.data.is_file():  # a pipe would be waited for
+            raise AcesError(f"{self.name} is no file")
+        return self.data.read_bytes()
 
     def open(self) -> Image.Image:
-        """The decoded picture. Raises ``AcesError`` that names it when it is damaged or too large."""
+        """The decoded picture. Raises ``AcesError`` that names it where it is damaged, too large or none."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the next lines refuse more strictly
-                with Image.open(io.BytesIO(self.data) if isinstance(self.data, bytes) else self.data) as image:
-                    if image.width * image.height > MAX_PIXELS:
-                        raise AcesError(
-                            f"{self.name} has {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read"
-                        )
-                    return image.copy()  # decodes
-        except Image.DecompressionBombError as error:
-            raise AcesError(f"{self.name} has far too many pixels; at most {MAX_PIXELS:,} are read") from error
-        except UnidentifiedImageError as error:
-            raise AcesError(f"{self.name} is not an image that Pillow can read") from error
-        except (OSError, SyntaxError, ValueError) as error:  # what Pillow's decoders raise
+            with open_image(self.read(), MAX_PIXELS) as image:
+                return image.copy()  # decodes
+        except PictureError as error:
+            raise AcesError(f"{self.name}: {error}") from error
+        except AcesError:
+            raise
+        except Exception as error:  # on damaged bytes, decoders raise errors of many kinds
             raise AcesError(f"{self.name} is damaged ({error})") from error
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class EncodedPictures:
     """Encoded pictures, decoded one at a time: ``[row]`` is uint8 [C, H, W]; a slice or an array of rows gives some."""
 
-    encoded: tuple[Picture, ...]
+    encoded: tuple[EncodedPicture, ...]
     transform: Transform
 
     def __len__(self) -> int:
@@ -87,8 +86,8 @@ class Pictures:
     @overload
     def __getitem__(self, rows: int) -> npt.NDArray[np.uint8]: ...
     @overload
-    def __getitem__(self, rows: slice | npt.NDArray[np.int64]) -> Pictures: ...
-    def __getitem__(self, rows: int | slice | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8] | Pictures:
+    def __getitem__(self, rows: slice | npt.NDArray[np.int64]) -> EncodedPictures: ...
+    def __getitem__(self, rows: int | slice | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8] | EncodedPictures:
         if isinstance(rows, int):
             return self.transform(self.encoded[rows].open())
         chosen = np.arange(len(self))[rows]
@@ -97,9 +96,9 @@ class Pictures:
     def encoding(self) -> str | None:
         """What the first picture is stored as, in Pillow's terms ("JPEG", "PNG"); None where that cannot be told."""
         try:
-            with Image.open(io.BytesIO(self.encoded[0].read())) as image:
+            with open_image(self.encoded[0].read(), MAX_PIXELS) as image:
                 return image.format
-        except (IndexError, OSError):
+        except (IndexError, OSError, AcesError):
             return None
 
     def array(self) -> npt.NDArray[np.uint8]:
@@ -120,7 +119,7 @@ class ImageSet:
     split: str
     index: npt.NDArray[np.int64]
     label: npt.NDArray[np.int64]
-    images: npt.NDArray[np.uint8] | Pictures
+    images: npt.NDArray[np.uint8] | EncodedPictures
     own: bool = False
     left_out: tuple[str, ...] = ()
     encoding: str | None = None
@@ -145,7 +144,7 @@ class ImageSet:
     def array(self, rows: slice | npt.NDArray[np.int64] = slice(None)) -> npt.NDArray[np.uint8]:
         """Images in memory, by default all of them: uint8 [B, C, H, W]."""
         chosen = self.images[rows]
-        return chosen.array() if isinstance(chosen, Pictures) else chosen
+        return chosen.array() if isinstance(chosen, EncodedPictures) else chosen
 
     def pixels(self) -> npt.NDArray[np.float32]:
         """All images in memory, as float32 in [0, 1]."""
@@ -153,16 +152,16 @@ class ImageSet:
 
     def seen_through(self, transform: Transform) -> ImageSet:
         """The same pictures as a network with a transform of its own sees them, from the undiminished originals."""
-        if isinstance(self.images, Pictures):
+        if isinstance(self.images, EncodedPictures):
             return replace(self, images=replace(self.images, transform=transform))
-        encoded = tuple(Picture(f"image {i}", _png(x)) for i, x in zip(self.index, self.images, strict=True))
-        return replace(self, images=Pictures(encoded, transform))
+        encoded = tuple(EncodedPicture(f"image {i}", _png(x)) for i, x in zip(self.index, self.images, strict=True))
+        return replace(self, images=EncodedPictures(encoded, transform))
 
     def content(self, row: int) -> str:
         """The dataset's name, for own pictures with a digest of what is seen: what names an image beside its index."""
         if not self.own:
             return self.dataset
-        if isinstance(self.images, Pictures):
+        if isinstance(self.images, EncodedPictures):
             seen = self.images.encoded[row].read() + repr(self.images.transform).encode()
         else:
             seen = self.images[row].tobytes()
@@ -176,7 +175,7 @@ class ImageSet:
 
     def checked(self, skip_damaged: bool = False) -> ImageSet:
         """Decode every picture once. Raises ``AcesError`` that counts and names the damaged ones, unless skipped."""
-        if not isinstance(self.images, Pictures):
+        if not isinstance(self.images, EncodedPictures):
             return self
         damaged = {row: why for row in range(len(self)) if (why := _damage(self.images, row))}
         if not damaged:
@@ -192,7 +191,7 @@ class ImageSet:
         return replace(self.rows(keep), left_out=tuple(self.images.encoded[row].name for row in damaged))
 
 
-def _damage(pictures: Pictures, row: int) -> str | None:
+def _damage(pictures: EncodedPictures, row: int) -> str | None:
     try:
         pictures[row]
     except AcesError as error:
@@ -208,4 +207,6 @@ def _png(image: npt.NDArray[np.uint8]) -> bytes:
 
 def write_images(images: ImageSet, path: Path) -> None:
     """The dashboard's thumbnails: an npz with ``index`` and ``label`` int64 [N], ``images`` uint8 [N, C, H, W]."""
-    np.savez_compressed(path, index=images.index, label=images.label, images=images.array())
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, index=images.index, label=images.label, images=images.array())
+    write_file(path, buffer.getvalue())

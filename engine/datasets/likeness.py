@@ -7,6 +7,7 @@ hand, too little to look at.
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from engine.datasets.images import ImageSet
 from engine.errors import AcesError
+from engine.output import write_file
 
 BLOCKS = 4
 FAR = 4.0  # mean difference of blocks, of 255: JPEG changes a likeness by 1 or 2, almost every other image by over 10
@@ -30,10 +32,12 @@ def likeness(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def write_likeness(images: ImageSet, path: Path) -> None:
     """An npz with ``index`` and ``label`` int64 [N], ``likeness`` uint8 [N, C, 4, 4]."""
-    np.savez_compressed(path, index=images.index, label=images.label, likeness=likeness(images.array()))
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, index=images.index, label=images.label, likeness=likeness(images.array()))
+    write_file(path, buffer.getvalue())
 
 
-def found_again(path: Path, among: ImageSet) -> ImageSet:
+def find_again(path: Path, among: ImageSet) -> ImageSet:
     """The images of a likeness file out of a whole split, with the ``index`` of the file, whatever theirs is.
 
     Raises ``AcesError`` if one of them is not there.

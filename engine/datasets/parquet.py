@@ -1,4 +1,4 @@
-"""Parquet files of encoded images and labels, as dataset hubs offer them: one row an image.
+"""Parquet files of encoded images and labels, as dataset hubs offer them: one row per image.
 
 The image column holds bytes, or a struct with an entry ``bytes``; the label column is ``label`` or ``fine_label``.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.datasets.images import ImageSet, Picture, Pictures, Transform
+from engine.datasets.images import EncodedPicture, EncodedPictures, ImageSet, Transform
 from engine.errors import AcesError
 
 LABELS = ("label", "fine_label")
@@ -31,17 +31,17 @@ def read_parquet(
 
     Raises ``AcesError`` for a file that is damaged or lacks a column, and for a label outside 0 .. num_classes - 1.
     """
-    pictures: list[Picture] = []
+    pictures: list[EncodedPicture] = []
     labels: list[Any] = []
     for file in files:
         cells, classes = _columns(file)
-        pictures += [Picture(f"{file.name}, row {row}", data) for row, data in enumerate(cells)]
+        pictures += [EncodedPicture(f"{file.name}, row {row}", data) for row, data in enumerate(cells)]
         labels += classes
     wrong = [r for r, k in enumerate(labels) if not isinstance(k, int) or not 0 <= k < (num_classes or k + 1)]
     if wrong:
         expected = "a number from 0" if num_classes is None else f"0..{num_classes - 1}"
         raise AcesError(f"{files[0]}: the label of row {wrong[0]} is {labels[wrong[0]]!r}; expected {expected}")
-    images = Pictures(tuple(pictures), transform)
+    images = EncodedPictures(tuple(pictures), transform)
     index, label = np.arange(len(labels)), np.array(labels, np.int64)
     return ImageSet(dataset, split, index, label, images, own=True, encoding=images.encoding())
 

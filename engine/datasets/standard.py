@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from engine.datasets.images import ImageSet, Transform
 from engine.datasets.parquet import find_parquet, read_parquet
 from engine.datasets.places import data_root
 from engine.errors import AcesError
+from engine.output import make_folder, write_file
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # Debian's package dataset-fashion-mnist
 
@@ -82,8 +81,5 @@ def _unpack_debian(raw: Path) -> None:
         plain = raw / packed.stem
         if plain.exists():
             continue
-        raw.mkdir(parents=True, exist_ok=True)
-        partial = plain.with_name(f"{plain.name}.{os.getpid()}")  # two processes may unpack at once
-        with gzip.open(packed) as source, partial.open("wb") as target:
-            shutil.copyfileobj(source, target)
-        partial.replace(plain)
+        make_folder(raw)
+        write_file(plain, gzip.decompress(packed.read_bytes()))  # whole or not at all: two processes may unpack at once

@@ -9,7 +9,7 @@ is added, and radii are measured, in pixel units.
 
 from engine.models.checkpoint import PUBLISHED, Checkpoint, Hints, NetworkCard, load, save, weights_sha256
 from engine.models.network import Network, Normalize, Normalizer
-from engine.models.probe import Probe, probe
+from engine.models.probe import ProbeResult, probe
 from engine.models.registry import ARCHITECTURES, Architecture, architecture, assemble, build
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "NetworkCard",
     "Normalize",
     "Normalizer",
-    "Probe",
+    "ProbeResult",
     "architecture",
     "assemble",
     "build",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import nn
 
 from engine.datasets import DatasetCard, Transform, card
@@ -16,9 +19,11 @@ from engine.errors import AcesError
 from engine.models import files, paths
 from engine.models.files import Contents
 from engine.models.network import Network, Normalizer, normalizer
-from engine.models.own import find, load_torchscript
+from engine.models.own import Scripted, find, load_torchscript
 from engine.models.recognise import COUNTERS, TRAINING_ONLY, channels_of, compare, outputs_of, recognise
-from engine.models.registry import Architecture, assemble
+from engine.models.registry import ARCHITECTURES, Architecture, assemble
+from engine.names import fault, quoted
+from engine.output import write_file
 
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
 
@@ -37,10 +42,31 @@ class NetworkCard:
     sigma_train: float | None
     outputs: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ``AcesError`` for what no run could be called or sampled at: a card may be anybody's."""
+        for entry, value in vars(self).items():
+            if (wrong := _fault(entry, value)) is not None:
+                raise AcesError(f"the network's {entry} is {quoted(value)}; expected {wrong}")
+
+
+def _fault(entry: str, value: object) -> str | None:
+    """What an entry of a card must be and is not."""
+    if value is None:
+        return None if entry in ("training", "sigma_train", "outputs") else "a text"
+    if entry == "outputs":
+        return None if type(value) is int and value > 0 else "a number of at least 1"
+    if entry == "sigma_train":
+        good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+        return None if good else "a number of at least 0"
+    return fault(value)
+
 
 @dataclass(frozen=True)
 class Hints:
-    """What a caller knows of a checkpoint whose file may not say it; what is given wins over what can be inferred."""
+    """What a caller knows of a checkpoint whose file may not say it; what is given wins over what can be inferred.
+
+    ``trust``: whether code that the file brings may run. No file can say that of itself.
+    """
 
     name: str | None = None
     architecture: str | None = None
@@ -48,6 +74,7 @@ class Hints:
     normalizer: Normalizer | None = None
     training: str | None = None
     sigma_train: float | None = None
+    trust: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,23 +106,31 @@ def weights_sha256(network: nn.Module) -> str:
 
 def save(path: Path, network: Network, card: NetworkCard) -> None:
     """Write weights and card to ``path``; an interrupted write leaves the old file as it was."""
+    write_file(path, to_bytes(network, card))
+
+
+def to_bytes(network: Network, card: NetworkCard) -> bytes:
+    """Weights and card as a safetensors file."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"aces": json.dumps(asdict(card))})
-    partial.chmod(0o644)  # safetensors writes it for the owner alone
-    partial.replace(path)
+    return serialize(tensors, metadata={"aces": json.dumps(asdict(card))})
 
 
 def load(path: Path, hints: Hints = Hints()) -> Checkpoint:
     """The network of a checkpoint file, of whichever format ``engine.models.files`` lists.
 
-    The file is never run: pickles are read with ``weights_only``. The path ``published`` means the weights that the
-    authors of ``hints.architecture`` offer, downloaded if need be. Raises ``AcesError`` for a file that is missing,
+    Nothing of the file is run: pickles are read with ``weights_only``, a card may name known architectures only, and a
+    TorchScript file, which is code, is refused without ``hints.trust``. The path ``published`` means the weights that
+    the authors of ``hints.architecture`` offer, downloaded if need be. Raises ``AcesError`` for a file that is missing,
     damaged, unsafe, or fits no architecture (or not the one in ``hints``), and says what differs.
     """
     if str(path) == PUBLISHED:
         path = _published(hints.architecture)
     if path.is_file() and files.is_torchscript(path):
+        if not hints.trust:  # before anything of it is opened: loading alone runs what its author put in
+            raise AcesError(
+                f"{path} is a TorchScript file: it brings its own code, and loading it runs that code with your "
+                f"rights. If you trust whoever made it, say --trust, or `trust: true` beside it in the config"
+            )
         return _torchscript(path, hints)
     contents = files.read(path)
     if contents.card is not None:
@@ -104,31 +139,51 @@ def load(path: Path, hints: Hints = Hints()) -> Checkpoint:
 
 
 def _own(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
-    """A checkpoint that ``save`` wrote: its card says everything."""
+    """A checkpoint that ``save`` wrote: its card says everything, and is checked before it is believed."""
     assert contents.card is not None
-    stated = {field.name: contents.card[field.name] for field in fields(NetworkCard) if field.name in contents.card}
-    if missing := {field.name for field in fields(NetworkCard)} - set(stated) - {"outputs"}:
-        raise AcesError(f"{path} carries a network card without {', '.join(sorted(missing))}")
-    known = NetworkCard(**stated)
+    known = _stated(path, contents.card)
     data = hints.dataset if hints.dataset and hints.dataset.name == known.dataset else card(known.dataset)
     weights = {name.removeprefix("body."): t for name, t in contents.weights.items() if name.startswith("body.")}
-    chosen = find(known.architecture)
+    chosen = find(hints.architecture) if hints.architecture else _named_by_card(path, known.architecture)
+    if misfit := str(compare(weights, chosen, data.shape[0])):  # on shapes alone: nothing is allocated yet
+        raise AcesError(f"{path} does not fit {chosen.name} on {known.dataset}: {misfit}")
     outputs = outputs_of(weights, chosen, data.num_classes)
     network = assemble(chosen, data, outputs)
     try:
         network.load_state_dict(dict(contents.weights))
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise AcesError(f"{path} does not fit {known.architecture} on {known.dataset}: {first}") from error
+        raise AcesError(f"{path} does not fit {chosen.name} on {known.dataset}: {first}") from error
     given = {k: v for k in ("name", "training", "sigma_train") if (v := getattr(hints, k)) is not None}
     return Checkpoint(
         network.eval(),
-        replace(known, **given),
+        replace(known, architecture=chosen.name, **given),
         weights_sha256(network),
         outputs=outputs,
         normalizer=chosen.normalizer,
         transform=chosen.transform,
     )
+
+
+def _stated(path: Path, stated: Mapping[str, Any]) -> NetworkCard:
+    """The card in a file. Raises ``AcesError`` where an entry is missing or not what it should be."""
+    known = {field.name: stated[field.name] for field in fields(NetworkCard) if field.name in stated}
+    if missing := {field.name for field in fields(NetworkCard)} - set(known) - {"outputs"}:
+        raise AcesError(f"{path} carries a network card without {', '.join(sorted(missing))}")
+    try:
+        return NetworkCard(**known)
+    except AcesError as error:
+        raise AcesError(f"{path} carries a damaged network card: {error}") from error
+
+
+def _named_by_card(path: Path, name: str) -> Architecture:
+    """The architecture that a file names: a known one. Any other name would have the file choose what is imported."""
+    if name not in ARCHITECTURES:
+        raise AcesError(
+            f"{path}: the file's card names the architecture '{name}', which is none of `models`, and nothing was "
+            f"imported: say `architecture: {name}` in the config, or --architecture, yourself if you trust it"
+        )
+    return ARCHITECTURES[name]
 
 
 def _foreign(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
@@ -147,18 +202,17 @@ def _foreign(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
     weights = {name: t for name, t in contents.weights.items() if not name.startswith(TRAINING_ONLY)}
     body.load_state_dict({**counters, **weights})
     network = Network(normalizer(kind, mean, std), body).eval()
-    macer = "macer" if contents.format == "MACER" else None
     return Checkpoint(
         network,
         NetworkCard(
             hints.name or paths.name_of(path),
             chosen.name,
             data.name,
-            hints.training or macer or paths.training_of(path),
+            hints.training or contents.format.training or paths.training_of(path),
             hints.sigma_train if hints.sigma_train is not None else paths.sigma_of(path),
         ),
         weights_sha256(network),
-        contents.format,
+        contents.format.label,
         outputs,
         kind,
         why,
@@ -169,7 +223,8 @@ def _foreign(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
 def _architecture(path: Path, contents: Contents, hints: Hints) -> Architecture:
     if hints.architecture is None:
         found = recognise(contents.weights, str(path), contents.arch)
-        return find("resnet110-macer") if contents.format == "MACER" and found.name == "resnet110" else found
+        meant = contents.format.aliases.get(found.name)
+        return found if meant is None else find(meant)
     chosen = find(hints.architecture)
     misfit = compare(contents.weights, chosen)
     if not misfit.size:
@@ -194,11 +249,7 @@ def _normalizer(
         return _registered(path, contents, mean, std)
     if hints.normalizer is not None:
         return hints.normalizer, "as asked for"
-    if contents.format == "MACER":
-        return Normalizer.NONE, "MACER's networks read images in [0, 1] as they are"
-    if contents.format == "Cohen-style" and chosen.mean is None:
-        return paths.normalizer_of(path)
-    return chosen.normalizer, f"that of {chosen.name}"
+    return contents.format.normalizer(path, chosen)
 
 
 def _registered(
@@ -208,24 +259,35 @@ def _registered(
     assert contents.constants is not None
     for name, expected in zip(files.NORMALIZER_BUFFERS, (mean, std), strict=True):
         found = contents.constants.get(name)
-        if found is not None and not torch.allclose(found.flatten().float(), torch.tensor(expected), atol=1e-4):
+        if found is not None and not _alike(found.flatten().float(), torch.tensor(expected)):
+            said = [round(v, 4) for v in found.flatten()[:4].tolist()]
             raise AcesError(
-                f"{path} normalises with {name[2:]} {[round(v, 4) for v in found.flatten().tolist()]}; its dataset's "
-                f"are {list(expected)}: name the right dataset"
+                f"{path} normalises with {name[2:]} {said}; its dataset's are {list(expected)}: name the right dataset"
             )
     has_std = files.NORMALIZER_BUFFERS[1] in contents.constants
     return (Normalizer.NORMALIZE if has_std else Normalizer.CENTER), "its constants are in the file"
+
+
+def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return a.shape == b.shape and torch.allclose(a, b, atol=1e-4)
 
 
 def _torchscript(path: Path, hints: Hints) -> Checkpoint:
     """A network that brings its code; its identity is the file's sha256, since the code counts."""
     data = hints.dataset or card("imagenet")
     kind = hints.normalizer or Normalizer.NONE
-    network = Network(normalizer(kind, data.mean, data.std), load_torchscript(path)).eval()
+    network = Network(normalizer(kind, data.mean, data.std), Scripted(load_torchscript(path))).eval()
     known = NetworkCard(hints.name or paths.name_of(path), "torchscript", data.name, hints.training, hints.sigma_train)
-    digest = hashlib.sha256(path.read_bytes() + kind.encode()).hexdigest()
     why = "as asked for" if hints.normalizer else "a TorchScript network is taken to read images in [0, 1]"
-    return Checkpoint(network, known, digest, "TorchScript", None, kind, why)
+    return Checkpoint(network, known, torchscript_sha256(path, kind), "TorchScript", None, kind, why)
+
+
+def torchscript_sha256(path: Path, kind: Normalizer = Normalizer.NONE) -> str:
+    """Identity of a TorchScript network: its file and the normaliser in front. The file is read, not loaded."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(kind.encode())
+    return digest.hexdigest()
 
 
 def _published(name: str | None) -> Path:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import io
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engine.datasets import Transform
 from engine.errors import AcesError
@@ -18,23 +22,67 @@ TIMM = "timm:"
 
 
 def find(name: str) -> Architecture:
-    """The card of any architecture: a known one, ``timm:NAME``, or ``module:function``.
+    """The card of any architecture: a known one, ``timm:NAME``, or ``module:function``, which is imported.
 
-    The function takes nothing and returns a network that reads images in [0, 1]. Raises ``AcesError`` if there is none.
+    So ``name`` is what the user says, never what a file does. The function takes nothing and returns a network that
+    reads images in [0, 1]. Raises ``AcesError`` if there is none.
     """
     if name.startswith(TIMM):
         return _timm(name)
     return _function(name) if ":" in name else architecture(name)
 
 
-def load_torchscript(path: Path) -> nn.Module:
-    """A TorchScript archive as a body. Raises ``AcesError`` if it is damaged."""
+class Scripted(nn.Module):
+    """A TorchScript network as a body: images [B, C, H, W] -> whatever its code returns.
+
+    It runs as it was written: TorchScript's own optimiser rewrites a network after its first passes, by what it saw in
+    them, and the last bits of the logits with it. It is copied, and sent to other processes, in its own format.
+    """
+
+    def __init__(self, script: nn.Module) -> None:
+        super().__init__()
+        self.script = script
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]  # of this thread
+            return self.script(x)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Scripted], tuple[bytes]]:
+        buffer = io.BytesIO()
+        with _deprecated():
+            torch.jit.save(self.script, buffer)
+        return _script_again, (buffer.getvalue(),)
+
+
+def _script_again(data: bytes) -> Scripted:
+    return Scripted(load_torchscript(io.BytesIO(data)))
+
+
+def load_torchscript(file: Path | IO[bytes]) -> nn.Module:
+    """A TorchScript archive as a module on the CPU. This runs its code: only for one that the user trusts.
+
+    Raises ``AcesError`` if it is damaged.
+    """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # deprecated, and still what people have
-            return torch.jit.load(path, map_location="cpu").eval()  # type: ignore[no-untyped-call]
-    except (RuntimeError, ValueError) as error:
-        raise AcesError(f"{path} is not a readable TorchScript archive: {str(error).splitlines()[0]}") from error
+        with _deprecated():
+            return torch.jit.load(file, map_location="cpu").eval()  # type: ignore[no-untyped-call]
+    except (RuntimeError, ValueError, torch.jit.Error) as error:
+        name = file if isinstance(file, Path) else "the network"
+        raise AcesError(f"{name} is not a readable TorchScript archive: {last_line(error)}") from error
+
+
+def last_line(error: Exception) -> str:
+    """What went wrong, of a message that begins with where: TorchScript quotes its source first."""
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip()[:200] if lines else type(error).__name__
+
+
+@contextmanager
+def _deprecated() -> Iterator[None]:
+    """TorchScript is deprecated, and still what people have."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _function(name: str) -> Architecture:
@@ -55,6 +103,8 @@ def _function(name: str) -> Architecture:
 
 
 def _timm(name: str) -> Architecture:
+    if ":" in name.removeprefix(TIMM) or "/" in name:
+        raise AcesError(f"architecture '{name}': timm:NAME is one of timm's own; no hub and no folder is asked")
     try:
         import timm
         from timm.data import resolve_model_data_config

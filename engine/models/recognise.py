@@ -46,20 +46,20 @@ class Misfit:
 
 
 def outputs_of(weights: Mapping[str, Tensor], chosen: Architecture, default: int) -> int:
-    """How many outputs the network has: the rows of its last layer's weight."""
+    """How many outputs the network has: the rows of its last layer's weight, which an empty one has no say in."""
     head = weights.get(chosen.head)
-    return len(head) if head is not None and head.ndim else default
+    return len(head) if head is not None and head.ndim and head.numel() else default
 
 
 def channels_of(weights: Mapping[str, Tensor], default: int = 3) -> int:
     """How many channels the network reads: those of its first convolution."""
-    return next((tensor.shape[1] for tensor in weights.values() if tensor.ndim == 4), default)
+    return next((tensor.shape[1] for tensor in weights.values() if tensor.ndim == 4 and tensor.numel()), default)
 
 
-def compare(weights: Mapping[str, Tensor], chosen: Architecture) -> Misfit:
-    """What keeps ``weights`` from fitting an architecture."""
+def compare(weights: Mapping[str, Tensor], chosen: Architecture, channels: int | None = None) -> Misfit:
+    """What keeps ``weights`` from fitting an architecture (for images of so many channels, if that is known)."""
     with torch.device("meta"):  # shapes only
-        needs = chosen.build(outputs_of(weights, chosen, 2), channels_of(weights)).state_dict()
+        needs = chosen.build(outputs_of(weights, chosen, 2), channels or channels_of(weights)).state_dict()
     has = {name: tensor for name, tensor in weights.items() if not name.startswith(TRAINING_ONLY)}
     return Misfit(
         chosen.name,
@@ -86,4 +86,4 @@ def recognise(weights: Mapping[str, Tensor], where: str, first_guess: str | None
 
 
 def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return ", ".join(ascii(name)[1:-1][:60] for name in names[:3]) + (", ..." if len(names) > 3 else "")

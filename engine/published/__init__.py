@@ -11,19 +11,22 @@ from pathlib import Path
 from engine.errors import AcesError
 from engine.published.aces_logs import FILE, evaluations, read_evaluation
 from engine.published.cohen_logs import read_cohen_log
-from engine.published.grid import Draws, infer_draws
+from engine.published.grid import LogDraws, infer_draws
 from engine.published.places import distinct_names
-from engine.runs import CoreRun, Run, SmoothedRun, read_run
+from engine.records.runs import CoreRun, Run, SmoothedRun, read_run
 
-__all__ = ["Draws", "import_logs", "infer_draws"]
+__all__ = ["LogDraws", "import_logs", "infer_draws"]
 
 
-def import_logs(*paths: Path, dataset: str | None = None, sigma: float | None = None) -> list[Run]:
+def import_logs(
+    *paths: Path, dataset: str | None = None, sigma: float | None = None, alpha: float | None = None
+) -> list[Run]:
     """The runs in log files, run files (``.npz``) and folders of them, by path. Nothing is written.
 
     A folder is searched to any depth; files in it that are no logs are passed over. One file of an ACES evaluation
     stands for the whole of it. Names are the files' stems, preceded by folders where stems coincide; dataset, training
-    and sigma come from the folders, unless ``dataset`` and ``sigma`` name them.
+    and sigma come from the folders, unless ``dataset`` and ``sigma`` name them. ``alpha`` is what Cohen-style logs were
+    certified at, which otherwise is inferred.
     Raises ``AcesError`` that names file, line and value for anything damaged, missing or contradictory.
     """
     files = list(dict.fromkeys(file for path in paths for file in _files(path)))
@@ -31,6 +34,8 @@ def import_logs(*paths: Path, dataset: str | None = None, sigma: float | None = 
     others = [file for file in files if not FILE.fullmatch(file.name)]
     sources = sorted([*of_aces, *others])
     names = distinct_names([path for path in sources if path.suffix != ".npz"])
+    if alpha is not None and all(path.suffix == ".npz" or path in of_aces for path in sources):
+        raise AcesError("an alpha was stated and none of these is a Cohen-style log, which is what it would be of")
     runs: list[Run] = []
     for path in sources:
         if path.suffix == ".npz":
@@ -38,7 +43,7 @@ def import_logs(*paths: Path, dataset: str | None = None, sigma: float | None = 
         elif path in of_aces:
             runs.append(read_evaluation(of_aces[path], names[path], dataset, sigma))
         else:
-            runs.append(read_cohen_log(path, names[path], dataset, sigma))
+            runs.append(read_cohen_log(path, names[path], dataset, sigma, alpha))
     _check_labels(sources, runs)
     return runs
 

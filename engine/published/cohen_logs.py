@@ -14,23 +14,27 @@ import numpy as np
 
 from engine import __version__
 from engine.errors import AcesError
-from engine.published.grid import SIGNIFICANT_DIGITS, Draws, RadiusGrid, infer_draws
+from engine.published.grid import SIGNIFICANT_DIGITS, LogDraws, infer_draws
 from engine.published.places import FILE_ORDER, Place, absent, place_of, split_of
 from engine.published.tsv import Log, read_log
 from engine.published.votes import N0, answering_class, class_votes, unanimous, votes_behind
-from engine.runs import ABSTAIN, Array, Meta, NetworkInfo, SmoothedRun
+from engine.records.runs import ABSTAIN, Array, Meta, NetworkInfo, SmoothedRun
 
 COLUMNS = ("idx", "label", "predict", "radius", "correct", "time")
 DECIMALS = 4
 FIXED = re.compile(rf"\d+\.\d{{{DECIMALS}}}")  # Salman's habit: f"{radius:.4f}"
 
 
-def read_cohen_log(path: Path, name: str, dataset: str | None = None, sigma: float | None = None) -> SmoothedRun:
+def read_cohen_log(
+    path: Path, name: str, dataset: str | None = None, sigma: float | None = None, alpha: float | None = None
+) -> SmoothedRun:
     """One log as a record called ``name``; ``dataset`` and ``sigma`` win over what the path says.
 
-    ``meta.extra`` tells what was ``inferred`` (n, alpha, and how many radii lie on their grid) and, in ``notes``, what
-    is odd: a log that stops early, a running count in the column ``correct``, ImageNet in the order of its files.
-    Raises ``AcesError`` that names file, line and value for logs that are damaged or contradict themselves.
+    ``alpha`` is what the log was certified at, where somebody knows it. ``meta.extra`` tells what was ``inferred`` (n,
+    alpha, and how many radii lie on their grid) and, in ``notes``, what is odd: radii that fit several n and alpha, a
+    log that stops early, a running count in the column ``correct``, ImageNet in the order of its files.
+    Raises ``AcesError`` that names file, line and value for logs that are damaged, contradict themselves or do not fit
+    ``alpha``.
     """
     log = read_log(path, COLUMNS)
     log.check_times()
@@ -40,13 +44,14 @@ def read_cohen_log(path: Path, name: str, dataset: str | None = None, sigma: flo
     predicted = log.integers("predict", ABSTAIN, m - 1)
     split = split_of(place, path, index, label)
     decimals = DECIMALS if all(FIXED.fullmatch(cell) for cell in log.cells["radius"]) else None
-    draws = _draws(log, predicted, place.noise(path), decimals)
-    k = votes_behind(log, predicted, RadiusGrid.of(place.noise(path), draws.n, draws.alpha, decimals))
+    draws = _draws(log, predicted, place.noise(path), decimals, alpha)
+    k = votes_behind(log, predicted, draws.grid(place.noise(path), decimals))
     c_hat = answering_class(predicted, None, label, m)
     notes = {
+        draws.ambiguous or "": draws.ambiguous is not None,
         f"holds {absent(place, index)}": absent(place, index) is not None,
         "the column 'correct' is a running count": _running_count(log, predicted == label),
-        "images in the order of ImageNet's files, not by class": split == FILE_ORDER,
+        f"images in the order of {place.card.title}'s files, not by class": split == FILE_ORDER,
     }
     return SmoothedRun(
         meta=_meta(log, place, name, split, draws, decimals, [note for note, holds in notes.items() if holds]),
@@ -61,7 +66,9 @@ def read_cohen_log(path: Path, name: str, dataset: str | None = None, sigma: flo
     )
 
 
-def _meta(log: Log, place: Place, name: str, split: str, draws: Draws, decimals: int | None, notes: list[str]) -> Meta:
+def _meta(
+    log: Log, place: Place, name: str, split: str, draws: LogDraws, decimals: int | None, notes: list[str]
+) -> Meta:
     told: dict[str, Any] = {"source": "Cohen log", "inferred": draws.to_json()}
     return Meta(
         kind="smoothed",
@@ -81,7 +88,7 @@ def _meta(log: Log, place: Place, name: str, split: str, draws: Draws, decimals:
 
 
 def _running_count(log: Log, correct: Array) -> bool:
-    """Whether ``correct`` counts the right answers so far (diffusion-denoised smoothing) instead of telling each's.
+    """Whether ``correct`` counts the correct answers so far (diffusion-denoised smoothing) instead of telling each's.
 
     Raises ``AcesError`` if it does neither.
     """
@@ -94,8 +101,8 @@ def _running_count(log: Log, correct: Array) -> bool:
     return running
 
 
-def _draws(log: Log, predicted: Array, sigma: float, decimals: int | None) -> Draws:
+def _draws(log: Log, predicted: Array, sigma: float, decimals: int | None, alpha: float | None) -> LogDraws:
     try:
-        return infer_draws(log.numbers("radius")[predicted != ABSTAIN], sigma, decimals)
+        return infer_draws(log.numbers("radius")[predicted != ABSTAIN], sigma, decimals, alpha)
     except AcesError as error:
         raise AcesError(f"{log.path}: {error}") from error

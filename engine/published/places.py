@@ -10,32 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.datasets import DATASETS, DatasetCard
 from engine.errors import AcesError
-from engine.runs import Array
+from engine.records.runs import Array
 
 NOISE = re.compile(r"(noise|sigma)[_=-]?(\d+(?:\.\d+)?)")
 ARCHITECTURE = re.compile(r"(cifar_)?(resnet|densenet|lenet)\d*", re.IGNORECASE)
 TEXT_SUFFIXES = (".tsv", ".txt", ".log", ".csv")  # a log's name may well end in "_0.10", which is no suffix
 FILE_ORDER = "test-file-order"
-
-
-@dataclass(frozen=True)
-class LoggedDataset:
-    """A dataset that logs are about: its classes and the images of its test split."""
-
-    num_classes: int
-    images: int
-
-
-DATASETS = {
-    "cifar10": LoggedDataset(10, 10_000),
-    "cifar100": LoggedDataset(100, 10_000),
-    "fashion_mnist": LoggedDataset(10, 10_000),
-    "imagenet": LoggedDataset(1000, 50_000),
-    "imagenet32": LoggedDataset(1000, 50_000),
-    "mnist": LoggedDataset(10, 10_000),
-    "svhn": LoggedDataset(10, 26_032),
-}
 
 
 @dataclass(frozen=True)
@@ -49,13 +31,14 @@ class Place:
     sigma_train: float | None
 
     @property
-    def card(self) -> LoggedDataset:
+    def card(self) -> DatasetCard:
         return DATASETS[self.dataset]
 
     @property
     def last_index(self) -> int | None:
         """The largest position in the split, where that is known."""
-        return self.card.images - 1 if self.split == "test" else None
+        images = self.card.images if self.split == "test" else None
+        return None if images is None else images - 1
 
     def noise(self, path: Path) -> float:
         """``sigma``. Raises ``AcesError`` where neither path nor caller named a positive one."""
@@ -79,7 +62,7 @@ def place_of(path: Path, dataset: str | None = None, sigma: float | None = None)
     if dataset not in DATASETS:
         raise AcesError(
             f"{path}: {'no folder names the dataset' if dataset is None else f'unknown dataset {dataset!r}'}; "
-            f"known: {', '.join(DATASETS)}"
+            f"known: {', '.join(sorted(DATASETS))}"
         )
     noises = [(kind, float(number)) for kind, number in NOISE.findall(str(path))]
     trained = [number for kind, number in noises if kind == "noise"]
@@ -94,7 +77,9 @@ def place_of(path: Path, dataset: str | None = None, sigma: float | None = None)
 
 def _dataset(name: str) -> str | None:
     """The dataset that a folder or file name is, or begins with."""
-    return next((dataset for dataset in DATASETS if re.fullmatch(rf"{dataset}([_-].*)?", name)), None)
+    logged = {folder: card.name for card in DATASETS.values() for folder in card.logged_as}
+    found = [folder for folder in logged if re.fullmatch(rf"{re.escape(folder)}([_-].*)?", name)]
+    return logged[max(found, key=len)] if found else None  # cifar10-c would be no cifar10
 
 
 def _last_dataset(folders: Sequence[str]) -> int | None:
@@ -128,31 +113,32 @@ def _qualified(path: Path, depth: int, last: str) -> str:
 
 
 def split_of(place: Place, path: Path, index: Array, label: Array) -> str:
-    """The split, telling apart the two orders of ImageNet's validation images in use.
+    """The split, telling apart the two orders in use of a split that is sorted by class, ImageNet's validation images.
 
     In ImageFolder order label = idx // 50. Logs in the order of the original files give every image another idx, and
     must not be joined with the former. Raises ``AcesError`` for a log that is neither.
     """
-    if place.dataset != "imagenet" or place.split != "test":
+    per_class = place.card.per_class
+    if per_class is None or place.split != "test":
         return place.split
-    sorted_by_class = label == index // 50
+    sorted_by_class = label == index // per_class
     if sorted_by_class.all():
         return place.split
     if sorted_by_class.mean() < 0.5:
         return FILE_ORDER
     row = int((~sorted_by_class).argmax())
     raise AcesError(
-        f"{path}, line {row + 2}: image {index[row]} has label {label[row]}; in ImageNet's order by class, which most "
-        f"of the log follows, it has {index[row] // 50}"
+        f"{path}, line {row + 2}: image {index[row]} has label {label[row]}; in {place.card.title}'s order by class, "
+        f"which most of the log follows, it has {index[row] // per_class}"
     )
 
 
 def absent(place: Place, index: Array) -> str | None:
     """What is missing of the subset 0, step, 2 step, ... of the test split that a log began; None if nothing is."""
-    if place.split == "train" or len(index) < 2:
+    if place.last_index is None or len(index) < 2:
         return None
     step = int(np.diff(np.sort(index)).min())
-    subset = np.arange(0, place.card.images, step)
+    subset = np.arange(0, place.last_index + 1, step)
     missing = np.setdiff1d(subset, index)
     if not len(missing):
         return None

@@ -12,7 +12,7 @@ from typing import NoReturn
 import numpy as np
 
 from engine.errors import AcesError
-from engine.runs import Array
+from engine.records.runs import Array
 
 # datetime.timedelta as Python prints it, or plain seconds
 TIME = re.compile(r"(\d+ days?, )?\d+:\d\d:\d\d(\.\d+)?|\d+(\.\d+)?")

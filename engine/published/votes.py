@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.published.grid import OFF_GRID, RadiusGrid
 from engine.published.tsv import Log
-from engine.runs import ABSTAIN, Array
+from engine.records.runs import ABSTAIN, Array
 
 N0 = 100  # guess draws; no log records them, and every script of the field takes 100
 

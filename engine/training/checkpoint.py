@@ -7,19 +7,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
 from engine.errors import AcesError
 from engine.models import Network
 from engine.models.resnet import CifarResNet
+from engine.output import make_folder, write_file
 
 
 def keep(
@@ -72,28 +71,12 @@ def arch(network: nn.Module, architecture: str) -> str:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write beside, then rename, in a folder that is made if need be.
+    """Write a file, or leave it as it was, in a folder that is made if need be.
 
     Raises ``AcesError`` if the disk refuses; what was at ``path`` then stays.
     """
-    partial = path.with_name(f"{path.name}.partial")
-    with saving(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_bytes(data)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
-        partial.replace(path)
-
-
-@contextmanager
-def saving(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses into one line."""
     try:
-        yield
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise AcesError(
-            f"{path} cannot be written ({reason}); the last whole checkpoint is kept: make room and run this again"
-        ) from error
+        make_folder(path.parent)
+        write_file(path, data)
+    except AcesError as error:
+        raise AcesError(f"{error}; the last whole checkpoint is kept: make room and run this again") from error

@@ -8,12 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.errors import AcesError
-from engine.training.objective import Outcome, Step, noise, noisy_logits
+from engine.training.objective import BatchResult, Step, noise, noisy_logits
 
 
 @dataclass(frozen=True)
 class Consistency:
-    """``copies`` noise vectors an image; ``lam`` weighs agreement (lambda), ``eta`` the entropy of the mean."""
+    """``copies`` noise vectors per image; ``lam`` weighs agreement (lambda), ``eta`` the entropy of the mean."""
 
     lam: float
     eta: float = 0.5
@@ -27,14 +27,14 @@ class Consistency:
             )
 
 
-def consistency(network: nn.Module, x: Tensor, y: Tensor, step: Step, h: Consistency) -> Outcome:
+def consistency(network: nn.Module, x: Tensor, y: Tensor, step: Step, h: Consistency) -> BatchResult:
     """mean_i CE(f(x + eps_i), y) + lambda mean_i KL(pbar || p_i) + eta H(pbar), averaged over the batch.
 
     p_i = softmax f(x + eps_i), pbar = mean_i p_i, in nats (their eqs. 9 and 10).
     """
     logits = noisy_logits(network, x, noise(x, h.copies, step))
     loss = cross_entropy(logits, y) + disagreement(logits, h.lam, h.eta)
-    return Outcome(loss, logits.softmax(-1).mean(1))
+    return BatchResult(loss, logits.softmax(-1).mean(1))
 
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:

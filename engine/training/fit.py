@@ -18,8 +18,11 @@ import torch
 from engine import __version__, datasets
 from engine.datasets import ImageSet
 from engine.errors import AcesError
-from engine.models import Network, NetworkCard, build, save, weights_sha256
-from engine.training.checkpoint import saving, write_whole
+from engine.models import Network, NetworkCard, build, weights_sha256
+from engine.models.checkpoint import to_bytes
+from engine.names import file_fault, quoted
+from engine.output import confirm
+from engine.training.checkpoint import write_whole
 from engine.training.initial import start_from
 from engine.training.loop import EpochReport, Recipe, Report, accuracy, train
 from engine.training.methods import Hyper, method
@@ -28,7 +31,7 @@ HELD_OUT_EVERY = 5  # the accuracy by epoch is that of every fifth image of the 
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """A training run in full: the same plan on the same machine ends in the same weights."""
 
     name: str
@@ -42,6 +45,8 @@ class Plan:
     initial: str | None = None  # a checkpoint, or an architecture with published weights, to start from
 
     def __post_init__(self) -> None:
+        if (wrong := file_fault(self.name)) is not None:
+            raise AcesError(f"the name of the checkpoint is {quoted(self.name)}; expected {wrong}")
         noisy = method(self.method).noisy
         if noisy and not 0 < self.sigma < math.inf:
             raise AcesError(f"sigma is {self.sigma}; {self.method} trains under noise, for example --sigma 0.25")
@@ -58,12 +63,12 @@ class Material:
     test: ImageSet
 
 
-def state_file(directory: Path, plan: Plan) -> Path:
+def state_file(directory: Path, plan: TrainingPlan) -> Path:
     """Where an unfinished run is kept: ``name.pth.tar``, in Cohen et al.'s structure, written after every epoch."""
     return directory / f"{plan.name}.pth.tar"
 
 
-def fit(plan: Plan, directory: Path, *, device: str = "cpu", report: Report = lambda _: None) -> Path:
+def fit(plan: TrainingPlan, directory: Path, *, device: str = "cpu", report: Report = lambda _: None) -> Path:
     """Train, or go on training, and write ``name.safetensors`` and its card ``name.json`` into ``directory``.
 
     An interrupted run goes on from its ``state_file``. Returns the path of the safetensors.
@@ -77,7 +82,7 @@ def fit(plan: Plan, directory: Path, *, device: str = "cpu", report: Report = la
 def fit_to(
     material: Material,
     card: NetworkCard,
-    plan: Plan,
+    plan: TrainingPlan,
     directory: Path,
     *,
     facts: dict[str, Any] | None = None,
@@ -105,15 +110,17 @@ def fit_to(
         settings={"architecture": plan.architecture, "method": plan.method, **hyper, **facts},
         report=report,
     )
-    with saving(path):
-        save(path, network, card)
     whole = _facts(card, plan, material, network, history, device) | facts
-    write_whole(path.with_suffix(".json"), (json.dumps(whole, indent=1) + "\n").encode())
+    made = {path: to_bytes(network, card), path.with_suffix(".json"): (json.dumps(whole, indent=1) + "\n").encode()}
+    for file, data in made.items():
+        write_whole(file, data)
+    for file, data in made.items():  # a folder that was removed meanwhile is made again, without what was in it
+        confirm(file, data)
     return path
 
 
 def _facts(
-    card: NetworkCard, plan: Plan, material: Material, network: Network, history: list[EpochReport], device: str
+    card: NetworkCard, plan: TrainingPlan, material: Material, network: Network, history: list[EpochReport], device: str
 ) -> dict[str, Any]:
     """The card: what the network is, how it was made, how well it does."""
     test, sigma = material.test, plan.sigma

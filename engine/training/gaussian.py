@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.training.objective import Outcome, Step, noise
+from engine.training.objective import BatchResult, Step, noise
 
 
-def gaussian(network: nn.Module, x: Tensor, y: Tensor, step: Step) -> Outcome:
+def gaussian(network: nn.Module, x: Tensor, y: Tensor, step: Step) -> BatchResult:
     """CE(f(x + eps), y) with one fresh eps ~ N(0, sigma^2 I) an image, added in pixel space and not clamped."""
     logits = network(x + noise(x, 1, step).squeeze(1))
-    return Outcome(F.cross_entropy(logits, y), logits)
+    return BatchResult(F.cross_entropy(logits, y), logits)

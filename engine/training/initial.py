@@ -9,6 +9,7 @@ from torch import nn
 from engine.errors import AcesError
 from engine.models import ARCHITECTURES, PUBLISHED, Hints, Network, architecture, load
 from engine.models.efficientnet import Enlarging
+from engine.models.files import is_torchscript
 
 
 def start_from(network: Network, source: str) -> dict[str, str]:
@@ -18,7 +19,10 @@ def start_from(network: Network, source: str) -> dict[str, str]:
     number of outputs keeps its random weights; anything else that does not fit raises ``AcesError``.
     """
     hints = Hints(architecture=source) if source in ARCHITECTURES else Hints()
-    found = load(Path(PUBLISHED if source in ARCHITECTURES else source), hints)
+    path = Path(PUBLISHED if source in ARCHITECTURES else source)
+    if path.is_file() and is_torchscript(path):
+        raise AcesError(f"{source} is a TorchScript file: a training starts from weights alone; save its state dict")
+    found = load(path, hints)
     body = _reading_alike(network.body, found.network.body)
     weights, own = found.network.body.state_dict(), body.state_dict()
     head = architecture(found.card.architecture).head

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 from engine.datasets import ImageSet
 from engine.errors import AcesError
-from engine.inference import PRECISIONS, resolve_device
 from engine.models import Network
+from engine.sampling.inference import PRECISIONS, resolve_device
 from engine.training import checkpoint
-from engine.training.objective import Objective, Outcome, Step
+from engine.training.objective import BatchResult, Objective, Step
 
 MEMORY = 16 * 2**30  # bytes of uint8 images, at most
 LOOK = 20  # batches between two looks at the running loss: each look waits for the device
@@ -31,9 +31,9 @@ LOOK = 20  # batches between two looks at the running loss: each look waits for 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """How an epoch stands, or stood at its end: ``seen`` of ``images``, mean loss, percent right on the batches.
+    """How an epoch stands, or stood at its end: ``seen`` of ``images``, mean loss, percent correct on the batches.
 
-    ``held_out``: percent right on held-out images under one draw of the training noise, at the end of the epoch;
+    ``held_out``: percent correct on held-out images under one draw of the training noise, at the end of the epoch;
     ``tally``: what the method counted, such as MACER's robust set, in images so far.
     """
 
@@ -60,7 +60,7 @@ class Recipe:
     """Everything that shapes a training run besides network, data, method and noise."""
 
     epochs: int
-    batch_size: int  # images an update; a method with several noise vectors an image makes so many more passes
+    batch_size: int  # images an update; a method with several noise vectors per image makes so many more passes
     lr: float
     weight_decay: float
     schedule: str  # "step": tenfold drop every step_size epochs; "cosine": to zero, after one epoch of warm-up
@@ -122,7 +122,7 @@ def train(
     settings: Mapping[str, Any] | None = None,
     report: Report = lambda _: None,
 ) -> list[EpochReport]:
-    """Train ``network`` in place and return one report an epoch.
+    """Train ``network`` in place and return one report per epoch.
 
     With a ``state_file`` the run continues after the last whole epoch found there, and ends in the weights of an
     undisturbed one; a state that belongs to other ``settings`` is refused with ``AcesError``. So are images of one
@@ -201,13 +201,13 @@ class _Running:
     def __init__(self) -> None:
         self.seen = 0
         self.loss: Tensor | float = 0.0
-        self.right: Tensor | int = 0
+        self.correct: Tensor | int = 0
         self.tally: dict[str, Tensor] = {}
 
-    def add(self, outcome: Outcome, y: Tensor) -> None:
+    def add(self, outcome: BatchResult, y: Tensor) -> None:
         self.seen += len(y)
         self.loss += outcome.loss.detach().double() * len(y)
-        self.right += (outcome.answer.argmax(1) == y).sum()
+        self.correct += (outcome.answer.argmax(1) == y).sum()
         for kind, images in outcome.tally.items():
             self.tally[kind] = self.tally.get(kind, torch.zeros_like(images)) + images
 
@@ -222,8 +222,8 @@ def _look(run: _Run, step: Step, running: _Running, seconds: float) -> EpochRepo
             f"kept; start again in another folder with a lower learning rate"
         )
     tally = {kind: int(images) for kind, images in running.tally.items()}
-    right = 100 * int(running.right) / running.seen
-    return EpochReport(step.epoch + 1, running.seen, len(run.labels), loss, right, seconds, tally=tally)
+    correct = 100 * int(running.correct) / running.seen
+    return EpochReport(step.epoch + 1, running.seen, len(run.labels), loss, correct, seconds, tally=tally)
 
 
 def _batches(
@@ -233,10 +233,10 @@ def _batches(
     order = torch.randperm(len(labels), generator=generator, device=labels.device)
     for rows in torch.split(order, recipe.batch_size):
         if len(rows) > 1:  # batch norm needs two
-            yield _augment(images[rows].float() / 255, recipe, generator), labels[rows]
+            yield augment(images[rows].float() / 255, recipe, generator), labels[rows]
 
 
-def _augment(x: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+def augment(x: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
     """A random crop and flip an image, as one gather: [B, C, H, W] -> the same."""
     b, _, h, w = x.shape
     p = recipe.crop_padding
@@ -254,13 +254,13 @@ def _augment(x: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
 
 @torch.inference_mode()
 def accuracy(network: nn.Module, data: ImageSet, sigma: float = 0.0, *, seed: int = 0, device: str = "cpu") -> float:
-    """Percent of ``data`` that the network gets right under one draw of noise an image (none at sigma = 0)."""
+    """Percent of ``data`` classified correctly under one draw of noise per image (none at sigma = 0)."""
     network.eval()
     generator = torch.Generator(device).manual_seed(seed)
-    right = 0
+    correct = 0
     for rows in torch.split(torch.arange(len(data)), 500):
         x = torch.from_numpy(data.array(rows.numpy())).to(device).float() / 255
         if sigma > 0:
             x = x + sigma * torch.randn(x.shape, generator=generator, device=device)
-        right += int((network(x).argmax(1).cpu().numpy() == data.label[rows.numpy()]).sum())
-    return 100 * right / len(data)
+        correct += int((network(x).argmax(1).cpu().numpy() == data.label[rows.numpy()]).sum())
+    return 100 * correct / len(data)

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import AcesError
-from engine.training.objective import Outcome, Step, noise, noisy_logits
+from engine.training.objective import BatchResult, Step, noise, noisy_logits
 
 CLAMP = 1e-6  # Phi^-1 of float32 stays finite, |Phi^-1| <= 4.75, and margins beyond any gamma in use stay beyond it
 
 
 @dataclass(frozen=True)
 class Macer:
-    """``copies`` noise vectors an image (k); ``lam`` weighs robustness (lambda), 0 for the first ``defer`` epochs.
+    """``copies`` noise vectors per image (k); ``lam`` weighs robustness (lambda), 0 for the first ``defer`` epochs.
 
     ``gamma``: margins beyond it are large enough; ``beta``: inverse temperature of the softmax in the margin.
     """
@@ -34,12 +34,13 @@ class Macer:
             )
 
 
-def macer(network: nn.Module, x: Tensor, y: Tensor, step: Step, h: Macer) -> Outcome:
+def macer(network: nn.Module, x: Tensor, y: Tensor, step: Step, h: Macer) -> BatchResult:
     """(1/B) [ sum_j -log q_y  +  lambda (sigma / 2) sum_{j in G} (gamma - margin_j) ]  (their eq. 9).
 
     q = mean_i softmax f(x + eps_i); the margin is Phi^-1(q1) - Phi^-1(q2) of the two largest entries of the tempered
     mean_i softmax(beta f(x + eps_i)), so that sigma / 2 x margin is the certified radius. G, the robust set, holds the
-    images that the tempered mean gets right with a margin of at most gamma; its size is tallied as ``robust``.
+    images that the tempered mean classifies correctly with a margin of at most gamma; its size is tallied as
+    ``robust``.
     """
     logits = noisy_logits(network, x, noise(x, h.copies, step))
     q = logits.softmax(-1).mean(1)
@@ -47,7 +48,7 @@ def macer(network: nn.Module, x: Tensor, y: Tensor, step: Step, h: Macer) -> Out
     hinge, in_g = robustness(logits, y, h)
     lam = h.lam if step.epoch >= h.defer else 0.0
     loss = ((q_y + 1e-10).log().neg().sum() + lam * step.sigma / 2 * hinge.sum()) / len(x)
-    return Outcome(loss, q, {"robust": in_g.sum()})
+    return BatchResult(loss, q, {"robust": in_g.sum()})
 
 
 def robustness(logits: Tensor, y: Tensor, h: Macer) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from engine.errors import AcesError
 from engine.training.consistency import Consistency, consistency
 from engine.training.gaussian import gaussian
 from engine.training.macer import Macer, macer
-from engine.training.objective import Objective, Outcome
+from engine.training.objective import BatchResult, Objective
 from engine.training.smoothadv import SmoothAdv, smoothadv, smoothadv_consistency
 from engine.training.standard import standard
 
@@ -26,7 +26,7 @@ class Method:
     """
 
     name: str
-    loss: Callable[..., Outcome]
+    loss: Callable[..., BatchResult]
     paper: str
     noisy: bool = True
 

@@ -1,7 +1,7 @@
 """What a training method is, and the noise that the methods share.
 
-A method is a function ``(network, x, y, step) -> Outcome``; what can be tuned in it comes as one frozen dataclass that
-``functools.partial`` binds. ``x`` [B, C, H, W] in [0, 1], ``y`` int64 [B].
+A method is a function ``(network, x, y, step) -> BatchResult``; what can be tuned in it comes as one frozen dataclass
+that ``functools.partial`` binds. ``x`` [B, C, H, W] in [0, 1], ``y`` int64 [B].
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class BatchResult:
     """``loss``, a scalar; ``answer`` [B, m], whose argmax is the prediction; ``tally``, how many images of each kind.
 
     Tallies are scalars that are summed over the epoch and logged.
@@ -34,7 +34,7 @@ class Outcome:
     tally: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-Objective = Callable[[nn.Module, Tensor, Tensor, Step], Outcome]
+Objective = Callable[[nn.Module, Tensor, Tensor, Step], BatchResult]
 
 
 def noise(x: Tensor, copies: int, step: Step) -> Tensor:

@@ -1,7 +1,8 @@
 """The published recipes, and those sized for two CPU cores, by method, dataset and noise.
 
 Epsilons of attacks are published in units of 1/256 and kept as such here. Between the published noise levels the
-nearest one's hyper-parameters serve. For Fashion-MNIST, of which nobody published, MNIST's stand in.
+nearest one's hyper-parameters serve. Whose recipes serve a dataset, its card says: for Fashion-MNIST, of which nobody
+published, MNIST's stand in.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from engine.training.methods import Hyper, method
 from engine.training.smoothadv import SmoothAdv, SmoothAdvConsistency
 
 PRESETS = ("paper", "demo")
-DRAWS = {"paper": 1000, "demo": 50}  # noisy answers an image that label it for a selection network
+DRAWS = {"paper": 1000, "demo": 50}  # noisy answers per image that label it for a selection network
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,30 @@ _DEMO: dict[str, Preset] = {
 }
 
 
+@dataclass(frozen=True)
+class Family:
+    """The published presets by method, and how many pixels random crops are padded by, whichever preset it is."""
+
+    published: dict[str, Preset]
+    crop_padding: int
+
+
+FAMILIES = {  # what a dataset's card names
+    "mnist": Family(_MNIST, 2),
+    "cifar": Family(_CIFAR, 4),  # as Cohen et al. crop 32 px
+}
+
+
 def preset(name: str, method_name: str, dataset: str, sigma: float) -> tuple[Recipe, Hyper | None]:
     """Recipe and hyper-parameters. Raises ``AcesError`` on an unknown name, listing the known ones."""
     if name not in PRESETS:
         raise AcesError(f"unknown preset '{name}'; known: {', '.join(PRESETS)}")
-    grey_28px = datasets.card(dataset).shape[0] == 1
-    published = _MNIST if grey_28px else _CIFAR
-    chosen = (published if name == "paper" else _DEMO)[method(method_name).name]
-    recipe = chosen.recipe if grey_28px else replace(chosen.recipe, crop_padding=4)  # as Cohen et al. crop 32 px
+    card = datasets.card(dataset)
+    if card.recipes not in FAMILIES:
+        raise AcesError(f"the card of {dataset} names the recipes '{card.recipes}'; known: {', '.join(FAMILIES)}")
+    family = FAMILIES[card.recipes]
+    chosen = (family.published if name == "paper" else _DEMO)[method(method_name).name]
+    recipe = replace(chosen.recipe, crop_padding=family.crop_padding)
     return recipe, chosen.hyper(sigma) if sigma > 0 else None
 
 

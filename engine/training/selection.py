@@ -1,12 +1,11 @@
-"""The selection network: will the certification network be right about this image under noise? (ACES, App. D.3.2)
+"""The selection network: will the certification network be correct about this image under noise? (ACES, App. D.3.2)
 
 Labels come from the certification network's own answers; a network with two outputs, class 0 = core, learns them by
-the method that trained the certification network. Its score is softmax(.)[0] (``engine.scores.core_probability``).
+the method that trained the certification network. Its score is softmax(.)[0] (``mechanisms.core_probability``).
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -20,15 +19,16 @@ import torch
 from engine import datasets
 from engine.datasets import ImageSet
 from engine.errors import AcesError
-from engine.inference import FrozenNetwork, freeze
 from engine.models import Checkpoint, NetworkCard
+from engine.sampling.inference import FrozenNetwork, freeze
+from engine.sampling.stream import named_generator
 from engine.training.checkpoint import write_whole
-from engine.training.fit import HELD_OUT_EVERY, Material, Plan, fit_to
+from engine.training.fit import HELD_OUT_EVERY, Material, TrainingPlan, fit_to
 from engine.training.loop import Report
 
 PRECISION = "bfloat16"  # in which the certification network answers while it is counted
 
-ReportDraws = Callable[[str, int, int], None]  # split, draws an image made, draws an image wanted
+ReportDraws = Callable[[str, int, int], None]  # split, draws per image made, draws per image wanted
 
 
 @dataclass(frozen=True)
@@ -40,23 +40,23 @@ class Selection:
 
     def __post_init__(self) -> None:
         if not 0 < self.eta <= 1:
-            raise AcesError(f"eta is {self.eta}; it is a share of right answers, in (0, 1], for example 0.5 or 0.95")
+            raise AcesError(f"eta is {self.eta}; it is a share of correct answers, in (0, 1], for example 0.5 or 0.95")
         if self.draws < 1:
             raise AcesError(f"draws is {self.draws}; at least 1 is needed")
 
-    def labels(self, right: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    def labels(self, correct: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
         """1[n_y / n >= eta] from the counts n_y [N].
 
         >>> Selection(eta=0.95, draws=100).labels(np.array([94, 95, 100], np.int32)).tolist()
         [0, 1, 1]
         """
-        return (right / self.draws >= self.eta).astype(np.int64)
+        return (correct / self.draws >= self.eta).astype(np.int64)
 
 
 def fit_selection(
     checkpoint: Checkpoint,
     selection: Selection,
-    plan: Plan,
+    plan: TrainingPlan,
     directory: Path,
     *,
     device: str = "cpu",
@@ -73,8 +73,8 @@ def fit_selection(
     for split, every in (("train", 1), ("test", HELD_OUT_EVERY)):
         images = datasets.load(plan.dataset, split).every(every)
         kept = directory / f"{checkpoint.card.name}-right-{split}-{selection.draws}.npz"
-        right = _kept_or_counted(kept, frozen, checkpoint.sha256, images, plan, selection.draws, report_draws)
-        labelled.append(replace(images, label=selection.labels(right)))
+        correct = _read_or_count(kept, frozen, checkpoint.sha256, images, plan, selection.draws, report_draws)
+        labelled.append(replace(images, label=selection.labels(correct)))
     material = Material(labelled[0], labelled[1], labelled[1])
     share = float(material.train.label.mean())
     if share in (0, 1):
@@ -88,33 +88,37 @@ def fit_selection(
     return fit_to(material, card, plan, directory, facts=facts, device=device, report=report)
 
 
-def _kept_or_counted(
-    path: Path, network: FrozenNetwork, sha256: str, images: ImageSet, plan: Plan, draws: int, report: ReportDraws
+def _read_or_count(
+    path: Path,
+    network: FrozenNetwork,
+    sha256: str,
+    images: ImageSet,
+    plan: TrainingPlan,
+    draws: int,
+    report: ReportDraws,
 ) -> npt.NDArray[np.int32]:
-    """Go on counting from what ``path`` holds; it is written after every draw an image."""
+    """Go on counting from what ``path`` holds; it is written after every draw per image."""
     identity = f"{sha256}|{images.dataset}|{images.split}|{len(images)}|{plan.sigma!r}|{plan.seed}|{PRECISION}"
-    right, done = _read_counts(path, identity, len(images))
+    correct, done = _read_counts(path, identity, len(images))
     for draw in range(done, draws):
-        right += count_right(network, images, plan.sigma, seed=plan.seed, draw=draw)
-        _write_counts(path, identity, right, draw + 1)
+        correct += count_correct(network, images, plan.sigma, seed=plan.seed, draw=draw)
+        _write_counts(path, identity, correct, draw + 1)
         report(images.split, draw + 1, draws)
-    return right
+    return correct
 
 
-def count_right(
+def count_correct(
     network: FrozenNetwork, images: ImageSet, sigma: float, *, seed: int, draw: int
 ) -> npt.NDArray[np.int32]:
-    """Whether the network is right under one noise vector an image: 0 or 1, [N]. The draw number seeds the noise."""
-    name = f"aces-selection|{seed}|{images.split}|{draw}"
-    seeded = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little") >> 1
-    generator = torch.Generator(network.device).manual_seed(seeded)
-    right = []
+    """Whether the network is correct under one noise vector per image: 0 or 1, [N]. The draw number seeds the noise."""
+    generator = named_generator(f"aces-selection|{seed}|{images.split}|{draw}", network.device)
+    correct = []
     for start in range(0, len(images), network.batch):
         part = slice(start, start + network.batch)
         x = torch.from_numpy(images.array(part)).to(network.device).float() / 255
         x += sigma * torch.randn(x.shape, generator=generator, device=network.device)
-        right.append(network(x).argmax(1).cpu().numpy() == images.label[part])
-    return np.concatenate(right).astype(np.int32)
+        correct.append(network(x).argmax(1).cpu().numpy() == images.label[part])
+    return np.concatenate(correct).astype(np.int32)
 
 
 def _read_counts(path: Path, identity: str, n: int) -> tuple[npt.NDArray[np.int32], int]:
@@ -122,15 +126,15 @@ def _read_counts(path: Path, identity: str, n: int) -> tuple[npt.NDArray[np.int3
         return np.zeros(n, np.int32), 0
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            whose, right, draws = str(kept["identity"]), kept["right"], int(kept["draws"])
+            whose, correct, draws = str(kept["identity"]), kept["right"], int(kept["draws"])
     except (ValueError, KeyError, EOFError, OSError, BadZipFile) as error:
         raise AcesError(f"{path} is damaged; remove it to count again") from error
     if whose != identity:
         raise AcesError(f"{path} holds counts of another network, noise or seed; choose another folder")
-    return right, draws
+    return correct, draws
 
 
-def _write_counts(path: Path, identity: str, right: npt.NDArray[np.int32], draws: int) -> None:
+def _write_counts(path: Path, identity: str, correct: npt.NDArray[np.int32], draws: int) -> None:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, identity=np.array(identity), right=right, draws=np.array(draws))
+    np.savez_compressed(buffer, identity=np.array(identity), right=correct, draws=np.array(draws))
     write_whole(path, buffer.getvalue())

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import AcesError
+from engine.models.ascent import ascend, at_most, norms, pixelwise
 from engine.training.consistency import cross_entropy, disagreement
-from engine.training.objective import Outcome, Step, noise, noisy_logits
+from engine.training.objective import BatchResult, Step, noise, noisy_logits
 
 DDN_GAMMA = 0.05  # by which DDN grows or shrinks the norm of its perturbation at every step (Rony et al. 2019)
 
@@ -21,7 +22,7 @@ DDN_GAMMA = 0.05  # by which DDN grows or shrinks the norm of its perturbation a
 class SmoothAdv:
     """``attack`` (pgd, ddn) within an l2 ball of radius ``epsilon`` in pixel units, in ``steps`` steps.
 
-    ``copies`` noise vectors an image (m); ``epsilon`` is reached linearly over ``warm_up`` epochs.
+    ``copies`` noise vectors per image (m); ``epsilon`` is reached linearly over ``warm_up`` epochs.
     """
 
     epsilon: float
@@ -52,20 +53,20 @@ class SmoothAdvConsistency(SmoothAdv):
     eta: float = 0.5
 
 
-def smoothadv(network: nn.Module, x: Tensor, y: Tensor, step: Step, h: SmoothAdv) -> Outcome:
+def smoothadv(network: nn.Module, x: Tensor, y: Tensor, step: Step, h: SmoothAdv) -> BatchResult:
     """mean_i CE(f(x' + eps_i), y), where x' maximises -log mean_i p_y(x' + eps_i) over ||x' - x||_2 <= epsilon.
 
     The eps_i of the attack are those of the update: fresh ones would meet a perturbation that was made for others.
     """
     logits = _attacked_logits(network, x, y, step, h)
-    return Outcome(cross_entropy(logits, y), logits.softmax(-1).mean(1))
+    return BatchResult(cross_entropy(logits, y), logits.softmax(-1).mean(1))
 
 
-def smoothadv_consistency(network: nn.Module, x: Tensor, y: Tensor, step: Step, h: SmoothAdvConsistency) -> Outcome:
+def smoothadv_consistency(network: nn.Module, x: Tensor, y: Tensor, step: Step, h: SmoothAdvConsistency) -> BatchResult:
     """Consistency's loss at SmoothAdv's x' (Jeong and Shin 2020, section 4)."""
     logits = _attacked_logits(network, x, y, step, h)
     loss = cross_entropy(logits, y) + disagreement(logits, h.lam, h.eta)
-    return Outcome(loss, logits.softmax(-1).mean(1))
+    return BatchResult(loss, logits.softmax(-1).mean(1))
 
 
 def _attacked_logits(network: nn.Module, x: Tensor, y: Tensor, step: Step, h: SmoothAdv) -> Tensor:
@@ -85,12 +86,7 @@ def pgd(
     generator: torch.Generator,
 ) -> Tensor:
     """Projected gradient ascent from x: ``steps`` steps of 2 epsilon / steps along the gradient's l2 direction."""
-    x_adv = x
-    for _ in range(steps):
-        gradient, _ = _ascent(network, x_adv, y, eps, generator)
-        inside = (x_adv + 2 * epsilon / steps * gradient).clamp(0, 1)
-        x_adv = x + _at_most(inside - x, epsilon)  # shrinking towards x leaves neither the box nor the ball
-    return x_adv
+    return ascend(x, epsilon, steps, lambda x_adv: _ascent(network, x_adv, y, eps, generator)[0])
 
 
 def ddn(
@@ -110,21 +106,21 @@ def ddn(
     delta, best = torch.zeros_like(x), torch.zeros_like(x)
     best_norm = torch.full((len(x),), torch.inf, device=x.device, dtype=x.dtype)
     norm = torch.full_like(best_norm, epsilon)
-    farthest = _norms(torch.maximum(x, 1 - x))  # of the corners of the box
+    farthest = norms(torch.maximum(x, 1 - x))  # of the corners of the box
     for t in range(steps):
         gradient, answer = _ascent(network, x + delta, y, eps, generator)
         wrong = answer != y
-        smaller = wrong & (_norms(delta) < best_norm)
+        smaller = wrong & (norms(delta) < best_norm)
         best, best_norm = (
-            torch.where(_pixelwise(smaller), delta, best),
-            torch.where(smaller, _norms(delta), best_norm),
+            torch.where(pixelwise(smaller), delta, best),
+            torch.where(smaller, norms(delta), best_norm),
         )
         norm = torch.minimum(torch.where(wrong, norm * (1 - DDN_GAMMA), norm * (1 + DDN_GAMMA)), farthest)
         rate = 0.01 + 0.99 * (1 + math.cos(math.pi * t / steps)) / 2
         delta = delta + rate * gradient
-        delta = delta * _pixelwise(norm / _norms(delta).clamp(min=1e-12))
+        delta = delta * pixelwise(norm / norms(delta).clamp(min=1e-12))
         delta = (x + delta).clamp(0, 1) - x
-    return x + _at_most(best, epsilon)
+    return x + at_most(best, epsilon)
 
 
 ATTACKS = {"pgd": pgd, "ddn": ddn}
@@ -135,10 +131,10 @@ def _ascent(network: nn.Module, x: Tensor, y: Tensor, eps: Tensor, generator: to
     x = x.detach().requires_grad_()
     logits = noisy_logits(network, x, eps)
     (gradient,) = torch.autograd.grad(smoothed_loss(logits, y).sum(), x)
-    norms = _norms(gradient)
+    length = norms(gradient)
     random = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-    direction = torch.where(_pixelwise(norms > 0), gradient, random)
-    return direction / _pixelwise(_norms(direction)), logits.argmax(-1).mode(1).values
+    direction = torch.where(pixelwise(length > 0), gradient, random)
+    return direction / pixelwise(norms(direction)), logits.argmax(-1).mode(1).values
 
 
 def smoothed_loss(logits: Tensor, y: Tensor) -> Tensor:
@@ -160,17 +156,3 @@ def _frozen(network: nn.Module) -> Iterator[None]:
         for p in learned:
             p.requires_grad_(True)
         network.train(training)
-
-
-def _norms(x: Tensor) -> Tensor:
-    return x.flatten(1).norm(dim=1)
-
-
-def _pixelwise(values: Tensor) -> Tensor:
-    """[B] -> [B, 1, 1, 1]."""
-    return values[:, None, None, None]
-
-
-def _at_most(delta: Tensor, radius: float) -> Tensor:
-    """Scale the perturbations that are longer than ``radius`` back to it."""
-    return delta * _pixelwise((radius / _norms(delta).clamp(min=1e-12)).clamp(max=1.0))

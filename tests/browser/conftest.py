@@ -7,9 +7,8 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +16,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import synthetic
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
 ROOT = Path(__file__).resolve().parents[2]
+MAIN = ROOT / "app" / "main.py"
+OPTIONS = (  # as app/.streamlit has them, for scripts that stand elsewhere
+    *("--server.address=127.0.0.1", "--server.headless=true", "--browser.gatherUsageStats=false"),
+    "--global.disableWidgetStateDuplicationWarning=true",
+)
+FAILED = pytest.StashKey[bool]()
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = (
     "--headless",
@@ -44,13 +50,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def serve(folder: Path, variables: dict[str, str]) -> Iterator[str]:
+def serve(folder: Path, variables: dict[str, str], script: Path = MAIN, port: int | None = None) -> Iterator[str]:
     """The dashboard as people start it, with these variables and a store in ``folder``; its address."""
     environment = os.environ | {"ACES_CACHE": str(folder / "store"), "PYTHONPATH": str(ROOT)} | variables
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "main.py"), "--server.port", str(port)]
+    port = port or free_port()
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), *OPTIONS]
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
         address = f"http://127.0.0.1:{port}"
         try:
@@ -60,14 +64,25 @@ def serve(folder: Path, variables: dict[str, str]) -> Iterator[str]:
             process.terminate()
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def _await_health(address: str, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
+    def answers() -> bool:
+        if process.poll() is not None:
+            raise RuntimeError(f"streamlit ended with status {process.returncode} before it answered")
         try:
             urllib.request.urlopen(f"{address}/_stcore/health").close()
-            return
         except OSError:
-            time.sleep(0.1)
-    raise RuntimeError(f"streamlit ended with status {process.returncode} before it answered")
+            return False
+        return True
+
+    wait_until(answers, "an answer of the server", 120)
 
 
 @pytest.fixture(scope="session")
@@ -83,14 +98,33 @@ def context() -> Iterator[object]:
 
 
 @pytest.fixture
-def new_tab(context: BrowserContext) -> Iterator[Callable[[], Page]]:
-    """Opens empty tabs, which are closed after the test."""
+def new_tab(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Callable[[], Page]]:
+    """Opens empty tabs, which are closed after the test; what they show and said is printed where it fails."""
     tabs: list[Page] = []
+    said: list[str] = []
 
     def opened() -> Page:
         tabs.append(context.new_page())
+        tabs[-1].on("console", lambda message: said.append(message.text[:200]))
+        tabs[-1].on("pageerror", lambda error: said.append(str(error)[:500]))
         return tabs[-1]
 
     yield opened
+    failed = request.node.stash.get(FAILED, False)
     for tab in tabs:
+        if failed:
+            state = tab.locator("[data-testid=stApp]").get_attribute("data-test-script-state", timeout=1000)
+            print(f"{tab.url}, {state}:\n{tab.locator('body').inner_text()[:2000]}\n{said[-20:]}")
         tab.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tells fixtures whether their test failed."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+collect_ignore = ["slow_app.py"]  # a page for a server, not a module

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.browser
 
 PAGES = {
     "": ("figure_front", "figure_theta"),
+    "trade-off": ("figure_front", "figure_theta"),
     "certified-accuracy": ("figure_radius", "figure_selected"),
     "selection": ("figure_entropy", "figure_signed", "figure_receiver"),
     "images": ("figure_images",),
@@ -118,14 +119,6 @@ def test_reset_brings_every_control_back(open_page):
     settle(page, "")
     assert query(page) == {}
     assert page.locator(".st-key-theta_box input").input_value() == "0.300"
-
-
-def test_the_link_is_copied(open_page, context):
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = open_page("", "theta=0.42")
-    page.locator("#address-links button").click()
-    page.get_by_text("Copied").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == page.url
 
 
 def test_a_lasso_picks_images_and_a_copied_url_picks_them_again(open_page):

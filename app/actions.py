@@ -1,0 +1,151 @@
+"""What clicks and buttons do: the callbacks of the pages, and what was clicked on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app import state
+from app.keys import CATALOG, CHOICE_KEYS, FRONT, GALLERY, MATRIX, ROWS, SMALLEST_ALPHA
+from app.settings import Settings, pin_text
+from app.state import PICK_SEPARATOR
+from app.tables.views import ImageRows
+
+OTHERS_KEYS = ("with_training", None, "with_core", "with_select")  # what else is drawn; noise levels all are
+
+
+@state.whole
+def pin_here(settings: Settings) -> None:
+    """Callback: pin the current composition and threshold."""
+    state.put(pin=pin_text(settings.choice, settings.theta))
+
+
+@state.whole
+def unpin() -> None:
+    """Callback: compare with nothing."""
+    state.put(pin="")
+
+
+@state.whole
+def set_alpha(alpha: float) -> None:
+    """Callback: another failure probability, within what its dial takes."""
+    ours = state.session()
+    ours.values["alpha"] = max(alpha, SMALLEST_ALPHA)
+    ours.seen["alpha"] = max(state.said_of("alpha", "chosen").get("at", 0.0), ours.seen.get("alpha", 0.0))
+
+
+@state.whole
+def go_to(address: Sequence[str], theta: float) -> None:
+    """Callback: choose a composition by its address, and a threshold; the one left behind stays drawn.
+
+    θ stays where the reader has turned it since the click: a burst of keys and a click may come in one message.
+    """
+    keys = (*CHOICE_KEYS, *(key for key in OTHERS_KEYS if key is not None))
+    ours, shown = state.session(), {key: st.session_state.get(key) for key in keys}
+    clicked, turned = state.last_click().get("at", 0.0), state.said_of("theta", "chosen").get("at", 0.0)
+    now: dict[str, Any] = {
+        key: ours.puts[key].value if _is_on_its_way(ours, key, value) else value for key, value in shown.items()
+    }
+    wanted: dict[str, object] = {}
+    for key, others, value in zip(CHOICE_KEYS, OTHERS_KEYS, address, strict=True):
+        if now[key] is not None:
+            wanted[key] = value
+            if others is not None and now[key] != value:
+                wanted[others] = [*{*(now[others] or []), now[key]}]
+    ours.put(wanted, shown)
+    ours.answered = clicked
+    if not turned > clicked > 0:
+        ours.values["theta"] = theta
+        ours.seen["theta"] = max(turned, ours.seen.get("theta", 0.0))
+
+
+def _is_on_its_way(ours: state.Session, key: str, shown: object) -> bool:
+    return key in ours.puts and not ours.puts[key].drawn and ours.puts[key].before == shown
+
+
+def offer(address: Sequence[str], theta: float) -> None:
+    """Where Go there goes."""
+    state.session().offer = address, theta
+
+
+@state.whole
+def go_to_clicked_point() -> None:
+    """A click on a front: ``customdata`` (theta, *address) of its mark moves the controls; other marks move none."""
+    _go_to_mark(next(iter(state.marks_of(FRONT)), None))
+
+
+def _go_to_mark(mark: object) -> None:
+    if isinstance(mark, list) and len(mark) == 1 + len(CHOICE_KEYS):
+        go_to(mark[1:], mark[0])
+
+
+def answer_missed_click() -> None:
+    """Do what a click asks for that Streamlit has left unanswered, as the next message came in the same instant."""
+    ours, clicked = state.session(), state.last_click()
+    at, mark = clicked.get("at", 0.0), clicked.get("mark")
+    if ours.answered is None or at <= ours.answered:
+        ours.answered = at  # in a new session, whatever was clicked before
+    elif mark is not None:
+        _go_to_mark(mark)
+    elif ours.offer is not None:
+        address, theta = ours.offer
+        go_to(address, theta)
+    ours.answered = at
+
+
+@state.whole
+def pick(index: Sequence[int]) -> None:
+    """Callback: pick these images, or with none let all through."""
+    state.put(pick=PICK_SEPARATOR.join(str(i) for i in index))
+
+
+@state.whole
+def pick_marked(key: str, groups: Mapping[int, Sequence[int]] | None = None) -> None:
+    """Callback: a click, lasso or box on the figure ``key`` picks its marks' images; a double click lets all through.
+
+    A mark's ``customdata`` is an image or, with ``groups``, the group of images that it stands for.
+    """
+    marks = [mark for mark in state.marks_of(key) if isinstance(mark, int)]
+    pick(sorted({i for mark in marks for i in ([mark] if groups is None else groups[mark])}))
+
+
+@state.whole
+def open_clicked_row(rows: ImageRows) -> None:
+    """A click on a row of the table opens its image."""
+    chosen = st.session_state[ROWS].selection.rows
+    if chosen:
+        open_image(int(rows.index[chosen[0]]))
+
+
+@state.whole
+def open_clicked_picture() -> None:
+    """A click on a picture of the gallery opens its image."""
+    if st.session_state[GALLERY] is not None:
+        open_image(st.session_state[GALLERY])
+
+
+@state.whole
+def open_image(index: int | None) -> None:
+    """Callback: open this image, or with None close the one that is open."""
+    state.put(image=index)
+
+
+@state.whole
+def leave_images() -> None:
+    """Callback: another dataset has other images under the numbers of those that were picked or opened."""
+    state.put(pick="", image=None)
+
+
+def clicked_cell() -> tuple[int, str] | None:
+    """The row and column of the matrix that was clicked on."""
+    cells = st.session_state[MATRIX].selection.cells
+    return cells[0] if cells else None
+
+
+def clicked_run() -> int | None:
+    """The row of the run that was clicked on."""
+    catalog = st.session_state.get(CATALOG)
+    rows = catalog.selection.rows if catalog is not None else []
+    return rows[0] if rows else None

@@ -1,0 +1,268 @@
+"""The Certify page: one image, chosen, certified while one looks on, taken away, and attacked."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from functools import partial
+
+import streamlit as st
+
+from app import figures, keys
+from app.content import certify_input, certify_result
+from app.content.certify_input import Chosen
+from app.escape import markdown, message
+from app.services.certify_queue import JobState, Server, Task, View
+from app.services.limits import Limits
+from app.services.question import Asked, Question, differences
+from app.settings import Settings
+from app.widgets.notices import errors_in_place, show_error
+from app.widgets.panels import polled
+from engine import datasets
+from engine.datasets import DatasetCard
+from engine.mechanisms import OWN
+from engine.single_image.certify import Certification
+from engine.single_image.plan import Mode, Plan
+from engine.single_image.system import PairSpec, System
+from engine.statistics.bounds import round_down
+from engine.tables import duration
+
+POLL_SECONDS = 0.5
+SIZES = (1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000)
+MODES = {Mode.EARLY: "May stop early", Mode.FIXED: "Fixed n"}
+ABOUT = {
+    Mode.EARLY: "Every bound shown is valid at every look: stop whenever you like, also because of what you see.",
+    Mode.FIXED: "A slightly larger radius, at the end only. Until then numbers are provisional, and stopping gives no "
+    "certificate.",
+}
+JOB = "job"
+
+
+def show(settings: Settings) -> None:
+    """Image and promise above, the job below."""
+    theme = figures.DARK if st.context.theme.type == "dark" else figures.LIGHT
+    with errors_in_place():
+        _show(settings, Limits.from_environment(), theme)
+
+
+def _show(settings: Settings, limits: Limits, theme: figures.Theme) -> None:
+    server, session = server_for(limits), visit(limits).name
+    view = _current(server, session)
+    card = datasets.card(settings.certify.dataset)
+    left, right = st.columns([3, 2], gap="large")
+    chosen = None
+    with left, errors_in_place():
+        chosen = certify_input.choose(settings, card, limits)
+        if chosen is not None:
+            certify_input.show(chosen, card, settings.certify.noise, _noise_select(settings), settings.smoothing)
+        elif view is None:
+            st.caption("An image of your own stays in this server's memory, and goes when you leave.")
+    now = None
+    with right, errors_in_place():
+        now = _ask(server, session, settings, limits, card, chosen, view)
+    if view is not None:
+        every = POLL_SECONDS if _active(view) else None
+        with right:
+            polled(_draw_answer, every, server, session, view.id, _active(view), now)
+        st.divider()
+        polled(_draw_details, every, server, session, view.id, _active(view), now, theme)
+
+
+def _ask(
+    server: Server,
+    session: str,
+    settings: Settings,
+    limits: Limits,
+    card: DatasetCard,
+    chosen: Chosen | None,
+    view: View | None,
+) -> Question:
+    """What is promised, what it takes, and the button; the question that the controls ask."""
+    plan = _plan(settings, limits)
+    asked = _asked(settings)
+    st.caption(
+        f"{_who_answers(settings)} To certify one picture under several σ, networks or θ and "
+        "keep the best answer is a choice too: give each of k tries α / k."
+    )
+    task = None
+    with errors_in_place():
+        pair = _pair(settings)
+        _facts(server, pair, plan)
+        if chosen is not None:
+            task = Task(pair, asked, plan, chosen.tensor, chosen.subject, chosen.name)
+    busy = view is not None and view.state.active
+    st.button(
+        "Certify", type="primary", disabled=task is None or busy, key="start", width="stretch",
+        on_click=_start, args=(server, session, task),
+    )  # fmt: skip
+    image, name = (None, "") if chosen is None else (chosen.subject, chosen.name)
+    return Question(asked, plan, image, name)
+
+
+def _asked(settings: Settings) -> Asked:
+    """Who is to answer, by what the runs say of their networks."""
+    certify, core, select = settings.certify, settings.core, settings.select
+    asked = Asked(certify.dataset, certify.network, core.network, _precision(settings))
+    if select is None:
+        return asked
+    return replace(asked, select=select.network, mechanism=select.mechanism or OWN.name)
+
+
+def _who_answers(settings: Settings) -> str:
+    """The networks that are asked, in a sentence of Markdown."""
+    certify = markdown(settings.certify.network.name or settings.certify.name)
+    said = f"{certify} with {markdown(settings.core.name)}"
+    select = settings.select
+    return (
+        f"{said}." if select is None else f"{said}, selected by {markdown(select.name)} at its own σ {select.noise:g}."
+    )
+
+
+def _start(server: Server, session: str, task: Task | None) -> None:
+    """A callback, so that the page is drawn once and not twice before the first numbers."""
+    assert task is not None, "the button is disabled"
+    with errors_in_place():
+        st.query_params[JOB] = server.submit(session, task)
+
+
+def _plan(settings: Settings, limits: Limits) -> Plan:
+    mode = st.segmented_control(
+        "Promise",
+        list(MODES),
+        format_func=lambda mode: MODES[Mode(mode)],
+        key="mode",
+        bind=keys.URL,
+        default=Mode.EARLY,
+        required=True,
+    )
+    st.caption(ABOUT[Mode(mode or Mode.EARLY)])
+    sizes = [n for n in SIZES if n <= limits.n] or [limits.n]
+    n = st.select_slider(
+        "Draws n",
+        sizes,
+        10_000 if 10_000 in sizes else sizes[-1],
+        format_func=lambda n: f"{n:,}",
+        key="n",
+        bind=keys.URL,
+        help="Noisy copies that the certification network classifies, and as many for a selection network; 100 more of "
+        "each guess what is to be shown.",
+    )
+    return Plan(
+        settings.certify.noise, settings.theta, n, 100, settings.alpha, settings.correction, Mode(mode or Mode.EARLY),
+        _noise_select(settings), settings.smoothing.name,
+    )  # fmt: skip
+
+
+def _noise_select(settings: Settings) -> float | None:
+    """The noise of a selection network's run; None without one."""
+    return None if settings.select is None else settings.select.noise
+
+
+def _pair(settings: Settings) -> PairSpec:
+    """Raises ``AcesError`` that names the network whose weights are not there."""
+    return System.load(settings.certify, settings.core, settings.theta, select=settings.select).pair
+
+
+def _precision(settings: Settings) -> str:
+    return settings.certify.precision or "float32"
+
+
+def _facts(server: Server, pair: PairSpec, plan: Plan) -> None:
+    """What can be had, before it is paid for. Asks again while the rate is being measured."""
+    known = server.rate(pair, plan.sigma) is not None
+    polled(_draw_facts, None if known else POLL_SECONDS, server, pair, plan, known)
+
+
+def _draw_facts(server: Server, pair: PairSpec, plan: Plan, was_known: bool) -> None:
+    rate = server.rate(pair, plan.sigma)
+    if isinstance(rate, str):
+        show_error(rate)
+    took = "measuring …" if rate is None else f"≈ {duration(plan.n / rate)}" if isinstance(rate, float) else "—"
+    with st.grid(3, min_column_width=100):
+        st.metric("Least n", f"{plan.smallest_n}", help="Fewer draws can certify nothing at this α.")
+        st.metric("Ceiling", str(round_down(plan.ceiling, decimals=3)), help="The radius that unanimous draws certify.")
+        st.metric("Time", took, help="From a short probe of these networks on this server.")
+    if rate is not None and not was_known:
+        st.rerun()
+
+
+def _draw_answer(server: Server, session: str, id: str, was_active: bool, now: Question | None) -> None:
+    """Beside the image: how far the job is, or what came of it."""
+    view = server.view(session, id)
+    if view is None or _active(view) != was_active:
+        st.rerun()  # polling begins or ends, and the controls wait for that
+    other = _other(view, now)
+    with certify_result.belonging(view, other, "answer"):
+        certify_result.of_what(view, other)
+        if view.message:
+            (st.error if view.state is JobState.FAILED else st.warning)(message(view.message), icon=":material/info:")
+        found = _promising(view)
+        if view.state.active:
+            certify_result.progress(view, partial(server.end, id))
+        elif found is not None:
+            certify_result.answer(view, found, bool(other))
+        elif view.state is not JobState.FAILED:
+            st.info("Cancelled: no certificate.", icon=":material/cancel:")
+
+
+def _other(view: View, now: Question | None) -> list[str]:
+    """What the controls say that is not what the job was asked."""
+    return ["what cannot be certified"] if now is None else differences(view.task.question, now)
+
+
+def _draw_details(
+    server: Server, session: str, id: str, was_active: bool, now: Question | None, theme: figures.Theme
+) -> None:
+    """Below: counts as they come, then everything that is known, and the attack."""
+    view = server.view(session, id)
+    if view is None or _active(view) != was_active:
+        st.rerun()
+    other = _other(view, now)
+    found = _promising(view)
+    with certify_result.belonging(view, other, "details"):
+        if view.state.active:
+            if view.drawn and view.found is not None:
+                certify_result.counts(view.found, theme)
+        elif found is not None:
+            certify_result.reminder(view, other)
+            certify_result.details(view, found, theme)
+            certify_result.attempt(view, found, partial(server.try_to_break, id))
+
+
+def _active(view: View) -> bool:
+    return view.state.active or (view.attempt is not None and view.attempt.active)
+
+
+def _promising(view: View) -> Certification | None:
+    """What was found, if a look has been reached; else no answer can rest on it."""
+    found = view.found
+    return found if found is not None and found.evidence.answer(found.plan) is not None else None
+
+
+def _current(server: Server, session: str) -> View | None:
+    """The job that the address names."""
+    id = st.query_params.get(JOB)
+    view = server.view(session, id) if id else None
+    if id and view is None:
+        st.info("The job of this address is gone: it ended with the session that showed it.", icon=":material/info:")
+        del st.query_params[JOB]
+    return view
+
+
+@st.cache_resource(show_spinner=False)
+def server_for(limits: Limits) -> Server:
+    """One for all sessions."""
+    return Server(limits)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A session: its name, which nobody else knows, and the server that keeps its jobs."""
+
+    name: str
+    server: Server
+
+
+@st.cache_resource(scope="session", on_release=lambda visit: visit.server.leave(visit.name), show_spinner=False)
+def visit(limits: Limits) -> Visit:
+    return Visit(secrets.token_urlsafe(), server_for(limits))

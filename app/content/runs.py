@@ -1,0 +1,197 @@
+"""The Runs page: what there is to look at, where it comes from, and sampling more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app import actions, data, keys, state
+from app.escape import markdown
+from app.services import precompute
+from app.services.precompute import Planned, Sampling, State
+from app.settings import Settings
+from app.widgets import downloads
+from app.widgets.notices import errors_in_place, show_error
+from app.widgets.panels import polled
+from engine import folders
+from engine.records.runs import Meta
+from engine.tables import Rows, duration
+
+POLL_SECONDS, IDLE_SECONDS = 1.0, 5.0  # while something is sampled, and while somebody else may begin to
+THOUSANDS = {
+    name: st.column_config.NumberColumn(format="localized") for name in ("n0", "n", "draws", "cached", "missing")
+}
+
+
+def show(settings: Settings | None) -> None:
+    """The catalog, a run's card, and precomputes under way. Works with an empty catalog as well."""
+    st.header("What there is", anchor=False)
+    metas = data.listing().metas
+    if metas:
+        _table(metas)
+        if settings is not None:
+            downloads.menu("runs", settings, {}, partial(_rows, metas))
+    else:
+        st.info("Nothing yet: sample a config below, or bring in finished runs on the command line.")
+    st.caption("Finished runs come in on the command line: `python -m engine import RUNS.npz`.")
+    st.header("Sample more", anchor=False)
+    with errors_in_place():
+        _start()
+    running = any(one.state is State.RUNNING for one in precompute.every(data.store()))
+    polled(_under_way, POLL_SECONDS if running else IDLE_SECONDS, running)
+
+
+def _table(metas: list[Meta]) -> None:
+    st.dataframe(
+        pd.DataFrame(_rows(metas)), hide_index=True, key=keys.CATALOG, on_select="rerun", selection_mode="single-row",
+        placeholder="—", alt="One row per run: kind, dataset, training, noise and draws", column_config=THOUSANDS,
+    )  # fmt: skip
+    chosen = actions.clicked_run()
+    if chosen is not None and chosen < len(metas):
+        _card(metas[chosen])
+    else:
+        st.caption(f"{len(metas)} runs. A click on a row opens its card.")
+
+
+def _rows(metas: list[Meta]) -> Rows:
+    return [
+        {
+            "name": run.name,
+            "kind": run.kind,
+            "dataset": run.dataset,
+            "training": run.network.training,
+            "σ": run.sigma,
+            "trained at σ": run.network.sigma_train,
+            "n0": run.n0,
+            "n": run.n,
+            "precision": run.precision,
+            "created": (run.created or "")[:16].replace("T", " "),
+        }
+        for run in metas
+    ]
+
+
+def _card(run: Meta) -> None:
+    with errors_in_place():
+        st.markdown(f"**{markdown(run.name)}**, content sha256 `{data.fingerprint(run)}`")
+    st.json(run.to_json(), expanded=2)
+
+
+def _start() -> None:
+    """A config and a number of draws, what that would take, and only then the button that begins."""
+    configs = _configs()
+    left, middle, right = st.columns([4, 2, 2], vertical_alignment="bottom")
+    name = left.selectbox(
+        "Config", list(configs), key="config", bind=keys.URL,
+        help="Those that ship, and those in the folder that the environment variable ACES_CONFIGS names.",
+    )  # fmt: skip
+    if name is None:
+        return
+    asked = _text(configs[name])  # a config that was edited asks something else
+    n = middle.number_input(
+        "Draws n", 1, None, None, 1000, key="draws", placeholder="as the config says", bind=keys.URL
+    )
+    if right.button("What would it take?", key="estimate", width="stretch", help="Samples for about 2 s a network."):
+        with st.spinner("Looking at networks, images and what is stored", show_time=True):
+            state.keep_plan((name, n, asked), precompute.plan(data.store(), configs[name], n))
+    found = state.plan((name, n, asked))
+    if found is not None:
+        _plan(found, configs[name], n)
+    with st.expander("What it asks for"):
+        st.code(asked, language="yaml")
+
+
+def _plan(found: tuple[Planned, ...], config: Path, n: int | None) -> None:
+    """A row a run, the time in all, and the button that begins."""
+    rows = [
+        {
+            "run": one.name,
+            "kind": one.kind,
+            "images": one.images,
+            "draws": one.draws,
+            "cached": one.cached,
+            "missing": one.draws - one.cached,
+            "time": duration(one.seconds),
+        }
+        for one in found
+    ]
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, column_config=THOUSANDS,
+        alt="One row per run that the config asks for: draws, how many are stored, how many are missing, how long",
+    )  # fmt: skip
+    said, begin = st.columns([5, 2], vertical_alignment="center")
+    said.markdown(
+        f"About **{duration(sum(one.seconds for one in found))}** on this machine, by a short probe. "
+        "May be cancelled at any time: what was drawn stays."
+    )
+    begin.button("Start", type="primary", key="start_sampling", width="stretch", on_click=_begin, args=(config, n))
+
+
+def _configs() -> dict[str, Path]:
+    """The configs of what to sample, by their place; others say how to train."""
+    paths = [(place, path) for place in folders.configs() for path in place.rglob("*.yaml")]
+    paths.sort(key=lambda found: (len(found[1].relative_to(found[0]).parts), found[1]))  # the general ones first
+    found = {str(path.relative_to(place)): path for place, path in paths}
+    return {name: path for name, path in found.items() if "checkpoint:" in _text(path)}
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _begin(config: Path, n: int | None) -> None:
+    state.drop_plan()
+    with errors_in_place():
+        precompute.start(data.store(), config, n)
+
+
+def _under_way(was_running: bool) -> None:
+    """What was started, here or in another browser. The page is drawn anew when the first begins or the last ends."""
+    found = precompute.every(data.store())
+    for one in found:
+        _show(one)
+    if was_running != any(one.state is State.RUNNING for one in found):
+        state.drop_plan()
+        data.look_again()
+        st.rerun()
+
+
+def _show(one: Sampling) -> None:
+    with st.container(border=True, key=f"sampling-{one.id}"):
+        said, action = st.columns([5, 2], vertical_alignment="center")
+        n = "" if one.n is None else f", n {one.n:,}"
+        said.markdown(f"**{markdown(Path(one.config).name or 'unknown config')}**{n}: {one.state.value}")
+        st.progress(one.share, text=_progress(one))
+        if one.message:
+            show_error(one.message)
+        with action.container(horizontal=True):
+            if one.state is State.RUNNING:
+                _button("Cancel", one, partial(precompute.cancel, data.store(), one.id))
+            else:
+                if one.state is not State.DONE:
+                    _button("Resume", one, partial(precompute.resume, data.store(), one.id))
+                _button("Dismiss", one, partial(precompute.dismiss, data.store(), one.id))
+
+
+def _button(label: str, one: Sampling, do: Callable[[], object]) -> None:
+    if st.button(label, key=f"{label.lower()}-{one.id}"):
+        with errors_in_place():
+            do()
+            st.rerun()
+
+
+def _progress(one: Sampling) -> str:
+    if one.state is State.DONE:
+        return f"made {', '.join(map(markdown, one.runs))}"
+    if not one.progress:
+        return "reading networks and images" if one.state is State.RUNNING else "no draws were reported"
+    p = one.progress
+    done = f"{markdown(p['job'])}: {p['images']} of {p['total_images']} images"
+    if one.state is not State.RUNNING:
+        return f"{done}, {p['draws']:,} of {p['total']:,} draws are kept: Resume goes on from there"
+    left = f", {duration(p['seconds_left'])} left in this run" if p.get("seconds_left") else ""
+    return f"{done}, {p.get('draws_per_second') or 0:,.0f} draws/s{left}"

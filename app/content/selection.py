@@ -1,0 +1,110 @@
+"""The Selection page: which images go to the certification network, how certainly, and how well that separates."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from app import actions, data, figures, keys
+from app.settings import Choice, Settings, labels
+from app.tables.views import by_rank
+from app.widgets import downloads
+from app.widgets.chart import chart
+from app.widgets.notices import caveats, errors_in_place, rests_on
+from app.widgets.panels import picked, theme
+from engine.records.compose import Composition
+from engine.statistics.separation import Separation
+from engine.tables import Rows
+
+LINES = (0.1, 0.3, 0.5, 0.7, 0.9)  # thresholds whose radii stand beside the reader's
+
+
+def show(settings: Settings) -> None:
+    """The paper's Figs. 3, 6 and, as a receiver operating curve, 8."""
+    with errors_in_place():
+        _show(settings)
+    caveats(settings)
+
+
+def _show(settings: Settings) -> None:
+    c = data.composition(settings)
+    rests_on(settings, c)
+    left, right = st.columns(2)
+    with left:
+        histogram = _scores(settings)
+    with right:
+        radii = _signed(settings, c)
+    picked("A click on a bar or mark, a box or a lasso picks images.")
+    left, right = st.columns(2)
+    choices = _mechanisms(settings)
+    curves = list(
+        zip(
+            labels(choices), map(settings.compositions.index, choices), data.separations(settings, choices), strict=True
+        )
+    )
+    receiver = figures.receiver(curves, settings.position, settings.theta, settings.radius, theme())
+    with left:
+        chart(receiver, "figure_receiver", "Selected of the certifiable images over selected of the others")
+    with right:
+        _areas(curves)
+    drawn = {"histogram": histogram, "radii": radii, "receiver": receiver}
+    downloads.menu("selection", settings, drawn, lambda: _rows(curves))
+
+
+def _scores(settings: Settings) -> figures.Sketch:
+    found = data.entropy_histogram(settings)
+    score = settings.mechanism.score
+    figure = figures.entropies(found, settings.theta, settings.radius, score, theme())
+    images = {k: part.tolist() for k, part in enumerate(found.images)}
+    alt = f"Images by median {score}, certifiably correct or not, with the threshold; a lasso picks images"
+    chart(figure, keys.ENTROPIES, alt, partial(actions.pick_marked, keys.ENTROPIES, images), "lasso")
+    return figure
+
+
+def _signed(settings: Settings, c: Composition) -> figures.Sketch:
+    thetas = (*(theta for theta in LINES if theta != settings.theta), settings.theta)
+    radii = data.signed_radii(settings, thetas)
+    figure = figures.signed_radii(radii, thetas, settings.theta, theme())
+    images = {k: part.tolist() for k, part in enumerate(by_rank(c.index, radii[:, -1]))}
+    alt = "Signed certified radius of the selection over the images, a line a threshold; a lasso picks images"
+    chart(figure, keys.SIGNED, alt, partial(actions.pick_marked, keys.SIGNED, images), "lasso")
+    return figure
+
+
+def _mechanisms(settings: Settings) -> list[Choice]:
+    """Of the compositions drawn, one for each certification run and selection: the core network has no part in it."""
+    found: dict[tuple[str, str], Choice] = {}
+    for choice in (settings.choice, *settings.compositions):
+        found.setdefault((choice.certify.name, choice.selection), choice)
+    return sorted(found.values(), key=settings.compositions.index)
+
+
+def _rows(curves: list[tuple[str, int, Separation]]) -> Rows:
+    return [
+        {
+            "composition": label,
+            "area": s.area,
+            "low": s.low,
+            "high": s.high,
+            "certifiable": s.positives,
+            "images": s.images,
+        }
+        for label, _, s in curves
+    ]
+
+
+def _areas(curves: list[tuple[str, int, Separation]]) -> None:
+    st.dataframe(
+        _rows(curves),
+        hide_index=True,
+        placeholder="missing",
+        column_config={name: st.column_config.NumberColumn(format="%.3f") for name in ("area", "low", "high")},
+        alt="Area under each curve with its interval",
+    )
+    st.caption(
+        "The area is the chance that, of one image that the certification network alone certifies at r and one that it "
+        "does not, the first is selected at the lower θ: 1 separates them wholly, ½ not at all. With its 95 % interval "
+        "over the images. It is missing where no image is certifiable at r, or all are. An image counts as selected "
+        "where most of its draws say so."
+    )

@@ -1,0 +1,177 @@
+"""The Trade-off page: where compositions stand between accuracy and robustness, and which one to deploy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app import actions, data, figures, keys
+from app.data import Axis
+from app.escape import markdown
+from app.figures import overlay
+from app.settings import Settings
+from app.tables import deploy
+from app.tables.views import Front
+from app.widgets import downloads
+from app.widgets.chart import chart
+from app.widgets.notices import NAC_IS_NOT, caveats, errors_in_place, rests_on, show_error
+from app.widgets.panels import TILE_WIDTH, chosen_after_looking, paper_notes, subsets_differ, theme, tile
+from engine.errors import AcesError
+from engine.statistics.deployment import Rule
+from engine.statistics.intervals import Estimate
+
+AXES = {Axis.ACR: "ACR: average certified radius", Axis.CERTIFIED: "certified accuracy at r {r:.9g} [%]"}
+TILES = {
+    "nac": ("NAC", "%", "Natural accuracy: images that PREDICT (Algorithm 4) answers correctly."),
+    "acr": ("ACR", "", "Average certified radius; wrong and uncertified images count 0."),
+    "certified_accuracy": (
+        "Certified, r {r:.9g}",
+        "%",
+        "Answered correctly with a certificate that reaches r; at r = 0, answered correctly.",
+    ),
+    "certified_selection": ("Selected, r {r:.9g}", "%", "Certainly sent to the certification network up to r."),
+    "abstained": ("Abstained", "%", "CERTIFY (Algorithm 1) gives no answer at this α. That is no error."),
+}
+ALT = "Robustness over natural accuracy: a front for every composition, operating points and networks alone marked"
+
+
+def show(settings: Settings) -> None:
+    """Tiles above the fronts; beside these the question of what to deploy, and the current composition over theta."""
+    try:
+        rests_on(settings, data.composition(settings))
+    except AcesError as error:
+        show_error(error)  # the other compositions live on
+    tiles = st.grid(5, min_column_width=TILE_WIDTH)
+    wide, narrow = st.columns([3, 2])
+    with wide:
+        drawn = _fronts(settings, narrow)
+    with narrow, errors_in_place():
+        over = figures.over_theta(data.over_theta(settings), settings.theta, settings.radius, theme())
+        overlay.on_thetas(over, overlay.chosen(settings.paper), settings.radius, theme())
+        chart(over, "figure_theta", "Natural accuracy, selection rate and average certified radius over the threshold")
+        drawn["theta"] = over
+    with tiles, errors_in_place():
+        _tiles(settings)  # after the figures, which do not wait for the intervals
+    downloads.menu("trade-off", settings, drawn, lambda: downloads.fronts_table(settings))
+    caveats(settings)
+
+
+def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, figures.Sketch]:
+    measure = Axis(
+        st.segmented_control(
+            "Robustness", list(Axis), format_func=str, key="measure", bind=keys.URL, default=Axis.ACR,
+            required=True, label_visibility="collapsed",
+        )
+        or Axis.ACR
+    )  # fmt: skip
+    fronts, problems = data.fronts(settings, measure)
+    with beside:
+        asked = _to_deploy(fronts, measure, settings)
+    best = asked.best if asked else None
+    pinned = data.pinned(settings, measure)
+    axis = AXES[measure].format(r=settings.radius)
+    figure = figures.trade_off(fronts, settings.position, settings.theta, axis, theme(), best, pinned)
+    radius = None if measure is Axis.ACR else settings.radius
+    overlay.on_trade_off(figure, overlay.chosen(settings.paper), theme(), radius)
+    chart(figure, keys.FRONT, ALT, actions.go_to_clicked_point, "click")
+    paper_notes(settings, radius)
+    subsets_differ(fronts)
+    for label, problem in problems.items():
+        if label != settings.label:
+            show_error(f"{label} is not drawn: {problem}")
+    chosen_after_looking(settings)
+    if asked:
+        with asked.below, errors_in_place():
+            _elsewhere(asked, fronts, measure, settings)  # after the figure, which does not wait for it
+    return {"front": figure}
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """The rule that was asked, the point that it chose, its numbers on these images, and where to say more."""
+
+    rule: Rule
+    best: deploy.Deployment
+    robustness: Estimate
+    below: DeltaGenerator
+
+
+def _to_deploy(fronts: list[Front], measure: Axis, settings: Settings) -> _Asked | None:
+    """The box that answers "which composition and threshold for a NAC of at least x?"."""
+    with st.container(border=True, key="deploy"):
+        floor = st.number_input(
+            "Deploy for a NAC of at least [%]", 0.0, 100.0, 75.0, 0.5, format="%.1f", key="nac", bind=keys.URL
+        )
+        surely = st.toggle(
+            "at 95 % confidence", key="surely", bind=keys.URL,
+            help="The lower end of the 95 % interval counts, not the estimate.",
+        )  # fmt: skip
+        best = deploy.best(fronts, floor, surely=surely)
+        if best is None:
+            st.caption(
+                f"No composition on the figure has a NAC of {floor:g} %{' at 95 % confidence' if surely else ''}."
+            )
+            return None
+        robustness = _answer(best, measure, settings)
+        return _Asked(Rule(floor, surely), best, robustness, st.container())
+
+
+def _answer(best: deploy.Deployment, measure: Axis, settings: Settings) -> Estimate:
+    """What was chosen, and its numbers on the images that it was chosen on. Returns the robustness."""
+    said, go = st.columns([5, 2], vertical_alignment="center")
+    choice = settings.compositions[best.front.position]
+    tiles = data.summary(settings.at(choice, best.theta))
+    robustness = tiles.acr if measure is Axis.ACR else tiles.certified_accuracy
+    said.markdown(
+        f"**{markdown(best.front.label)}, θ {best.theta:.3f}**  \n"
+        f"on these images: {_both(best.nac, robustness, measure, settings)}",
+        help="Chosen and measured on the same images, so the numbers flatter: their intervals are of a point named "
+        "beforehand. The line below takes that out.",
+    )
+    there = best.front.address, best.theta
+    actions.offer(*there)
+    go.button("Go there", key="go_deploy", on_click=actions.go_to, args=there, width="stretch")
+    return robustness
+
+
+def _both(nac: Estimate, robustness: Estimate, measure: Axis, settings: Settings) -> str:
+    digits, unit = (3, "") if measure is Axis.ACR else (1, " %")
+    name = "ACR" if measure is Axis.ACR else f"certified at r {settings.radius:.9g}"
+    return (
+        f"NAC {nac.value:.1f} % [{nac.low:.1f}, {nac.high:.1f}], {name} {robustness.value:.{digits}f}{unit} "
+        f"[{robustness.low:.{digits}f}, {robustness.high:.{digits}f}]"
+    )
+
+
+def _elsewhere(asked: _Asked, fronts: list[Front], measure: Axis, settings: Settings) -> None:
+    """What to expect of the choice on images that had no say in it."""
+    found = data.optimism(settings, measure, fronts, asked.rule)
+    if not found.halves:
+        st.caption("Too few images to say what the choice gives on others: no half of them reaches the floor.")
+        return
+    images = asked.best.front.images
+    nac = deploy.rate_elsewhere(asked.best.nac.value, found.nac, images)
+    if measure is Axis.ACR:
+        robustness = deploy.acr_elsewhere(asked.robustness, found.robustness)
+    else:
+        robustness = deploy.rate_elsewhere(asked.robustness.value, found.robustness, images)
+    st.markdown(
+        f"expected on others: {_both(nac, robustness, measure, settings)}",
+        help=f"{found.halves} times, one half of the images chose by this rule and the other half measured: on average "
+        f"the choosing half showed a NAC {found.nac:.1f} points too high. A choice on all images flatters by about 0.7 "
+        "times that. Intervals at 95 %.",
+    )
+    if nac.value < asked.rule.floor:
+        st.caption(f"Expected below the floor of {asked.rule.floor:g} %: ask for more to reach it on other images.")
+
+
+def _tiles(settings: Settings) -> None:
+    s = data.summary(settings)
+    a = data.summary(settings.at(settings.pin.choice, settings.pin.theta)) if settings.pin else None
+    for name, (label, unit, about) in TILES.items():
+        label = label.format(r=settings.radius)
+        tile(label, getattr(s, name), unit, s.images, about, None if a is None else getattr(a, name))
+    if settings.correction.card.thetas_at_once:
+        st.caption(NAC_IS_NOT)

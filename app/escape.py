@@ -1,0 +1,56 @@
+"""Text of others on a page: names of runs and files, messages that quote them. The page shows the letters, no more.
+
+Streamlit reads Markdown in messages, labels, captions, help and the options of sliders and pills, with directives
+(``:red[]``), icons (``:material/x:``), emoji and formulas of its own; plotly reads some HTML in whatever a figure says.
+Tables, code, the options of select boxes and descriptions for screen readers are shown as they are.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+from engine.escape import terminal
+
+JOINER = "\u2060"  # is not seen, and parts what Streamlit looks for after Markdown's own backslashes are gone
+ACTIVE = re.compile(
+    r"[\\`*\[\]<>|~$&]"
+    r"|^[-+#=]"  # lists and headings
+    r"|(?<![^\W_])_|_(?![^\W_])"  # not between letters
+    r"|:(?=\S)|@(?![\d.]+(?![\w.-]))"  # directives, icons, addresses
+)
+REPLACED = re.compile(r"\\[:@]|www(?=\.)|(?<!\S)\\?[-<>~](?=\\?[-=>])", re.IGNORECASE)
+NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")
+CODE = re.compile(r"(`[^`]+`)")
+
+
+def markdown(text: str) -> str:
+    r"""Text that shows its letters wherever Streamlit reads Markdown. What means nothing there is left as it is.
+
+    >>> markdown("fashion_mnist-gaussian-1.0@0.5"), markdown("![x](y)")
+    ('fashion_mnist-gaussian-1.0@0.5', '!\\[x\\](y)')
+    """
+    text = NUMBERED.sub(r"\1\\\2", ACTIVE.sub(r"\\\g<0>", terminal(text)))
+    return REPLACED.sub(rf"\g<0>{JOINER}", text).replace("  ", " \u00a0")
+
+
+def message(text: str) -> str:
+    """A message of the program, in which what stands between backticks is code and names may be quoted."""
+    words, *rest = CODE.split(" ".join(text.split()))
+    return markdown(words) + "".join(
+        terminal(code) + markdown(words) for code, words in zip(rest[::2], rest[1::2], strict=True)
+    )
+
+
+def plot(text: str) -> str:
+    """Text that shows its letters in a figure: in names, marks, hover texts and their templates.
+
+    >>> plot("<b>100 %{x}</b>")
+    '&lt;b&gt;100 &#37;{x}&lt;/b&gt;'
+    """
+    return html.escape(terminal(text), quote=False).replace("%", "&#37;")
+
+
+def unplot(text: str) -> str:
+    """What a figure's text shows, its bold letters as plain ones."""
+    return html.unescape(text.replace("<b>", "").replace("</b>", ""))

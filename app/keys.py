@@ -1,0 +1,42 @@
+"""The names of the controls, which are those of the address, and what they begin with. No widget is drawn here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from app.settings import DEFAULT_RADIUS, DEFAULT_THETA
+from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
+from engine.statistics.metrics import Convention
+
+URL: Literal["query-params"] = "query-params"
+FRONT, MAP, ROWS = "figure_front", "figure_images", "rows"  # keys of the figures and the table that are clicked on
+ENTROPIES, SIGNED = "figure_entropy", "figure_signed"
+GALLERY, MATRIX, CATALOG = "gallery", "matrix", "catalog"
+CONTROLS = (
+    *("dataset", "training", "sigma", "core", "select", "theta", "alpha", "radius", "correction", "convention"),
+    *("with_training", "with_core", "with_select", "noises", "paper", "pin", "pick"),
+)
+DIALS = ("theta", "alpha", "radius")
+FIRST_PAGE = "trade-off"  # which answers without a path as well
+THETA_STEP = 0.001
+SMALLEST_ALPHA, LARGEST_ALPHA, ALPHA_DIGITS = 1e-9, 0.5, 9
+NOISES = ("all", "only this σ")
+CHOICE_KEYS = ("training", "sigma", "core", "select")  # the controls of a composition's address
+DEFAULTS: dict[str, object] = {  # of the sidebar, but for the components, whose first is what the catalog has first
+    "theta": DEFAULT_THETA,
+    "alpha": DEFAULT_ALPHA,
+    "radius": DEFAULT_RADIUS,
+    "correction": DEFAULT_CORRECTION,
+    "convention": Convention.ALGORITHM,
+    "noises": NOISES[0],
+}
+PAGE_DEFAULTS: dict[str, dict[str, object]] = {  # what the widgets of these pages begin with
+    FIRST_PAGE: {"measure": "ACR", "nac": 75.0, "surely": False},
+    "certified-accuracy": {"fan": (0.1, 0.2, 0.4, 0.6, 1.0)},
+    "images": {"view": "Table"},
+}
+PAGE_CONTROLS = (
+    *("measure", "nac", "surely", "fan", "view", "outcome", "answer", "class", "radii", "scores", "image"),
+    *("config", "draws"),
+)
+PICKED = "pick"

@@ -1,0 +1,1 @@
+"""What outlives a page run: the queue of certify jobs, precomputes, uploads and their limits."""

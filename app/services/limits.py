@@ -1,0 +1,37 @@
+"""What one visitor may ask of the server: small numbers from the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Self
+
+from engine.errors import AcesError
+
+LONGEST = 12  # digits
+
+
+@dataclass(frozen=True)
+class Limits:
+    """``ACES_MAX_N`` draws and ``ACES_MAX_SECONDS`` of sampling a job, ``ACES_MAX_JOBS`` jobs in all, waiting ones
+    included, ``ACES_MAX_UPLOAD_MB`` a file. Every session may have one job at a time.
+    """
+
+    n: int = 100_000
+    seconds: int = 300
+    jobs: int = 8
+    upload_mb: int = 10
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Raises ``AcesError`` for a value that is no positive integer."""
+        names = {"n": "ACES_MAX_N", "seconds": "ACES_MAX_SECONDS", "jobs": "ACES_MAX_JOBS"}
+        names["upload_mb"] = "ACES_MAX_UPLOAD_MB"
+        return cls(**{field: _positive(name, getattr(cls, field)) for field, name in names.items()})
+
+
+def _positive(name: str, default: int) -> int:
+    text = os.environ.get(name, str(default))
+    if not text.isdecimal() or len(text) > LONGEST or int(text) < 1:
+        raise AcesError(f"{name} is '{text[:40]}'; expected a positive whole number, for example {default}")
+    return int(text)

@@ -1,0 +1,294 @@
+"""Precomputing in a process of its own, started by one browser and found by every other: its state is a folder.
+
+A folder ``sampling/<id>`` beside the store's runs holds the command (``job.json``), what it said (``progress.jsonl``,
+``errors.txt``), its exit status (``status``, unless the server ended first) and, once somebody cancelled it, a file
+``cancelled``. Nothing is lost with a process: the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from cache import Store
+from engine import processes
+from engine.errors import AcesError
+
+FOLDER, JOB, SAID, ERRORS = "sampling", "job.json", "progress.jsonl", "errors.txt"
+STATUS, CANCELLED = "status", "cancelled"
+COUNTED, TIMED = ("images", "total_images", "draws", "total"), ("draws_per_second", "seconds_left")
+LARGEST = 1e15  # of a number in what was said
+TAIL = 1 << 16  # bytes of what was said that are looked at: the last event of each run is near the end
+
+
+class State(StrEnum):
+    """Where a precompute stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """A precompute as it stood when it was looked at; ``progress`` is its last event, empty before the first draws."""
+
+    id: str
+    config: str
+    n: int | None
+    state: State
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    runs: tuple[str, ...] = ()
+    message: str = ""
+
+    @property
+    def share(self) -> float:
+        """Of the run that is being sampled, in [0, 1]."""
+        if self.state is State.DONE:
+            return 1.0
+        total = self.progress.get("total", 0)
+        return min(1.0, self.progress["draws"] / total) if total else 0.0
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run that a config asks for: ``cached`` of its ``draws`` are stored, the others take about ``seconds``."""
+
+    name: str
+    kind: str
+    images: int
+    draws: int
+    cached: int
+    seconds: float
+
+
+def plan(store: Path, config: Path, n: int | None = None) -> tuple[Planned, ...]:
+    """What a precompute would do, by a short probe of every network that has draws to make.
+
+    Raises ``AcesError`` for what a precompute would refuse.
+    """
+    command = [*command_for(store, config, n), "--dry-run"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=processes.environment()
+    )
+    lines = [event for line in done.stdout.splitlines() if (event := _event(line, "estimate")) is not None]
+    if done.returncode or not lines:
+        raise AcesError(processes.why(done.returncode, done.stderr))
+    return tuple(Planned(**{name: line[name] for name in Planned.__dataclass_fields__}) for line in lines)
+
+
+def start(store: Path, config: Path, n: int | None = None) -> str:
+    """Begin, or go on with, what a config asks for; the id of the precompute.
+
+    Raises ``AcesError`` where one of the same config is running, and where none can be started.
+    """
+    if any(one.state is State.RUNNING and one.config == str(config) for one in every(store)):
+        raise AcesError(f"{config.name} is being sampled already: wait for it, or cancel it first")
+    id = f"{time.time_ns():x}"
+    try:
+        _start(store / FOLDER / id, command_for(store, config, n), {"config": str(config), "n": n})
+    except OSError as error:
+        raise AcesError(f"no precompute can be started beside {store} ({error.strerror or error})") from error
+    return id
+
+
+def _start(folder: Path, command: Sequence[str], asked: Mapping[str, Any]) -> None:
+    folder.mkdir(parents=True, mode=0o700)
+    with (folder / SAID).open("wb") as said, (folder / ERRORS).open("wb") as errors:
+        process = subprocess.Popen(
+            command, stdout=said, stderr=errors, stdin=subprocess.DEVNULL, env=processes.environment(),
+            start_new_session=True,  # neither a reload nor the end of the server ends it
+        )  # fmt: skip
+    threading.Thread(target=_note_end, args=(process, folder), daemon=True).start()
+    _write(folder / JOB, json.dumps({"pid": process.pid, "born": _born(process.pid), **asked}))
+
+
+def _note_end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Whoever started a process must take note of its end."""
+    status = process.wait()
+    with suppress(OSError):  # dismissed meanwhile
+        _write(folder / STATUS, str(status))
+
+
+def _write(path: Path, text: str) -> None:
+    """All at once: whoever reads it meanwhile must not find half of it."""
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def command_for(store: Path, config: Path, n: int | None) -> list[str]:
+    command = processes.command("engine", "precompute", str(config), "--progress", "json", "--cache", str(store))
+    return command if n is None else [*command, "--n", str(n)]
+
+
+def every(store: Path) -> list[Sampling]:
+    """All that were started and not dismissed, newest first."""
+    folders = sorted((store / FOLDER).glob(f"*/{JOB}"), reverse=True)
+    return [_look(store, path.parent) for path in folders]
+
+
+def cancel(store: Path, id: str) -> None:
+    """End a running precompute; what it has drawn stays."""
+    folder = _folder(store, id)
+    job = _read(folder)
+    (folder / CANCELLED).touch()
+    if _alive(job):
+        with suppress(ProcessLookupError):  # it has just ended
+            os.killpg(job["pid"], signal.SIGTERM)
+
+
+def resume(store: Path, id: str) -> str:
+    """Go on with a precompute that has ended: the same command again."""
+    job = _read(_folder(store, id))
+    new = start(store, Path(job["config"]), job["n"])
+    dismiss(store, id)
+    return new
+
+
+def dismiss(store: Path, id: str) -> None:
+    """Forget a precompute that has ended; its runs stay."""
+    folder = _folder(store, id)
+    with suppress(_DamagedError):
+        if _alive(_read(folder)):
+            raise AcesError("this precompute is running: cancel it first")
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass  # another browser has just done it
+    except OSError as error:
+        raise AcesError(f"{folder} cannot be removed ({error.strerror})") from error
+
+
+def _folder(store: Path, id: str) -> Path:
+    folder = store / FOLDER / Path(id).name
+    if not (folder / JOB).is_file():
+        raise AcesError("this precompute is gone: it was dismissed elsewhere")
+    return folder
+
+
+class _DamagedError(AcesError):
+    """A folder that does not say what was started."""
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+        n = None if job["n"] is None else int(job["n"])
+        return {"pid": int(job["pid"]), "born": job["born"], "config": str(job["config"]), "n": n}
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise _DamagedError(f"{folder / JOB} is damaged: dismiss it, and start anew; what was drawn is kept") from error
+
+
+def _look(store: Path, folder: Path) -> Sampling:
+    try:
+        job = _read(folder)
+    except _DamagedError as error:
+        return Sampling(folder.name, "", None, State.FAILED, message=str(error))
+    events = _events(folder / SAID)
+    progress = [event for event in events if event["event"] == "progress"]
+    runs = tuple(event["meta"]["name"] for event in events if event["event"] == "run")
+    state, message = (State.RUNNING, "") if _alive(job) else _ended(store, folder, runs)
+    return Sampling(folder.name, job["config"], job["n"], state, progress[-1] if progress else {}, runs, message)
+
+
+def _ended(store: Path, folder: Path, runs: Sequence[str]) -> tuple[State, str]:
+    """How a process that is gone has ended, and why: by its exit status and by what it left, never by its silence.
+
+    Runs are named when all are made. Where the server ended first nobody saw the exit status; then they decide.
+    """
+    status = _status(folder)
+    if runs and not status:
+        lost = _lost(store, runs)
+        return (State.FAILED, f"not in the store: {', '.join(lost)}") if lost else (State.DONE, "")
+    if (folder / CANCELLED).exists():
+        return State.CANCELLED, ""
+    return State.FAILED, processes.why(status, _text(folder / ERRORS))
+
+
+def _status(folder: Path) -> int | None:
+    try:
+        return int(_text(folder / STATUS))
+    except ValueError:
+        return None
+
+
+def _lost(store: Path, runs: Sequence[str]) -> list[str]:
+    """Which of the runs cannot be found where they should be."""
+    held = Store(store)
+    try:
+        names = {meta.name for meta in held.metas()} if held.exists else set()
+    except AcesError:
+        return list(runs)
+    finally:
+        held.close()
+    return [name for name in runs if name not in names]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _events(path: Path) -> list[dict[str, Any]]:
+    """The last events, each a line of JSON; a line that is being written is not yet one."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL))
+            lines = file.read().split(b"\n")[:-1]
+    except OSError:
+        return []
+    return [event for line in lines if (event := _event(line, "progress", "run")) is not None and _is_whole(event)]
+
+
+def _is_whole(event: Mapping[str, Any]) -> bool:
+    """Whether an event says what a page shows of it, in numbers that can be shown."""
+    if event["event"] == "run":
+        return isinstance(event.get("meta"), dict) and isinstance(event["meta"].get("name"), str)
+    counted = all(_is_number(event.get(name)) for name in COUNTED)
+    timed = all(event.get(name) is None or _is_number(event[name]) for name in TIMED)
+    return isinstance(event.get("job"), str) and counted and timed
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value < LARGEST
+
+
+def _event(line: str | bytes, *kinds: str) -> dict[str, Any] | None:
+    """The event of one of these kinds that a line holds; other lines are no events, and the first may be cut."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and event.get("event") in kinds else None
+
+
+def _alive(job: Mapping[str, Any]) -> bool:
+    """Whether the process is the one that was started, and not a later one of the same number."""
+    born = _born(job["pid"])
+    return born is not None and born == job["born"]
+
+
+def _born(pid: int) -> float | None:
+    """When a living process was started, in seconds since 1970; None if there is none."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.Error:
+        return None

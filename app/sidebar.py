@@ -1,0 +1,341 @@
+"""The sidebar: the catalog's runs and the reader's values -> ``Settings``; the whole view's address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Self, TypeVar
+
+import streamlit as st
+
+from app import actions, data, links, state
+from app.escape import markdown
+from app.figures import overlay
+from app.keys import (
+    ALPHA_DIGITS,
+    CONTROLS,
+    DEFAULTS,
+    LARGEST_ALPHA,
+    NOISES,
+    PAGE_CONTROLS,
+    PICKED,
+    SMALLEST_ALPHA,
+    THETA_STEP,
+    URL,
+)
+from app.settings import (
+    ALPHAS,
+    DEFAULT_RADIUS,
+    DEFAULT_THETA,
+    MAX_FRONTS,
+    OWN_SELECTION,
+    RADIUS_STEP,
+    Choice,
+    Experiment,
+    Settings,
+    combinations,
+    cores,
+    experiments,
+    pinned,
+    selections,
+)
+from app.widgets import linkbar
+from app.widgets.dial import Dial
+from engine.records.runs import Meta
+from engine.smoothing import GAUSSIAN
+from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
+from engine.statistics.corrections import Correction
+from engine.statistics.metrics import Convention
+
+KNOWN, LOST = "known", "lost"  # the runs of the last view, and what it had that this one has not
+Component = TypeVar("Component")
+
+
+def controls(metas: Sequence[Meta], asked: Mapping[str, Sequence[str]], *, of_many: bool = True) -> Settings | None:
+    """The sidebar; without ``of_many``, only what one image needs as well. ``asked``: ``address()``.
+
+    None if the runs hold no certification network with a core network of its dataset.
+    """
+    usable = [experiment for experiment in experiments(metas) if cores(metas, experiment.dataset)]
+    if not usable:
+        return None
+    actions.answer_missed_click()
+    state.hold_puts()
+    linked = links.read_runs(asked.get(links.RUNS, ()))
+    with st.sidebar:
+        whole_view = st.container()
+        found, choice = _components(metas, usable, asked, list(linked))
+        settings = Settings(choice, _theta(), _alpha())
+        if of_many:
+            settings = replace(settings, radius=_radius(found.largest_radius))
+        settings = replace(settings, correction=_correction())
+        if of_many:
+            datasets = dict.fromkeys(e.dataset for e in usable)
+            settings = _beside(settings, found, [_Found.of(metas, usable, dataset) for dataset in datasets])
+            with whole_view:  # on top, where nothing has to be scrolled to
+                _links(settings)
+        state.puts_are_drawn(*CONTROLS)
+    _compare_with_asked(settings, metas, asked, linked)
+    return settings
+
+
+def _compare_with_asked(
+    settings: Settings, metas: Sequence[Meta], asked: Mapping[str, Sequence[str]], linked: Mapping[str, str]
+) -> None:
+    """Note what a link, or the view before this one, rested on and this one does not, until the reader moves on."""
+    session, digests = st.session_state, data.fingerprints(settings)
+    known = linked if asked else session.get(KNOWN, {})
+    now = links.lost(known, digests, [meta.name for meta in metas], settings, by_link=bool(asked))
+    shown = links.components(settings)
+    unread = [(key, text) for key in shown for text in asked.get(key, ()) if not _reads_as(text, shown[key])]
+    missing = [one for one in unread if not (one[0] == "sigma" and _is_longer(one[1], shown["sigma"]))]
+    now = replace(now, missing=(*missing, *now.missing))
+    before = session.get(LOST)
+    if now:
+        session[LOST] = now
+    elif before is not None and before.choice != links.address(settings):
+        del session[LOST]
+    session[KNOWN] = {name: digest[: links.DIGITS] for name, digest in digests.items()}
+
+
+def lost(settings: Settings, metas: Sequence[Meta]) -> links.Lost | None:
+    """What was asked for, or shown before, and is not what is shown; None if nothing is."""
+    found: links.Lost | None = st.session_state.get(LOST)
+    if found is None:
+        return None
+    there = {("run", meta.name) for meta in metas} | {(meta.kind, meta.name) for meta in metas}
+    for e in experiments(metas):
+        there |= {("dataset", e.dataset), ("training", e.training)}
+        there |= {("sigma", label) for label in e.labels if e.training == settings.choice.training}
+    return found.still(there, data.fingerprints(settings))
+
+
+def not_understood(asked: Mapping[str, Sequence[str]]) -> list[str]:
+    """The controls that the address gave a value they do not know, so that they show their default."""
+    shown = {key: st.session_state[key] for key in CONTROLS if key in asked and key in st.session_state}
+    if links.RUNS in asked and _is_longer(asked.get("sigma", [""])[-1], str(shown.get("sigma"))):
+        del shown["sigma"]  # chosen by the name of its run
+    return [key for key, value in shown.items() if not all(_reads_as(text, value) for text in asked[key])]
+
+
+def _is_longer(text: str, label: str) -> bool:
+    """Whether a label of a σ is this text with what tells its run from others."""
+    return label.startswith(f"{text} (")
+
+
+def _reads_as(text: str, value: object) -> bool:
+    if isinstance(value, list):
+        return text in map(str, value)
+    if isinstance(value, float):
+        return state.as_number(text) == value
+    return text == str(value)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What there is of the chosen dataset."""
+
+    dataset: str
+    trainings: dict[str, Experiment]
+    cores: dict[str, Meta]
+    selections: dict[str, Meta | None]
+
+    @classmethod
+    def of(cls, metas: Sequence[Meta], usable: Sequence[Experiment], dataset: str) -> Self:
+        """What ``metas`` have of it; ``usable`` are the experiments that a core network is there for."""
+        trainings = {e.training: e for e in usable if e.dataset == dataset}
+        return cls(dataset, trainings, cores(metas, dataset), selections(metas, dataset))
+
+    def cores_for(self, certify: Meta) -> dict[str, Meta]:
+        """The core networks that can be composed with it; all of them where none can, which pages then say."""
+        return {name: core for name, core in self.cores.items() if data.fits(certify, core)} or self.cores
+
+    def selections_for(self, certify: Meta, core: Meta) -> dict[str, Meta | None]:
+        """The selections that can be composed with the two; the certification network's own is always among them."""
+        return {
+            name: select
+            for name, select in self.selections.items()
+            if select is None or data.fits(certify, core, select)
+        }
+
+    @property
+    def largest_radius(self) -> float:
+        return max(experiment.largest_radius for experiment in self.trainings.values())
+
+    @property
+    def every(self) -> tuple[Choice, ...]:
+        """All compositions of the dataset, also those of a selection run under another noise."""
+        return tuple(
+            Choice(e.training, label, run, core, select)
+            for e in self.trainings.values()
+            for label, run in e.labels.items()
+            for core, select in product(self.cores.values(), self.selections.values())
+        )
+
+
+def _components(
+    metas: Sequence[Meta], usable: Sequence[Experiment], asked: Mapping[str, Sequence[str]], linked: Sequence[str]
+) -> tuple[_Found, Choice]:
+    datasets = list(dict.fromkeys(e.dataset for e in usable))
+    dataset = st.selectbox("Dataset", datasets, key="dataset", bind=URL, on_change=actions.leave_images)
+    found = _Found.of(metas, usable, dataset)
+    trainings = found.trainings
+    training = trainings[st.selectbox("Training", list(trainings), key="training", bind=URL)]
+    if asked.get("sigma"):
+        _relabel(asked["sigma"][-1], training, linked)
+    noise = st.select_slider(
+        "Noise σ", list(training.labels), training.first, key="sigma", bind=URL, format_func=markdown,
+        help="Standard deviation, where a pixel runs from 0 to 1; (net 0.5): of a network trained at another, 0.5.",
+    )  # fmt: skip
+    certify = training.labels[noise]
+    core = found.cores[st.selectbox("Core network", list(found.cores_for(certify)), key="core", bind=URL)]
+    selects = found.selections_for(certify, core)
+    select = OWN_SELECTION
+    if len(selects) > 1:
+        select = st.selectbox(
+            "Selection", list(selects), key="select", bind=URL,
+            help="The certification network's entropy, or a selection network of its own.",
+        )  # fmt: skip
+    return found, Choice(training.training, noise, certify, core, selects[select])
+
+
+def _relabel(asked: str, training: Experiment, linked: Sequence[str]) -> None:
+    """Where a σ of the address has got a longer label since, as more runs of it came: choose the run of the link.
+
+    Without one, the first by name.
+    """
+    longer = [label for label, run in training.labels.items() if f"{run.noise:g}" == asked]
+    if asked not in training.labels and longer:
+        named = [label for label in longer if training.labels[label].name in linked]
+        st.session_state["sigma"] = (named or longer)[0]
+
+
+def _theta() -> float:
+    return state.turn(
+        Dial(
+            "theta", "Selection threshold θ", "θ", DEFAULT_THETA, 0.0, 1.0, THETA_STEP, digits=3, shown=3,
+            about="An image goes to the certification network where the selection's score (the entropy, or what a "
+            "selection network says) is at most θ. Also: click on a front.",
+        )
+    )  # fmt: skip
+
+
+def _alpha() -> float:
+    """The slider snaps to 1-2-5; anything between may be typed."""
+    return state.turn(
+        Dial(
+            "alpha", "Failure probability α", "α", DEFAULT_ALPHA, SMALLEST_ALPHA, LARGEST_ALPHA, stops=ALPHAS,
+            digits=ALPHA_DIGITS,
+        )
+    )  # fmt: skip
+
+
+def _radius(largest: float) -> float:
+    return state.turn(
+        Dial(
+            "radius", "Radius r", "r", DEFAULT_RADIUS, 0.0, largest, RADIUS_STEP, digits=6, shown=2,
+            about="In the unit of σ. Certified accuracy, selection rate and the histogram refer to it.",
+        )
+    )  # fmt: skip
+
+
+def _correction() -> Correction:
+    choices = sorted(Correction, key=lambda correction: correction != DEFAULT_CORRECTION)  # the default first
+    chosen = st.selectbox("Correction", choices, format_func=str, key="correction", bind=URL)
+    st.caption(Correction(chosen).card.promises)
+    return Correction(chosen)
+
+
+def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) -> Settings:
+    """What is drawn beside the current composition: other components, the paper, what is pinned."""
+    with st.expander("Compare with", icon=":material/stacked_line_chart:"):
+        trainings = _others("Trainings", "with_training", found.trainings, settings.choice.training)
+        networks = _others("Core networks", "with_core", found.cores_for(settings.certify), settings.core.name)
+        selects = found.selections_for(settings.certify, settings.core)
+        mechanisms = _others("Selections", "with_select", selects, settings.choice.selection)
+        noises = st.segmented_control("Noise levels", NOISES, key="noises", bind=URL, default=NOISES[0], required=True)
+        paper = _paper(found.dataset) if settings.smoothing == GAUSSIAN else ()  # its radii are ℓ2
+        convention = st.selectbox(
+            "Convention", list(Convention), format_func=str, key="convention", bind=URL,
+            help="How abstentions count at r = 0: as in Algorithm 1, or as in the paper's printed tables.",
+        )  # fmt: skip
+    noise = settings.certify.noise if noises == NOISES[1] else None
+    asked = combinations(trainings, networks, mechanisms, noise, settings.smoothing.norm)
+    every = tuple(choice for choice in asked if data.fits(choice.certify, choice.core, choice.select))
+    if len(every) < len(asked):
+        st.caption(
+            f"{len(asked) - len(every)} of {len(asked)} compositions are not drawn: their runs were evaluated on other "
+            "images, or number them differently."
+        )
+    drawn = every[:MAX_FRONTS] if settings.choice in every[:MAX_FRONTS] else (*every[: MAX_FRONTS - 1], settings.choice)
+    if len(every) > MAX_FRONTS:
+        st.caption(f"{MAX_FRONTS} of {len(every)} compositions are drawn: choose fewer components.")
+    text = _kept("pin")
+    pin = pinned(text, found.every)
+    of = [] if pin else [other.dataset for other in every_dataset if pinned(text, other.every)]
+    if pin is not None and pin.choice.certify.smoothing_card.norm != settings.smoothing.norm:
+        of = [f"{found.dataset} under {pin.choice.certify.smoothing_card.label}"]
+        pin = None
+    lost = bool(text) and pin is None and not of
+    _kept(PICKED)
+    rule = Convention(convention or Convention.ALGORITHM)
+    settings = replace(settings, drawn=drawn, paper=paper, convention=rule)
+    return replace(settings, pin=pin, pin_lost=lost, pin_of=of[0] if of else "")
+
+
+def _links(settings: Settings) -> None:
+    """Pin, reset, copy the address."""
+    with st.container(horizontal=True, gap="small"):
+        if settings.pin is None:
+            about = "Then every tile shows the difference to it, and Compare what changed."
+            st.button(
+                "Pin as A",
+                key="pin_here",
+                icon=":material/keep:",
+                on_click=actions.pin_here,
+                args=(settings,),
+                type="tertiary",
+                help=about,
+            )
+        else:
+            st.button("Unpin A", key="unpin", icon=":material/keep_off:", on_click=actions.unpin, type="tertiary")
+        defaults = DEFAULTS | state.page_defaults() | links.components(settings)
+        ever = state.session().ever
+        put = {key: st.session_state[key] for key in CONTROLS if key in ever and key in st.session_state}
+        linkbar.show(defaults, data.fingerprints(settings), put)
+
+
+def link(settings: Settings, digests: Mapping[str, str]) -> str:
+    """The whole address of the view: every control's value and the digests of the runs."""
+    defaults: dict[str, object] = DEFAULTS | state.page_defaults() | links.components(settings)
+    shown = {key: st.session_state[key] for key in (*CONTROLS, *PAGE_CONTROLS) if key in st.session_state}
+    # What is empty by default says nothing; what is not, and was emptied, says so.
+    values = {key: value or "" if value in ("", []) else value for key, value in shown.items()}
+    told = {key: value for key, value in values.items() if value != "" or defaults.get(key)}
+    return links.link(st.context.url or "", defaults | told | links.components(settings), digests)
+
+
+def _others(title: str, key: str, of: Mapping[str, Component], current: str) -> list[Component]:
+    """The current component and those chosen beside it, in the order of the catalog."""
+    if len(of) == 1:
+        return list(of.values())
+    chosen = st.multiselect(title, list(of), key=key, bind=URL, placeholder="only the current one")
+    return [value for name, value in of.items() if name == current or name in chosen]
+
+
+def _kept(key: str) -> str:
+    """A text in the URL that buttons write and nobody types: its box is hidden (style.css)."""
+    return st.text_input(key, key=key, bind=URL, label_visibility="collapsed") or ""
+
+
+def _paper(dataset: str) -> tuple[str, ...]:
+    chosen = st.multiselect(
+        "The paper's tables",
+        overlay.matching(dataset),
+        key="paper",
+        bind=URL,
+        placeholder="none",
+        help="Tables 2 to 17 of Horváth et al. 2022 as hollow marks: other networks and images, the same axes.",
+    )
+    return tuple(chosen)

@@ -1,0 +1,270 @@
+"""Runs -> plot-ready tables: what each figure, tile and row shows, as plain arrays. Pure; rates in percent."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from engine.records.compose import Composition
+from engine.records.counts import nearest
+from engine.records.runs import ABSTAIN, Array, SmoothedRun, arrays
+from engine.statistics.aces import Certificates, Outcome, certify
+from engine.statistics.corrections import Correction
+from engine.statistics.intervals import Estimate, mean_interval, rate_interval
+from engine.statistics.metrics import (
+    Convention,
+    Standalone,
+    certified_curve,
+    composition_ceiling,
+    curve_over_radius,
+    evaluate,
+    standalone,
+)
+
+CURVE_POINTS = 241
+ENTROPY_BINS = 50
+RANKS = 200  # marks on a line over the images: more would be slow to draw
+
+
+@dataclass(frozen=True, eq=False)
+class Front:
+    """One composition over all thresholds: NAC in percent [T] and its robustness [T], ACR or certified accuracy.
+
+    ``address`` names its components (training, noise, core, selection); ``position`` picks its colour; ``alone`` and
+    ``core`` are (NAC, robustness) of its two networks without ACES; ``network`` names the certification network, of
+    which there may be runs at several noise levels, each with its own fronts. ``subset`` tells sets of images apart.
+    """
+
+    label: str
+    position: int
+    address: tuple[str, str, str, str]
+    thetas: Array
+    nac: Array
+    robustness: Array
+    alone: tuple[float, float]
+    core: tuple[float, float]
+    network: str
+    noise: float
+    images: int
+    subset: int
+
+    def at(self, theta: float) -> int:
+        """The position of the threshold nearest to theta."""
+        return nearest(self.thetas, theta)
+
+
+@dataclass(frozen=True, eq=False)
+class RadiusCurves:
+    """Certified accuracy [R] over ``radii`` [R] of the composition and of its certification network alone.
+
+    ``radii`` begin with 0, where every correct answer counts, and the limit from above, where only certified ones do.
+    ``selected``: percent of images [R] that certainly go to the certification network up to r. ``core``: percent that
+    the core network answers correctly, at r = 0 and without a certificate. ``ceiling`` is the largest radius that
+    unanimous draws could certify; ``norm`` that of the radii.
+    """
+
+    radii: Array
+    aces: Array
+    alone: Array
+    selected: Array
+    core: float
+    ceiling: float
+    norm: str
+
+
+@dataclass(frozen=True, eq=False)
+class FanCurve:
+    """Certified accuracy and selection rate [R] over ``RadiusCurves.radii`` at one more threshold."""
+
+    theta: float
+    aces: Array
+    selected: Array
+
+
+@dataclass(frozen=True, eq=False)
+class EntropyHistogram:
+    """Images by median score: bin ``edges`` [B + 1], and how many of a bin are ``certifiable`` [B] or ``not`` [B].
+
+    ``images`` [2 B]: those of each bin, first the certifiable ones' bins, then the others'. ``recorded`` is False where
+    the run holds no medians; then all counts are 0.
+    """
+
+    edges: Array
+    images: tuple[Array, ...]
+    recorded: bool
+
+    @property
+    def certifiable(self) -> Array:
+        return self._counts[: len(self.edges) - 1]
+
+    @property
+    def other(self) -> Array:
+        return self._counts[len(self.edges) - 1 :]
+
+    @property
+    def _counts(self) -> Array:
+        return np.array([len(part) for part in self.images])
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The tiles: rates in percent and ACR, each with its interval over ``images`` images."""
+
+    nac: Estimate
+    acr: Estimate
+    certified_accuracy: Estimate
+    certified_selection: Estimate
+    abstained: Estimate
+    images: int
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRows:
+    """CERTIFY's answers at one threshold, [N] each; ``answer`` may be ``ABSTAIN``, which is never ``correct``."""
+
+    index: Array
+    label: Array
+    outcome: Array
+    answer: Array
+    correct: Array
+    radius: Array
+    score_median: Array
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def verdict(self) -> Array:
+        """``correct``, ``wrong`` or ``abstained``, [N]."""
+        return np.where(self.answer == ABSTAIN, "abstained", np.where(self.correct, "correct", "wrong"))
+
+    def where(self, keep: Array) -> ImageRows:
+        """The rows marked in ``keep`` bool [N]."""
+        return ImageRows(**{name: value[keep] for name, value in vars(self).items()})
+
+
+def restrict(run: SmoothedRun, index: Array) -> SmoothedRun:
+    """The run on the images of ``index`` alone, so that it is compared on the same subset."""
+    keep = np.isin(run.index, index)
+    if keep.all():
+        return run
+    kept: dict[str, Any] = {name: value[keep] for name, value in arrays(run).items() if name != "thetas"}
+    return replace(run, **kept)
+
+
+def core_accuracy(c: Composition) -> float:
+    """Percent of the images that the core network gets right."""
+    return float(100 * (c.core == c.label).mean())
+
+
+def fingerprint(index: Array, label: Array) -> int:
+    """A number that tells sets of images apart, whatever their order; also two numberings of one dataset."""
+    order = np.argsort(index, kind="stable")
+    return zlib.crc32(label[order].tobytes(), zlib.crc32(index[order].tobytes()))
+
+
+def radius_curves(
+    c: Composition, alone: Standalone, answer: Certificates, alpha: float, correction: Correction
+) -> RadiusCurves:
+    """The curves at the first threshold of ``answer``, from 0 to a little beyond the ceiling."""
+    ceiling = composition_ceiling(c, alpha, correction)
+    end = 1.05 * max(ceiling, float(alone.radius.max()), 1e-3)
+    radii = np.concatenate([[0.0], np.linspace(0, end, CURVE_POINTS)])
+    radii[1] = np.nextafter(0, 1)
+    # Alone, every certified answer has a radius: the curve does not jump at 0.
+    correct = alone.radius * alone.correct
+    return RadiusCurves(
+        radii,
+        certified_curve(answer, 0, radii),
+        curve_over_radius(correct, correct > 0, radii),
+        selected_curve(answer, 0, radii),
+        core_accuracy(c),
+        ceiling,
+        c.norm,
+    )
+
+
+def selected_curve(answer: Certificates, column: int, radii: Array) -> Array:
+    """Certified selection rate in percent at each radius, for one threshold of ``answer``."""
+    selected = answer.radius_select[:, column]
+    return curve_over_radius(selected, selected > 0, radii)
+
+
+def fan(answer: Certificates, radii: Array) -> list[FanCurve]:
+    """The curves at every threshold of ``answer``."""
+    return [
+        FanCurve(float(theta), certified_curve(answer, t, radii), selected_curve(answer, t, radii))
+        for t, theta in enumerate(answer.thetas)
+    ]
+
+
+def certifiable(c: Composition, run: SmoothedRun, alpha: float, radius: float) -> Array:
+    """Whether ``run`` alone is certifiably correct at ``radius``, for the composition's images, bool [N]."""
+    alone = standalone(run, alpha)
+    reached = alone.correct & (alone.radius > 0) & (alone.radius >= radius)
+    found: Array = np.isin(c.index, run.index[reached])
+    return found
+
+
+def entropy_histogram(c: Composition, correct: Array) -> EntropyHistogram:
+    """Median scores of the composition's images, split by ``correct`` bool [N]."""
+    known = ~np.isnan(c.score_median)
+    edges = np.linspace(0, 1, ENTROPY_BINS + 1)
+    bins = np.searchsorted(edges[1:-1], c.score_median, side="right")  # [left, right), the last with its end
+    images = [c.index[known & part & (bins == k)] for part in (correct, ~correct) for k in range(ENTROPY_BINS)]
+    return EntropyHistogram(edges, tuple(images), bool(known.any()))
+
+
+def by_rank(index: Array, values: Array) -> tuple[Array, ...]:
+    """The images by rising value, in at most ``RANKS`` parts of nearly equal size."""
+    order = np.argsort(values, kind="stable")
+    return tuple(np.array_split(index[order], max(1, min(len(index), RANKS))))
+
+
+def summary(
+    c: Composition,
+    theta: float,
+    radius: float,
+    alpha: float,
+    correction: Correction,
+    convention: Convention = Convention.ALGORITHM,
+) -> Summary:
+    """The tiles at one threshold and radius."""
+    m = evaluate(c, [theta], alpha=alpha, correction=correction, radii=(radius,), convention=convention)
+    answer = certify(c, [theta], alpha, correction, as_printed=convention is Convention.PAPER)
+    radii = np.where(answer.c_hat == c.label, answer.radius[:, 0], 0.0)
+    return Summary(
+        nac=rate(m.nac[0], len(c)),
+        acr=Estimate(float(m.acr[0]), *mean_interval(radii, 0.0, composition_ceiling(c, alpha, correction))),
+        certified_accuracy=rate(m.certified_accuracy[0, 0], len(c)),
+        certified_selection=rate(m.certified_selection[0, 0], len(c)),
+        abstained=rate(m.outcomes[0, Outcome.ABSTAIN], len(c)),
+        images=len(c),
+    )
+
+
+def rate(percent: float, images: int) -> Estimate:
+    low, high = rate_interval(percent, images)
+    return Estimate(float(percent), float(low), float(high))
+
+
+def image_rows(c: Composition, answer: Certificates) -> ImageRows:
+    """One row per image, at the first threshold of ``answer``."""
+    prediction = answer.prediction()[:, 0]
+    return ImageRows(
+        c.index, c.label, answer.outcome[:, 0], prediction, answer.correct()[:, 0], answer.radius[:, 0], c.score_median
+    )
+
+
+def subset(index: Array) -> str:
+    """Which images of a split these are, in words.
+
+    >>> subset(np.array([0, 20, 40])), subset(np.array([3, 4, 9]))
+    ('3 images, one in 20', '3 images')
+    """
+    steps = np.unique(np.diff(np.sort(index)))
+    regular = f", one in {steps[0]}" if len(steps) == 1 and steps[0] > 1 else ""
+    return f"{len(index):,} images{regular}"

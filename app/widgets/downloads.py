@@ -1,0 +1,91 @@
+"""The Export menu of a page: its figures as CSV, its table, a report. Files are made when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import streamlit as st
+
+from app import data, sidebar
+from app.figures import Sketch
+from app.settings import Settings
+from app.widgets import export
+from engine.mechanisms import Words
+from engine.statistics.metrics import DEFAULT_RADII
+from engine.tables import SCORE_MEDIAN, Format, Rows, metric_rows, outcome_rows
+
+TABLES = {
+    Format.CSV: ("csv", "text/csv"),
+    Format.LATEX: ("tex", "text/plain"),
+    Format.JSON: ("json", "application/json"),
+}
+RADII = tuple(f"{radius:g}" for radius in DEFAULT_RADII)
+
+
+def menu(page: str, settings: Settings, drawn: Mapping[str, Sketch], rows: Callable[[], Rows]) -> None:
+    """``drawn``: the page's figures by name; ``rows`` makes its table."""
+    popover = st.popover("Export", icon=":material/download:", key="export", on_change="rerun")
+    if not popover.open:
+        return
+    origin = _origin(settings)
+    with popover:
+        st.caption("The camera above each figure saves it as SVG.")
+        for form, (ending, mime) in TABLES.items():
+            _button(
+                f"Table, {form.value}", f"aces-{page}.{ending}", mime, partial(_table, settings, rows, form, origin)
+            )
+        for name, figure in drawn.items():
+            file = f"aces-{page}-{name}.csv"
+            _button(f"Figure {name}, csv", file, "text/csv", partial(export.figure_csv, figure, origin))
+        made = partial(_report, settings, rows, drawn, origin)
+        _button("Report, html", f"aces-{page}.html", "text/html", made)
+
+
+def _button(label: str, file: str, mime: str, made: Callable[[], str]) -> None:
+    st.download_button(
+        label, made, file, mime, key=f"download-{file}", on_click="ignore", type="tertiary",
+        icon=":material/description:",
+    )  # fmt: skip
+
+
+def _table(settings: Settings, rows: Callable[[], Rows], form: Format, origin: Mapping[str, object]) -> str:
+    made = in_words(rows(), settings.mechanism) if form is Format.LATEX else rows()
+    return export.table(made, form, origin)
+
+
+def _report(
+    settings: Settings, rows: Callable[[], Rows], drawn: Mapping[str, Sketch], origin: Mapping[str, object]
+) -> str:
+    return export.report(export.title(settings), in_words(rows(), settings.mechanism), drawn, origin)
+
+
+def _origin(settings: Settings) -> dict[str, object]:
+    digests = {name: data.fingerprint(run) for name, run in settings.runs.items()}
+    return export.provenance(settings, len(data.composition(settings)), digests, sidebar.link(settings, digests))
+
+
+def in_words(rows: Rows, selection: Words) -> Rows:
+    """A table for people: programs know the score's column by one name, whatever selects."""
+    return [{selection.median if name == SCORE_MEDIAN else name: v for name, v in row.items()} for row in rows]
+
+
+def fronts_table(settings: Settings) -> Rows:
+    """One row a composition that is drawn, at theta."""
+    rows: Rows = []
+    for choice in settings.compositions:
+        m = data.at_thetas(settings.at(choice), (settings.theta,), DEFAULT_RADII)
+        names = dict(zip(("training", "sigma", "core", "selection"), choice.address, strict=True))
+        rows += [{**names, **row} for row in metric_rows(m, RADII)]
+    return rows
+
+
+def theta_table(settings: Settings, thetas: tuple[float, ...]) -> Rows:
+    """One row per threshold: the paper's Table 1."""
+    return metric_rows(data.at_thetas(settings, thetas, DEFAULT_RADII), RADII)
+
+
+def image_table(settings: Settings) -> Rows:
+    """One row per image, at theta."""
+    c = data.composition(settings)
+    return outcome_rows(data.answer(settings), data.natural_predictions(settings), c.score_median)

@@ -1,0 +1,69 @@
+"""The filters of the images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from app import state
+from app.keys import URL
+from app.settings import RADIUS_STEP
+from app.tables.views import ImageRows
+from engine.records.runs import Array
+from engine.statistics.aces import Outcome
+
+CORRECT_OR_WRONG = ("correct", "wrong", "abstained")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which images to list; an empty choice lets everything through. ``verdicts`` are of ``CORRECT_OR_WRONG``.
+
+    ``radius`` and ``score``: least and largest value; images without a score pass only the full range.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    classes: tuple[int, ...]
+    verdicts: tuple[str, ...]
+    radius: tuple[float, float]
+    score: tuple[float, float]
+    picked: tuple[int, ...]
+
+    def keep(self, rows: ImageRows) -> Array:
+        """The rows that pass, bool [N]."""
+        wanted = (
+            (rows.outcome, self.outcomes),
+            (rows.label, self.classes),
+            (rows.verdict, self.verdicts),
+            (rows.index, self.picked),
+        )
+        passed = [np.isin(values, choice) for values, choice in wanted if choice]
+        passed.append((rows.radius >= self.radius[0]) & (rows.radius <= self.radius[1]))
+        if self.score != (0.0, 1.0):
+            passed.append((rows.score_median >= self.score[0]) & (rows.score_median <= self.score[1]))
+        kept: Array = np.logical_and.reduce([np.ones(len(rows), bool), *passed])
+        return kept
+
+
+def filters(names: Sequence[str], largest: float) -> Filters:
+    """The filters of the images, in rows; ``largest`` ends the slider of radii."""
+    outcome, verdict, of_class = st.columns([3, 2, 2])
+    outcomes = outcome.pills(
+        "Outcome", [kind.label for kind in Outcome], selection_mode="multi", key="outcome", bind=URL
+    )
+    verdicts = verdict.pills("Answer is", CORRECT_OR_WRONG, selection_mode="multi", key="answer", bind=URL)
+    classes = of_class.multiselect("Class", names, key="class", bind=URL, placeholder="all classes")
+    of_radius, of_score = st.columns(2)
+    radius = of_radius.slider("Certified radius", 0.0, largest, (0.0, largest), RADIUS_STEP, key="radii", bind=URL)
+    score = of_score.slider("Median score", 0.0, 1.0, (0.0, 1.0), 0.01, key="scores", bind=URL)
+    return Filters(
+        tuple(kind for kind in Outcome if kind.label in outcomes),
+        tuple(k for k, name in enumerate(names) if name in classes),
+        tuple(verdicts),
+        radius,
+        score,
+        state.picked(),
+    )

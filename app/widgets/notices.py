@@ -1,0 +1,135 @@
+"""What a page says rather than shows: what its numbers rest on, what they do not promise, errors, an empty catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import streamlit as st
+
+from app import data
+from app.escape import markdown, message
+from app.links import Lost, sentence
+from app.settings import Settings, alpha_text, mismatched
+from app.tables.views import subset
+from engine.errors import AcesError
+from engine.records.compose import Composition
+from engine.records.runs import decisions
+from engine.smoothing import GAUSSIAN, Smoothing
+from engine.statistics.bounds import round_up
+from engine.statistics.intervals import NAMES
+
+FILL_COMMANDS = """python -m engine precompute engine/configs/demo.yaml   # sample networks on a dataset
+python -m engine import RUNS.npz                       # or bring in finished runs"""
+
+CONTROLS = {"sigma": "σ", "core": "core network", "select": "selection"}  # as sentences call them, where not by key
+LONGEST = 600  # letters of a sentence with names
+
+
+@contextmanager
+def errors_in_place() -> Iterator[None]:
+    """Show what a user can fix where it happened; the rest of the page lives on."""
+    try:
+        yield
+    except AcesError as error:
+        show_error(error)
+
+
+def show_error(error: AcesError | str) -> None:
+    """One message that says what is wrong and what to do."""
+    st.error(message(str(error)), icon=":material/error:")
+
+
+def rests_on(settings: Settings, c: Composition) -> None:
+    """One line: images, draws, noise, alpha, correction, components; a badge where the noise is not the training's."""
+    run = settings.certify
+    facts = [
+        f"{subset(c.index)} of {markdown(run.dataset)}{f' {markdown(run.split)}' if run.split else ''}",
+        f"{c.n0:,} + {c.n:,} draws {_under(c.smoothing)} σ {c.sigma:g}",
+        f"α {alpha_text(settings.alpha)}, {settings.correction}",
+        f"{markdown(run.name)} with {markdown(settings.core.name)}"
+        + (f", selected by {markdown(settings.select.name)}" if settings.select else ""),
+    ]
+    badges = "".join(f" :orange-badge[:material/warning: {text}]" for text in _warnings(settings, c))
+    st.caption(" · ".join(facts) + badges)
+
+
+def _under(smoothing: Smoothing) -> str:
+    return "at" if smoothing == GAUSSIAN else f"under {smoothing.label} at"
+
+
+def _warnings(settings: Settings, c: Composition) -> list[str]:
+    """What a reader must know of these runs before believing a difference."""
+    run, said = settings.certify, []
+    if mismatched(run):
+        said.append(f"σ differs from the training noise {run.network.sigma_train:g}")
+    if c.sigma_select != c.sigma:
+        said.append(f"the selection was sampled at σ {c.sigma_select:g}")
+    if run.looked:
+        said.append(f"n was changed after looking: {decisions(run)}")
+    for digits, whose in ((c.radius_digits, "certification"), (c.radius_digits_select, "selection")):
+        if digits is not None:
+            said.append(f"{whose} counts reconstructed from a log with radii of {digits} digits: the lowest that fit")
+    return said
+
+
+NAC_IS_NOT = (
+    "NAC is not simultaneous: PREDICT (Algorithm 4) spends α/2 on each test at one θ fixed in advance, whatever the "
+    "correction."
+)
+
+
+def caveats(settings: Settings) -> None:
+    """What a certificate does not promise, where the numbers are read."""
+    at_once = settings.correction.card.thetas_at_once
+    scope = "for all θ at once" if at_once else "per θ fixed in advance"
+    st.caption(
+        f"A certificate speaks of the smoothed, composed decision, not of the bare networks: within its "
+        f"{settings.smoothing.norm} radius the answer does not change, with probability at least 1 − α per image and "
+        f"{scope}. {_implied(settings)} Images answered by the core "
+        f"network or by consensus carry no certificate. σ and radii are in units where a pixel runs from 0 to 1. "
+        f"Radii and lower bounds are rounded down; rates and ACR are estimates and rounded to nearest. "
+        f"Intervals are at 95 % over the images: {NAMES}." + (f" {NAC_IS_NOT}" if at_once else "")
+    )
+
+
+def _implied(settings: Settings) -> str:
+    """The ℓ∞ radius that a radius implies, with numbers where the images' size is known."""
+    card, values = settings.smoothing, data.values_of(settings.certify)
+    root = {1: "d", 2: "√d"}.get(card.order, f"d^(1/{card.order})")
+    said = f"An {card.norm} radius r implies the ℓ∞ radius r/{root}"
+    if values is None:
+        return f"{said}, d the number of an image's values."
+    return f"{said}: r/{round_up(card.spread(values), 4):f} for the {values:,} values of an image."
+
+
+def not_understood(keys: Sequence[str], settings: Settings | None) -> None:
+    """A word where an address asked for what there is not."""
+    if keys:
+        st.caption(
+            f":orange-badge[:material/link_off: Not understood in the address, so at its default: {', '.join(keys)}]"
+        )
+    if settings is not None and settings.pin_lost:
+        st.caption(":orange-badge[:material/keep_off: The pinned view of this address is not in this catalog]")
+    if settings is not None and settings.pin_of:
+        whose = f"What is pinned as A is of {plain(settings.pin_of)}, with which nothing here is compared"
+        st.caption(f":gray-badge[:material/keep: {whose}]")
+
+
+def lost(found: Lost | None, settings: Settings) -> None:
+    """One sentence where a link, or a view that stood here, rested on other runs than what is shown."""
+    if found:
+        st.caption(f":orange-badge[:material/link_off:] {plain(sentence(found, settings, CONTROLS))}")
+
+
+def plain(text: str) -> str:
+    """A text as Markdown shows it letter by letter, not too long: names come from files and addresses."""
+    return markdown(text if len(text) <= LONGEST else f"{text[:LONGEST]} …")
+
+
+def nothing_cached() -> None:
+    """The empty state: what is missing, and the command that makes it."""
+    st.header("Nothing to explore yet", anchor=False)
+    st.write("A trade-off needs a certification network, sampled under noise, and a core network of the same dataset.")
+    st.code(FILL_COMMANDS, language="bash")
+    st.caption("Then reload this page. `python -m engine runs` lists what is there.")

@@ -1,0 +1,100 @@
+"""What a user asked for, written to where the user said: a regular file, whole or not at all.
+
+A file is written beside its place and renamed, so that an interruption or a full disk leaves what was there. Renaming
+puts a file in the place of anything, a device of the system as well: what stands at a path is therefore looked at
+first. A link is followed, and what it leads to is replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from engine.errors import AcesError
+
+KINDS = (
+    (stat.S_ISDIR, "it is a folder"),
+    (stat.S_ISCHR, "it is a device"),
+    (stat.S_ISBLK, "it is a device"),
+    (stat.S_ISFIFO, "it is a pipe"),
+    (stat.S_ISSOCK, "it is a socket"),
+)
+SHOWN = 40  # letters of a name in that of the file that is being written
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` in a folder that exists. Raises ``AcesError`` and changes nothing where it cannot."""
+    try:
+        _replace(_place(path), data)
+    except OSError as error:
+        raise AcesError(_refusal(path, error.strerror or str(error))) from error
+
+
+def confirm(path: Path, data: bytes) -> None:
+    """Read back what was written: raises ``AcesError`` unless ``path`` still holds ``data``."""
+    try:
+        held = path.read_bytes()
+    except OSError as error:
+        raise AcesError(f"{path} was written, but is gone now ({error.strerror}): write it again") from error
+    if held != data:
+        raise AcesError(f"{path} was written, but holds something else now: write it again")
+
+
+def make_folder(path: Path) -> None:
+    """Make sure that files can be put into the folder ``path``. Raises ``AcesError`` where they cannot."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        _partial(path / "writable").unlink()
+    except FileExistsError as error:
+        raise AcesError(f"cannot write into {path}: it is no folder") from error
+    except OSError as error:
+        raise AcesError(f"cannot write into {path}: {error.strerror or error}") from error
+
+
+def _place(path: Path) -> Path:
+    """Where the file is to stand, links followed. Raises ``AcesError`` where something else than a file stands."""
+    try:
+        place = path.resolve()
+    except RuntimeError as error:  # a link that leads to itself
+        raise AcesError(_refusal(path, "its links lead nowhere")) from error
+    try:
+        mode = place.stat().st_mode
+    except FileNotFoundError:
+        return _in_a_folder(path, place)
+    if not stat.S_ISREG(mode):
+        raise AcesError(_refusal(path, next((said for kind, said in KINDS if kind(mode)), "it is no regular file")))
+    return place
+
+
+def _in_a_folder(path: Path, place: Path) -> Path:
+    if not place.parent.is_dir():
+        raise AcesError(_refusal(path, f"there is no folder {place.parent}"))
+    return place
+
+
+def _refusal(path: Path, why: str) -> str:
+    return f"cannot write {path}: {why}; name another place"
+
+
+def _replace(place: Path, data: bytes) -> None:
+    partial = _partial(place)
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # a disk may be found full only now
+        if place.exists():
+            partial.chmod(stat.S_IMODE(place.stat().st_mode))
+        partial.replace(place)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _partial(place: Path) -> Path:
+    """A new, empty file beside ``place``, under a name that nobody could have put a link under."""
+    path = place.with_name(f".{place.name[:SHOWN]}.{secrets.token_hex(4)}.partial")
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return path

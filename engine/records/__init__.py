@@ -1,0 +1,1 @@
+"""Runs, draws and counts, and how runs are put together. Needs numpy only."""

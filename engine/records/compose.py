@@ -1,0 +1,186 @@
+"""Components -> composition: any certification run with any selection and any core run, joined on ``index``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations
+
+import numpy as np
+
+from engine.errors import AcesError
+from engine.records.runs import Array, CoreRun, Meta, SelectionRun, SmoothedRun
+from engine.smoothing import GAUSSIAN, Smoothing
+
+
+@dataclass(frozen=True, eq=False)
+class Composition:
+    """N images seen by all components, ready for Algorithms 1 and 4.
+
+    ``index``, ``label``, ``core`` int64 [N]; ``class_counts0``, ``class_counts`` int32 [N, m] from n0 and n draws at
+    ``sigma``; ``thetas`` float64 [T]; ``select_counts0``, ``select_counts`` int32 [N, T] from ``n0_select`` and
+    ``n_select`` draws at ``sigma_select``; ``score_median`` float32 [N], of the selection mechanism. ``radius_digits``
+    and ``radius_digits_select``: the significant digits of the log that a component was reconstructed from.
+    ``smoothing`` and ``smoothing_select``: the noise of either, of one norm.
+    """
+
+    index: Array
+    label: Array
+    core: Array
+    sigma: float
+    n0: int
+    n: int
+    class_counts0: Array
+    class_counts: Array
+    sigma_select: float
+    n0_select: int
+    n_select: int
+    thetas: Array
+    select_counts0: Array
+    select_counts: Array
+    score_median: Array
+    radius_digits: int | None = None
+    radius_digits_select: int | None = None
+    predict_class: Array | None = None
+    predict_select: Array | None = None
+    smoothing: Smoothing = GAUSSIAN
+    smoothing_select: Smoothing = GAUSSIAN
+
+    @property
+    def norm(self) -> str:
+        """The norm of its radii."""
+        return self.smoothing.norm
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def rows(self, keep: slice) -> Composition:
+        """The composition of some of the images (views, no copies)."""
+        per_image = {
+            name: value[keep]
+            for name, value in vars(self).items()
+            if isinstance(value, np.ndarray) and name != "thetas"
+        }
+        return Composition(**{**vars(self), **per_image})
+
+
+def compose(certify: SmoothedRun, core: CoreRun, select: SelectionRun | None = None) -> Composition:
+    """Join components on ``index``. ``select`` replaces the certification run's own entropies.
+
+    Raises ``AcesError`` where ``common_images`` does, and for radii of different norms, which have no smaller one.
+    """
+    selection: SmoothedRun | SelectionRun = select if select is not None else certify
+    _require_one_norm(certify.meta, selection.meta)
+    index = common_images(certify, core, selection)
+    in_certify, in_core, in_select = (_rows_of(run.index, index) for run in (certify, core, selection))
+    recorded = certify.predict_class is not None and selection.predict_select is not None
+    return Composition(
+        index=index,
+        label=certify.label[in_certify],
+        core=core.prediction[in_core],
+        sigma=certify.meta.noise,
+        n0=certify.meta.draws0,
+        n=certify.meta.draws,
+        class_counts0=certify.class_counts0[in_certify],
+        class_counts=certify.class_counts[in_certify],
+        sigma_select=selection.meta.noise,
+        n0_select=selection.meta.draws0,
+        n_select=selection.meta.draws,
+        thetas=selection.thetas,
+        select_counts0=selection.select_counts0[in_select],
+        select_counts=selection.select_counts[in_select],
+        score_median=(selection.score_median if isinstance(selection, SelectionRun) else selection.entropy_median)[
+            in_select
+        ],
+        radius_digits=certify.meta.radius_digits,
+        radius_digits_select=selection.meta.radius_digits,
+        predict_class=certify.predict_class[in_certify] if recorded and certify.predict_class is not None else None,
+        predict_select=(
+            selection.predict_select[in_select] if recorded and selection.predict_select is not None else None
+        ),
+        smoothing=certify.meta.smoothing_card,
+        smoothing_select=selection.meta.smoothing_card,
+    )
+
+
+def common_images(certify: SmoothedRun, *others: SmoothedRun | CoreRun | SelectionRun) -> Array:
+    """``index`` of the images that all components were evaluated on, int64 [N], in rising order.
+
+    Raises ``AcesError`` for components of different datasets, without common images, or with different labels for one
+    index (two projects number the ImageNet validation set differently). A selection run holds no labels; of own copies
+    of a dataset the recorded digests of the pictures tell.
+    """
+    runs = (certify, *others)
+    for a, b in combinations(runs, 2):
+        if not _one_split(a.meta, b.meta):
+            raise AcesError(
+                f"'{a.meta.name}' is of {_split_of(a.meta)}, '{b.meta.name}' of {_split_of(b.meta)}: only runs of one "
+                f"dataset and split compose"
+            )
+    index: Array = reduce(np.intersect1d, [run.index for run in runs])
+    if not len(index):
+        names = ", ".join(f"'{run.meta.name}'" for run in dict.fromkeys(runs))
+        raise AcesError(f"{names} share no images: sample them on the same subset")
+    for other in others:
+        if isinstance(other, CoreRun):
+            _require_same_classes(certify, other)
+            _require_equal_labels(certify, other, index)
+        else:
+            _require_same_pictures(certify, other)
+    return index
+
+
+def _one_split(a: Meta, b: Meta) -> bool:
+    """An imported log may not say its split; then the labels have to do."""
+    return a.dataset == b.dataset and (a.split is None or b.split is None or a.split == b.split)
+
+
+def _split_of(meta: Meta) -> str:
+    return f"{meta.dataset}/{meta.split}" if meta.split else meta.dataset
+
+
+def _rows_of(index: Array, wanted: Array) -> Array | slice:
+    """Where the images of ``wanted``, all among ``index``, stand; a slice, which copies nothing, where that is all."""
+    if np.array_equal(index, wanted):
+        return slice(None)
+    order = np.argsort(index, kind="stable")
+    rows: Array = order[np.searchsorted(index, wanted, sorter=order)]
+    return rows
+
+
+def _require_same_pictures(certify: SmoothedRun, selection: SmoothedRun | SelectionRun) -> None:
+    """Digests are of all pictures that a run was evaluated on, and recorded where these were of an own copy."""
+    a, b = (run.meta.extra.get("images") for run in (certify, selection))
+    both_own = a is not None and b is not None  # then subsets of one copy have different digests as well
+    if a != b and (not both_own or np.array_equal(certify.index, selection.index)):
+        raise AcesError(
+            f"'{certify.meta.name}' and '{selection.meta.name}' were evaluated on different copies of "
+            f"{certify.meta.dataset}, in which a number may be another image: sample both on one copy"
+        )
+
+
+def _require_one_norm(certify: Meta, selection: Meta) -> None:
+    a, b = certify.smoothing_card, selection.smoothing_card
+    if a.norm != b.norm:
+        raise AcesError(
+            f"'{certify.name}' was sampled under {a.label} and '{selection.name}' under {b.label}: their radii are "
+            f"{a.norm} and {b.norm}, and do not compose"
+        )
+
+
+def _require_same_classes(certify: SmoothedRun, core: CoreRun) -> None:
+    if core.meta.num_classes != certify.meta.num_classes:
+        raise AcesError(
+            f"'{certify.meta.name}' knows {certify.meta.num_classes} classes, '{core.meta.name}' "
+            f"{core.meta.num_classes}: they answer different questions"
+        )
+
+
+def _require_equal_labels(certify: SmoothedRun, core: CoreRun, index: Array) -> None:
+    a, b = (run.label[_rows_of(run.index, index)] for run in (certify, core))
+    if (a != b).any():
+        at = int((a != b).argmax())
+        raise AcesError(
+            f"image {index[at]} has label {a[at]} in '{certify.meta.name}' and {b[at]} in '{core.meta.name}' "
+            f"({int((a != b).sum())} of {len(a)} differ): the runs number the dataset differently and must not be mixed"
+        )

@@ -1,0 +1,586 @@
+"""The records: what sampling cost, and nothing that a reader may turn. Their npz form is a contract (docs/formats.md).
+
+N images, m classes, T thresholds. The arrays ending in ``0`` come from the n0 draws that guess, the
+others from the n draws that estimate; the two never share a draw.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import IO, Any, ClassVar, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import AcesError
+from engine.names import LONGEST_NOTE, fault, faulty_part, file_fault, quoted
+from engine.output import write_file
+from engine.smoothing import GAUSSIAN, SMOOTHINGS, Smoothing
+
+FORMAT = "aces-run"
+VERSIONS = (1, 2)  # what is read; a run that needs nothing of version 2 is written as version 1
+DEFAULT_MECHANISM = {"smoothed": "entropy", "selection": "network"}  # what version 1 means, which names none
+LONGEST_META = 1_000_000  # letters: what a page shows of a run, and a terminal lists
+ABSTAIN = -1
+
+Array = npt.NDArray[Any]
+
+
+class RunError(AcesError):
+    """A record or run file that breaks the contract; the message names array, row and value."""
+
+
+class NewerFormatError(RunError):
+    """A run that a newer program wrote: nothing is wrong with it, and nothing here may replace it."""
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """The network that was sampled. ``sha256`` of its weights is its identity."""
+
+    name: str | None = None
+    sha256: str | None = None
+    training: str | None = None
+    sigma_train: float | None = None
+
+
+FILE_NAMES = ("dataset", "split")
+SHOWN_EXTRA = ("inferred", "source", "images")  # entries that only some runs have, and that are shown
+_PROVENANCE: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("split", "created", "engine_version", "precision"), str),
+    **dict.fromkeys(("network.name", "network.sha256", "network.training"), str),
+    "network.sigma_train": (int, float),
+    "seed": int,
+}
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What a run is. ``sigma`` (pixel units), ``n0``, ``n``, ``seed``, ``precision`` are None for core runs.
+
+    ``n_decided``: every n that was decided on, in order. Where it holds more than one, the draws were continued after
+    the results of fewer could be seen, and bounds for an n fixed in advance (docs/statistics.md) do not hold as stated.
+    ``as_run``: how the network ran (device kind, hardware, memory format, batch, compiled): what a promise of equal
+    bytes covers.
+    ``mechanism``: what scored the draws, ``smoothing``: under which noise, a name of ``smoothing.SMOOTHINGS``; both
+    None for core runs, and where not given, what version 1 of the format means.
+    ``radius_digits``: for imported logs, the significant digits of their radii, whose lowest counts the run holds.
+    ``extra`` keeps entries of ``meta`` that this version does not know.
+    """
+
+    kind: str
+    name: str
+    dataset: str
+    num_classes: int
+    split: str | None = None
+    created: str | None = None
+    engine_version: str | None = None
+    sigma: float | None = None
+    n0: int | None = None
+    n: int | None = None
+    n_decided: tuple[int, ...] | None = None
+    seed: int | None = None
+    precision: str | None = None
+    as_run: Mapping[str, Any] | None = None
+    network: NetworkInfo = NetworkInfo()
+    mechanism: str | None = None
+    smoothing: str | None = None
+    radius_digits: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.mechanism is None and isinstance(self.kind, str):  # JSON may hold what cannot be hashed
+            object.__setattr__(self, "mechanism", DEFAULT_MECHANISM.get(self.kind))
+        if self.smoothing is None and self.kind != "core":
+            object.__setattr__(self, "smoothing", GAUSSIAN.name)
+
+    @property
+    def version(self) -> int:
+        """Of the run file: the lowest that says all of this."""
+        usual = self.mechanism == DEFAULT_MECHANISM.get(self.kind) and self.smoothing in (None, GAUSSIAN.name)
+        return 1 if usual else 2
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``meta`` entry of a run file, as JSON types."""
+        left_out = {"extra", "network"}
+        if self.version == 1:
+            left_out.add("mechanism")
+        if self.smoothing == GAUSSIAN.name:  # the default of every version
+            left_out.add("smoothing")
+        own = {k: v for k, v in asdict(self).items() if k not in left_out}
+        sampled = ("sigma", "n0", "n", "seed", "precision")
+        out = {k: v for k, v in own.items() if v is not None or (k in sampled and self.kind != "core")}
+        network = asdict(self.network)
+        if self.kind != "core" or any(v is not None for v in network.values()):
+            out["network"] = network
+        if self.n_decided is not None:
+            out["n_decided"] = list(self.n_decided)  # as JSON reads it back
+        return {"format": FORMAT, "version": self.version, **out, **self.extra}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        """Read a ``meta`` entry. Raises ``RunError`` that names the missing or wrong entry."""
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise RunError(f"meta.format is not '{FORMAT}': this is no ACES run file")
+        _check_version(data)
+        known = {f.name for f in fields(cls)} - {"extra"}
+        values = {k: v for k, v in data.items() if k in known}
+        missing = [k for k in ("kind", "name", "dataset", "num_classes") if k not in values]
+        if values.get("kind") != "core":
+            missing += [k for k in ("sigma", "n0", "n") if values.get(k) is None]
+        if missing:
+            raise RunError(f"meta lacks {', '.join(missing)}")
+        network = values.pop("network", None) or {}
+        if not isinstance(network, dict):
+            raise RunError(f"meta.network is {network!r}; expected an object with name, sha256, training, sigma_train")
+        if isinstance(values.get("n_decided"), list):
+            values["n_decided"] = tuple(values["n_decided"])
+        values["network"] = NetworkInfo(**{k: network.get(k) for k in ("name", "sha256", "training", "sigma_train")})
+        extra = {k: v for k, v in data.items() if k not in known and k not in ("format", "version")}
+        meta = cls(**values, extra=extra)
+        meta.check()
+        if meta.version > data["version"]:
+            defaults = {"mechanism": DEFAULT_MECHANISM.get(meta.kind), "smoothing": GAUSSIAN.name}
+            entry = next(name for name, default in defaults.items() if getattr(meta, name) != default)
+            raise RunError(
+                f"meta.{entry} is {getattr(meta, entry)!r} in a file of version {data['version']}, which means "
+                f"{defaults[entry]!r}: such a run is of version {meta.version}"
+            )
+        return meta
+
+    def check(self) -> None:
+        """Raise ``RunError`` unless the entries have the right types and ranges."""
+        if self.kind not in list(KINDS):  # a list: JSON may hold what cannot be hashed
+            raise RunError(f"meta.kind is {self.kind!r}; expected one of {', '.join(KINDS)}")
+        _check_name("name", self.name)
+        _check_name("dataset", self.dataset)
+        if not _is_int(self.num_classes) or self.num_classes < 2:
+            raise RunError(f"meta.num_classes is {self.num_classes!r}; expected an integer of at least 2")
+        if self.radius_digits is not None and (not _is_int(self.radius_digits) or self.radius_digits < 1):
+            raise RunError(f"meta.radius_digits is {self.radius_digits!r}; expected an integer of at least 1")
+        self._check_provenance()
+        if self.kind == "core":
+            for name in ("mechanism", "smoothing"):
+                if getattr(self, name) is not None:
+                    raise RunError(f"meta.{name} is {getattr(self, name)!r}; a core run is not sampled and has none")
+            return
+        _check_name("mechanism", self.mechanism)
+        _check_smoothing(self.smoothing)
+        for name in ("n0", "n"):
+            if not _is_int(getattr(self, name)) or getattr(self, name) < 1:
+                raise RunError(f"meta.{name} is {getattr(self, name)!r}; expected an integer of at least 1")
+        if isinstance(self.sigma, bool) or not isinstance(self.sigma, int | float) or not 0 < self.sigma < math.inf:
+            raise RunError(f"meta.sigma is {self.sigma!r}; expected a positive number, in pixel units of [0, 1]")
+
+    def _check_provenance(self) -> None:
+        """What is only reported may be missing, but must be of the kind that a reader expects."""
+        network = {f"network.{name}": value for name, value in vars(self.network).items()}
+        for name, value in (vars(self) | network).items():
+            wanted = _PROVENANCE.get(name)
+            if wanted is None or value is None:
+                continue
+            if wanted is str:
+                _check_name(name, value)
+            elif isinstance(value, bool) or not isinstance(value, wanted):
+                raise RunError(f"meta.{name} is {quoted(value)}; expected a number")
+        decided = self.n_decided
+        if decided is not None and not (isinstance(decided, tuple) and all(_is_int(n) and n > 0 for n in decided)):
+            raise RunError(f"meta.n_decided is {decided!r}; expected a list of positive integers")
+        if self.as_run is not None and not isinstance(self.as_run, dict):
+            raise RunError(f"meta.as_run is {self.as_run!r}; expected an object")
+        shown = {"as_run": self.as_run, **{name: self.extra.get(name) for name in SHOWN_EXTRA}}
+        notes = self.extra.get("notes")
+        wrong = faulty_part(shown, "meta") or faulty_part(notes, "meta.notes", LONGEST_NOTE)
+        if wrong is not None:
+            raise RunError(f"{wrong[0]} is {quoted(wrong[1])}; expected {wrong[2]}")
+
+    @property
+    def looked(self) -> bool:
+        """Whether draws were added (or left away) after results could be seen."""
+        return self.n_decided is not None and len(self.n_decided) > 1
+
+    @property
+    def noise(self) -> float:
+        """``sigma`` of a sampled run."""
+        assert self.sigma is not None
+        return self.sigma
+
+    @property
+    def smoothing_card(self) -> Smoothing:
+        """The card of the ``smoothing`` of a sampled run."""
+        assert self.smoothing is not None
+        return SMOOTHINGS[self.smoothing]
+
+    @property
+    def draws0(self) -> int:
+        """``n0`` of a sampled run."""
+        assert self.n0 is not None
+        return self.n0
+
+    @property
+    def draws(self) -> int:
+        """``n`` of a sampled run."""
+        assert self.n is not None
+        return self.n
+
+
+def _check_name(entry: str, value: Any) -> None:
+    """What identifies or describes a run is shown and compared; dataset and split also stand in names of files."""
+    wrong = (file_fault if entry in FILE_NAMES else fault)(value)
+    if wrong is not None:
+        raise RunError(f"meta.{entry} is {quoted(value)}; expected {wrong}")
+
+
+def _check_smoothing(name: Any) -> None:
+    """Raise ``NewerFormatError`` for noise that is not known here: its radii would be of another norm, or wrong."""
+    if name not in list(SMOOTHINGS):  # a list: JSON may hold what cannot be hashed
+        raise NewerFormatError(
+            f"meta.smoothing is {quoted(name)}; this engine knows {', '.join(SMOOTHINGS)}: update it"
+        )
+
+
+def decisions(meta: Meta) -> str:
+    """Every n that was decided on, for people: ``1,000, then 10,000``."""
+    return ", then ".join(f"{n:,}" for n in meta.n_decided or ())
+
+
+@dataclass(frozen=True, eq=False)
+class SmoothedRun:
+    """Noisy evaluation of N images by one network: class votes, and how often the entropy fell at or below theta.
+
+    ``index``, ``label`` int64 [N]; ``class_counts0``, ``class_counts`` int32 [N, m], rows summing to n0 and n;
+    ``thetas`` float64 [T], rising; ``select_counts0``, ``select_counts`` int32 [N, T], never falling along T;
+    ``entropy_median`` float32 [N] (all NaN where not recorded); optional ``entropy_quantiles`` float32 [N, 5];
+    optional ``predict_class`` int64 [N] and ``predict_select`` int8 [N, T], recorded PREDICT decisions
+    (``ABSTAIN`` = -1) of logs that hold no counts.
+    """
+
+    meta: Meta
+    index: Array
+    label: Array
+    class_counts0: Array
+    class_counts: Array
+    thetas: Array
+    select_counts0: Array
+    select_counts: Array
+    entropy_median: Array
+    entropy_quantiles: Array | None = None
+    predict_class: Array | None = None
+    predict_select: Array | None = None
+
+    KIND: ClassVar[str] = "smoothed"
+
+    def __post_init__(self) -> None:
+        _check_meta(self)
+        n, m, t = np.size(self.index), self.meta.num_classes, np.size(self.thetas)
+        _cast(self, "index", np.int64, (n,))
+        _cast(self, "label", np.int64, (n,))
+        _cast(self, "class_counts0", np.int32, (n, m))
+        _cast(self, "class_counts", np.int32, (n, m))
+        _cast_selection(self, n, t)
+        _cast(self, "entropy_median", np.float32, (n,))
+        _cast(self, "entropy_quantiles", np.float32, (n, 5))
+        _cast(self, "predict_class", np.int64, (n,))
+        _cast(self, "predict_select", np.int8, (n, t))
+        _check_index(self)
+        _check_range(self, "label", 0, m - 1)
+        _check_votes(self, "class_counts0", self.meta.draws0)
+        _check_votes(self, "class_counts", self.meta.draws)
+        _check_selection(self)
+        _check_unit(self, "entropy_median", nan_for_all=True)
+        _check_unit(self, "entropy_quantiles")
+        _check_range(self, "predict_class", ABSTAIN, m - 1)
+        _check_range(self, "predict_select", ABSTAIN, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class SelectionRun:
+    """Noisy evaluation of N images by a selection network; it replaces a smoothed run's own entropies.
+
+    ``index`` int64 [N]; ``thetas`` float64 [T]; ``select_counts0``, ``select_counts`` int32 [N, T] (draws whose
+    score is <= theta); ``score_median`` float32 [N]; optional ``predict_select`` int8 [N, T].
+    """
+
+    meta: Meta
+    index: Array
+    thetas: Array
+    select_counts0: Array
+    select_counts: Array
+    score_median: Array
+    predict_select: Array | None = None
+
+    KIND: ClassVar[str] = "selection"
+
+    def __post_init__(self) -> None:
+        _check_meta(self)
+        n, t = np.size(self.index), np.size(self.thetas)
+        _cast(self, "index", np.int64, (n,))
+        _cast_selection(self, n, t)
+        _cast(self, "score_median", np.float32, (n,))
+        _cast(self, "predict_select", np.int8, (n, t))
+        _check_index(self)
+        _check_selection(self)
+        _check_unit(self, "score_median", nan_for_all=True)
+        _check_range(self, "predict_select", ABSTAIN, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class CoreRun:
+    """What a core network answers without noise: ``index``, ``label``, ``prediction`` int64 [N]; ``logits`` [N, m]."""
+
+    meta: Meta
+    index: Array
+    label: Array
+    prediction: Array
+    logits: Array | None = None
+
+    KIND: ClassVar[str] = "core"
+
+    def __post_init__(self) -> None:
+        _check_meta(self)
+        n, m = np.size(self.index), self.meta.num_classes
+        _cast(self, "index", np.int64, (n,))
+        _cast(self, "label", np.int64, (n,))
+        _cast(self, "prediction", np.int64, (n,))
+        _cast(self, "logits", np.float32, (n, m))
+        _check_index(self)
+        _check_range(self, "label", 0, m - 1)
+        _check_range(self, "prediction", 0, m - 1)
+        _check_each(self, "logits", lambda logits: ~np.isnan(logits), "numbers")
+
+
+Run = SmoothedRun | SelectionRun | CoreRun
+KINDS: dict[str, type[Run]] = {kind.KIND: kind for kind in (SmoothedRun, SelectionRun, CoreRun)}
+
+
+def arrays(run: Run) -> dict[str, Array]:
+    """The arrays of a run by name, without those it does not have."""
+    named = {f.name: getattr(run, f.name) for f in fields(run) if f.name != "meta"}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def same(a: Run, b: Run) -> bool:
+    """Whether two runs hold the same meta and arrays."""
+    x, y = arrays(a), arrays(b)
+    return a.meta == b.meta and x.keys() == y.keys() and all(np.array_equal(x[k], y[k], True) for k in x)
+
+
+def to_bytes(run: Run) -> bytes:
+    """A run as the bytes of its npz file (compressed; the same run gives the same bytes)."""
+    buffer = io.BytesIO()
+    meta = np.array(json.dumps(run.meta.to_json(), sort_keys=True))
+    # As np.savez_compressed, but at zlib's fastest level: count tables shrink hardly less, in a fraction of the time.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, value in {"meta": meta, **arrays(run)}.items():
+            member = zipfile.ZipInfo(f"{name}.npy")  # dated 1980: bytes do not depend on the time
+            member.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(member, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, value, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def from_bytes(data: bytes, source: str = "run") -> Run:
+    """Read and validate npz bytes. Raises ``RunError`` that begins with ``source``; never unpickles."""
+    with _naming(source):
+        return _from_arrays(_load(io.BytesIO(data)))
+
+
+@contextmanager
+def _naming(source: str) -> Iterator[None]:
+    try:
+        yield
+    except RunError as error:
+        raise type(error)(f"{source}: {error}") from error
+    except OSError as error:
+        raise RunError(f"{source}: cannot be read ({error.strerror})") from error
+
+
+def _load(file: IO[bytes], only: str | None = None) -> dict[str, Array]:
+    """The arrays of an npz file, or ``only`` one of them."""
+    try:
+        with zipfile.ZipFile(file):  # a lone npy file would pass np.load
+            file.seek(0)
+        with np.load(file, allow_pickle=False) as npz:
+            loaded = {name: npz[name] for name in npz.files if only in (None, name)}
+    except Exception as error:  # damaged bytes raise BadZipFile, zlib.error, struct.error, ValueError, MemoryError, ...
+        raise RunError(f"not a readable npz file ({error})") from error
+    return {name: value for name, value in loaded.items() if isinstance(value, np.ndarray)}
+
+
+def _from_arrays(loaded: dict[str, Array]) -> Run:
+    data = _json_of(loaded)
+    if "draws" in loaded and isinstance(data, dict) and data.get("version") == 2:  # version 1 gives the name no meaning
+        raise NewerFormatError("n differs by image (array 'draws'), which this engine does not read: update it")
+    meta = Meta.from_json(data)
+    kind = KINDS[meta.kind]
+    wanted = [f.name for f in fields(kind) if f.name != "meta"]
+    missing = [name for name in wanted if name not in loaded and name not in _OPTIONAL]
+    if missing:
+        raise RunError(f"a {meta.kind} run needs {', '.join(missing)}")
+    return kind(meta, **{name: value for name, value in loaded.items() if name in wanted})
+
+
+def _meta_of(loaded: Mapping[str, Array]) -> Meta:
+    return Meta.from_json(_json_of(loaded))
+
+
+def _json_of(loaded: Mapping[str, Array]) -> Any:
+    if "meta" not in loaded or loaded["meta"].ndim != 0 or loaded["meta"].dtype.kind != "U":
+        raise RunError("no 0-d unicode array 'meta': this is no ACES run file")
+    return _json(str(loaded["meta"]))
+
+
+def _json(text: str) -> Any:
+    if len(text) > LONGEST_META:
+        raise RunError(f"meta has {len(text):,} letters; at most {LONGEST_META:,} are read")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of too many digits
+        raise RunError(f"meta is not JSON ({error})") from error
+
+
+def meta_from_bytes(data: bytes) -> Meta:
+    """Only the ``meta`` of npz bytes. Raises ``RunError``."""
+    return _meta_of(_load(io.BytesIO(data), only="meta"))
+
+
+def write_run(run: Run, path: Path) -> None:
+    """Write a run file; an interrupted write leaves the old file as it was. Raises ``AcesError`` (``write_file``)."""
+    write_file(path, to_bytes(run))
+
+
+def read_run(path: Path) -> Run:
+    """Read and validate a run file. Raises ``RunError`` that names file, array, row and value."""
+    with _naming(str(path)):
+        return _from_arrays(_load(io.BytesIO(path.read_bytes())))
+
+
+def read_meta(path: Path) -> Meta:
+    """Read only the ``meta`` of a run file. Raises ``RunError`` that names the file."""
+    with _naming(str(path)), path.open("rb") as file:
+        return _meta_of(_load(file, only="meta"))
+
+
+# --- validation ------------------------------------------------------------------------------------------------
+
+
+def _check_version(data: Mapping[str, Any]) -> None:
+    """Raise ``NewerFormatError`` for what only a newer program understands, ``RunError`` for what is no version."""
+    version = data.get("version")
+    if version not in VERSIONS:
+        newer = isinstance(version, int | float) and version > VERSIONS[-1]
+        raise (NewerFormatError if newer else RunError)(
+            f"meta.version is {version!r}; this engine reads versions {VERSIONS[0]} and {VERSIONS[-1]}: update it"
+        )
+    _check_smoothing(data.get("smoothing", GAUSSIAN.name))
+
+
+_OPTIONAL = ("entropy_quantiles", "predict_class", "predict_select", "logits")
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_meta(run: Run) -> None:
+    run.meta.check()
+    if run.meta.kind != run.KIND:
+        raise RunError(f"meta.kind is {run.meta.kind!r}; these are the arrays of a {run.KIND} run")
+
+
+def _cast(run: Run, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> None:
+    """Give an array its contract dtype, refusing what would change a value, and freeze it."""
+    value = getattr(run, name)
+    if value is None:
+        return
+    value = np.asarray(value)
+    if value.shape != shape:
+        raise RunError(f"{name} has shape {value.shape}; expected {shape}")
+    integer = np.issubdtype(dtype, np.integer)
+    if value.dtype.kind not in ("iu" if integer else "iuf"):
+        raise RunError(f"{name} has dtype {value.dtype}; expected {np.dtype(dtype)}")
+    if integer and value.size:
+        limits = np.iinfo(cast(Any, dtype))
+        if value.min() < limits.min or value.max() > limits.max:
+            raise RunError(f"{name} holds {value.min()}..{value.max()}, which does not fit {np.dtype(dtype)}")
+    frozen = np.ascontiguousarray(value, dtype).view()  # a view: the caller's own array stays writeable
+    frozen.flags.writeable = False
+    object.__setattr__(run, name, frozen)
+
+
+def _cast_selection(run: SmoothedRun | SelectionRun, n: int, t: int) -> None:
+    _cast(run, "thetas", np.float64, (t,))
+    _cast(run, "select_counts0", np.int32, (n, t))
+    _cast(run, "select_counts", np.int32, (n, t))
+
+
+def _check_index(run: Run) -> None:
+    if len(run.index) == 0:
+        raise RunError("the run holds no images")
+    _check_range(run, "index", 0, None)
+    values, counts = np.unique(run.index, return_counts=True)
+    if (counts > 1).any():
+        twice = int(values[counts > 1][0])
+        raise RunError(f"index {twice} appears twice, in rows {np.flatnonzero(run.index == twice)[:2].tolist()}")
+
+
+def _check_range(run: Run, name: str, low: int, high: int | None) -> None:
+    allowed = f"{low}..{high}" if high is not None else f"at least {low}"
+    _check_each(run, name, lambda value: (value >= low) & (value <= high if high is not None else True), allowed)
+
+
+def _check_unit(run: Run, name: str, nan_for_all: bool = False) -> None:
+    """Scores lie in [0, 1]; with ``nan_for_all``, all NaN means that they were not recorded."""
+    value = getattr(run, name)
+    if not (nan_for_all and np.isnan(value).all()):
+        _check_each(run, name, lambda value: (value >= 0) & (value <= 1), "0..1")  # false for NaN
+
+
+def _check_each(run: Run, name: str, good: Callable[[Array], Array], allowed: str) -> None:
+    """Every value of an array must be ``good``; the first that is not is named."""
+    value = getattr(run, name)
+    if value is None:
+        return
+    bad = ~good(value)
+    if bad.any():
+        where = np.argwhere(bad)[0]
+        raise RunError(f"{name} is {value[tuple(where)]} in row {where[0]}; allowed: {allowed}")
+
+
+def _check_votes(run: SmoothedRun, name: str, total: int) -> None:
+    _check_range(run, name, 0, total)
+    sums = getattr(run, name).sum(1, dtype=np.int64)
+    if (sums != total).any():
+        row = int((sums != total).argmax())
+        raise RunError(f"{name} sums to {sums[row]} in row {row}; expected {total} draws")
+
+
+def _check_selection(run: SmoothedRun | SelectionRun) -> None:
+    thetas = run.thetas
+    if not len(thetas):
+        raise RunError("thetas holds no thresholds")
+    _check_unit(run, "thetas")
+    if (np.diff(thetas) <= 0).any():
+        at = int((np.diff(thetas) <= 0).argmax())
+        raise RunError(f"thetas do not rise: {thetas[at]} is followed by {thetas[at + 1]} at position {at + 1}")
+    for name, total in (("select_counts0", run.meta.draws0), ("select_counts", run.meta.draws)):
+        _check_range(run, name, 0, total)
+        counts = getattr(run, name)
+        falls = counts[:, 1:] < counts[:, :-1]  # not np.diff: a full-size difference would double the memory
+        if falls.any():
+            row, at = np.argwhere(falls)[0]
+            raise RunError(
+                f"{name} falls from {counts[row, at]} to {counts[row, at + 1]} at theta {thetas[at + 1]:g} in row {row}"
+            )
+        if thetas[-1] == 1 and (counts[:, -1] != total).any():
+            row = int((counts[:, -1] != total).argmax())
+            raise RunError(
+                f"{name} is {counts[row, -1]} at theta 1 in row {row}; every draw is selected there: {total}"
+            )

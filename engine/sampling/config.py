@@ -1,0 +1,177 @@
+"""What to precompute, as a YAML file: validated before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from engine import datasets
+from engine.errors import AcesError
+from engine.mechanisms import mechanism
+from engine.smoothing import GAUSSIAN, smoothing
+
+PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
+
+Positive = Annotated[int, Field(ge=1)]
+AnyEntry = TypeVar("AnyEntry", bound="Entry")
+
+
+def _known_mechanism(name: str) -> str:
+    try:
+        return mechanism(name).name
+    except AcesError as error:
+        raise ValueError(str(error)) from error
+
+
+def _known_smoothing(name: str) -> str:
+    try:
+        return smoothing(name).name
+    except AcesError as error:
+        raise ValueError(str(error)) from error
+
+
+class Entry(BaseModel):
+    """A core network: a checkpoint of any known format, relative to the config file, or ``published`` weights.
+
+    The rest is for what a file does not say: see ``engine.models.Hints``. ``probe`` tries all normalisers; ``trust``
+    lets a TorchScript file run its code, with the user's rights.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    checkpoint: Path
+    name: str | None = None
+    architecture: str | None = None
+    normalizer: Literal["normalize", "center", "none", "probe"] | None = None
+    training: str | None = None
+    sigma_train: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    trust: bool = False
+
+
+class SmoothedEntry(Entry):
+    """A certification network and the noise levels to sample it at; by default the one it was trained with.
+
+    Another one than that must be meant: ``other_sigma: true`` says so. ``smoothing``: the noise, one of
+    ``smoothing.SMOOTHINGS``, which decides the norm of the radii.
+    """
+
+    sigma: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = ()
+    other_sigma: bool = False
+    smoothing: Annotated[str, AfterValidator(_known_smoothing)] = GAUSSIAN.name
+
+
+class SelectEntry(SmoothedEntry):
+    """A selection network, or any network whose entropies are to select: one of ``mechanisms.MECHANISMS``."""
+
+    mechanism: Annotated[str, AfterValidator(_known_mechanism)] = "network"
+
+
+class Data(BaseModel):
+    """Where the images lie: a folder or a parquet file, relative to the config file.
+
+    For a known dataset ``path`` is all there is to say. Pictures of one's own also need ``size``, in pixels after
+    the shorter side was resized to ``resize`` (default: ``size``) and the centre cropped; those in a parquet file
+    the names of their ``classes``, or the dataset whose classes they are. Damaged pictures are refused unless
+    ``skip_damaged``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path
+    size: Positive | None = None
+    resize: Positive | None = None
+    classes: str | Annotated[tuple[str, ...], Field(min_length=2)] | None = None
+    skip_damaged: bool = False
+
+
+class Config(BaseModel):
+    """Which images, how many draws, which networks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: str
+    data: Data | None = None  # default: the data folder, or a download
+    split: Literal["train", "test"] = "test"
+    every: Positive | None = None  # default: the paper's subset of the dataset
+    limit: Positive | None = None
+    n0: Positive = 100
+    n: Positive = 10_000
+    seed: int = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    certify: tuple[SmoothedEntry, ...] = ()
+    select: tuple[SelectEntry, ...] = ()
+    core: tuple[Entry, ...] = ()
+
+    def card(self) -> datasets.DatasetCard:
+        """The card of the dataset: a known one, or the user's own, which ``data`` describes."""
+        data = self.data
+        if data is None:
+            return datasets.card(self.dataset)
+        if data.size is None:
+            return datasets.card_at(self.dataset, data.path)
+        classes = datasets.card(data.classes).classes if isinstance(data.classes, str) else data.classes
+        return datasets.own_card(self.dataset, data.path, data.size, resize=data.resize, classes=classes)
+
+    def trusting(self) -> Config:
+        """The same with every checkpoint trusted."""
+        said = {"trust": True}
+        return self.model_copy(
+            update={
+                "certify": tuple(entry.model_copy(update=said) for entry in self.certify),
+                "select": tuple(entry.model_copy(update=said) for entry in self.select),
+                "core": tuple(entry.model_copy(update=said) for entry in self.core),
+            }
+        )
+
+    def images(self) -> datasets.ImageSet:
+        """The images that the config names, each known to be readable."""
+        card = self.card()
+        chosen = card.read(self.split).every(self.every or card.every, self.limit)
+        return chosen.checked(skip_damaged=self.data is not None and self.data.skip_damaged)
+
+
+def parse_config(path: Path) -> Config:
+    """Read a config, its paths made absolute, none looked at. Raises ``AcesError`` that names the wrong key."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AcesError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise AcesError(f"{path}: not UTF-8 (byte {error.start}): save it as UTF-8") from error
+    except RecursionError as error:
+        raise AcesError(f"{path}: nested too deeply") from error
+    except (yaml.YAMLError, ValueError, AttributeError) as error:  # the latter two: a date or a number that is none
+        raise AcesError(f"{path}: not YAML ({' '.join(str(error).split())[:300]})") from error
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise AcesError(f"{path}: {where}: {first['msg']}") from error
+    return config.model_copy(
+        update={
+            "data": config.data and config.data.model_copy(update={"path": (path.parent / config.data.path).resolve()}),
+            "certify": tuple(_absolute(path, entry) for entry in config.certify),
+            "select": tuple(_absolute(path, entry) for entry in config.select),
+            "core": tuple(_absolute(path, entry) for entry in config.core),
+        }
+    )
+
+
+def read_config(path: Path) -> Config:
+    """Read a config whose files are there. Raises ``AcesError`` that names the wrong key or the missing file."""
+    config = parse_config(path)
+    for entry in (*config.certify, *config.select, *config.core):
+        if str(entry.checkpoint) != PUBLISHED and not entry.checkpoint.is_file():
+            raise AcesError(f"{path}: no checkpoint at {entry.checkpoint}; train it, put it there or correct the path")
+    config.card()  # an unknown dataset, or no pictures where the config says
+    return config
+
+
+def _absolute(path: Path, entry: AnyEntry) -> AnyEntry:
+    if str(entry.checkpoint) == PUBLISHED:
+        return entry
+    return entry.model_copy(update={"checkpoint": (path.parent / entry.checkpoint).resolve()})

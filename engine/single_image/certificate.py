@@ -1,0 +1,426 @@
+"""The certificate of one image: everything that is needed to check it, as JSON. Numpy, scipy and pydantic only.
+
+What it rests on are the counts of its segments, consecutive parts of the streams of draws; bounds, outcome and radius
+are recomputed from them by ``check``. ``certificate_check.py`` compares the rest with what is known, and
+``resample.py`` draws some of the segments again.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import reprlib
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from engine import __version__
+from engine.errors import AcesError
+from engine.mechanisms import OWN
+from engine.records.compose import Composition
+from engine.records.draws import BLOCK
+from engine.records.runs import ABSTAIN
+from engine.single_image import strict_json
+from engine.single_image.evidence import Evidence
+from engine.single_image.picture import Pixels, tensor_sha256
+from engine.single_image.plan import Mode, Plan
+from engine.single_image.promise import PROMISE, promise, statement, statement_1
+from engine.single_image.segments import Segment, compositions, rests_on, roles, segments_of, selecting
+from engine.single_image.subject import AsRun, Networks, Streams, Subject, commitment, is_sha256
+from engine.smoothing import GAUSSIAN
+from engine.statistics.aces import Outcome, selection_votes, usable_thresholds
+from engine.statistics.bounds import round_down
+from engine.statistics.looks import LookBounds, bounds_at_looks, certify_at_looks
+
+__all__ = [
+    "PROMISE",
+    "Answer",
+    "AsRun",
+    "Certificate",
+    "CertificateError",
+    "Networks",
+    "Segment",
+    "Streams",
+    "Subject",
+    "answer_of",
+    "check",
+    "from_json",
+    "guesses",
+    "implied",
+    "issue",
+    "promise",
+    "rests_on",
+    "to_json",
+]
+
+FORMAT: Literal["aces-certificate"] = "aces-certificate"
+VERSION: Literal[2] = 2  # what is issued where version 3 has nothing to add
+SMOOTHED: Literal[3] = 3  # the plan names its noise
+NEWEST = SMOOTHED
+MAX_BYTES = 32_000_000  # of a file: 10,000,000 draws of a network of 1,000 classes take half of it
+DEVICES = ("cpu", "cuda", "mps", "xpu")
+MAX_SEED = 2**63
+MAX_SEGMENTS = 20_000  # two networks' blocks of 10,000,000 draws each at both stages, and the cuts at looks
+AGREE = 1e-7  # relative; how far a recorded bound may lie below the recomputed one
+# What another machine's scipy may compute less, relative: a radius is issued so much below, and then rounded down, so
+# that `check` needs to allow no excess at all.
+MARGIN = 1e-12
+
+
+class CertificateError(AcesError):
+    """A certificate that contradicts itself, its image, or what was drawn again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """CERTIFY's answer for one image, and what it rests on.
+
+    ``prediction`` is a class, or ``ABSTAIN`` = -1; ``radius`` is in pixel units and the norm of the
+    plan's noise, rounded down, 0 unless certified.
+    ``core_answer``: what the core network says. ``thetas`` [T]: the thresholds that the answer rests on.
+    ``promise``: what the answer means, and does not; None in version 1. ``challenge``: names the noise in place of a
+    seed, which is 0 then.
+    """
+
+    outcome: Literal["certified", "core", "consensus", "abstain"]
+    prediction: int
+    answer: str | None
+    radius: float
+    statement: str
+    promise: str | None = None
+    image: Subject
+    networks: Networks
+    plan: Plan
+    seed: int
+    challenge: str | None = None
+    core_answer: int
+    thetas: tuple[float, ...]
+    segments: tuple[Segment, ...]
+    looks: tuple[LookBounds, ...]
+    created: str
+    engine_version: str = __version__
+    format: Literal["aces-certificate"] = FORMAT
+    version: Literal[1, 2, 3] = VERSION
+
+    @property
+    def streams(self) -> Streams:
+        """The streams that its draws came from."""
+        fixed = ""
+        if self.version > 1:
+            fixed = commitment(self.plan, self.networks, self.image.tensor_sha256, self.challenge)
+        return Streams(self.seed, self.image.index, fixed)
+
+
+def issue(
+    evidence: Evidence,
+    plan: Plan,
+    image: Subject,
+    networks: Networks,
+    seed: int,
+    created: datetime | None = None,
+    challenge: str | None = None,
+) -> Certificate:
+    """The certificate of what was drawn, ``created`` now unless it was before.
+
+    Raises ``AcesError`` before the plan's first look: nothing is promised yet.
+    """
+    _check_seed(seed, challenge)
+    if evidence.drawn < plan.looks[0]:
+        drawn = f"{evidence.drawn:,} of {plan.n:,} draws"
+        raise AcesError(f"no certificate after {drawn}: {_first_promise(plan)}; go on sampling")
+    segments = segments_of(evidence, plan)
+    looks = compositions(segments, plan, evidence.core)
+    found = answer_at(looks, plan)
+    radius = _below(found.radius)
+    return Certificate(
+        outcome=found.outcome,
+        prediction=found.prediction,
+        answer=None if found.prediction == ABSTAIN else networks.classes[found.prediction],
+        radius=radius,
+        statement=statement(found.outcome, found.prediction, radius, networks.classes, plan.smoothing_card.norm),
+        promise=promise(found.outcome, plan, networks.classes),
+        image=image,
+        networks=networks,
+        plan=plan,
+        seed=seed,
+        challenge=challenge,
+        core_answer=evidence.core,
+        thetas=tuple(rests_on(plan).tolist()),
+        segments=segments,
+        looks=tuple(_rounded(look) for look in bounds_of(looks, plan)),
+        created=(created or datetime.now(UTC)).isoformat(timespec="seconds"),
+        version=VERSION if plan.smoothing == GAUSSIAN.name else SMOOTHED,
+    )
+
+
+def implied(certificate: Certificate) -> float:
+    """The l_inf radius that the radius implies: how much every pixel value may change, in units of the pixel range."""
+    return certificate.plan.smoothing_card.implied(certificate.radius, math.prod(certificate.image.shape))
+
+
+def to_json(certificate: Certificate) -> str:
+    """The certificate as JSON text, lists of numbers on one line."""
+    unknown = {"plan": {"smoothing"}} if certificate.version < SMOOTHED else None
+    text = _ADAPTER.dump_json(certificate, indent=1, exclude=unknown).decode()
+    return re.sub(r"\[[\d\s.,eE+-]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
+
+
+def from_json(text: str | bytes) -> Certificate:
+    """Read a certificate. Raises ``CertificateError`` that names the entry which is missing or wrong."""
+    if len(text) > MAX_BYTES:
+        raise CertificateError(f"no readable certificate: more than {MAX_BYTES / 1e6:.0f} MB")
+    try:
+        data = strict_json.parse(text)
+        _check_known_version(data)
+        _check_lengths(data)
+        certificate = _ADAPTER.validate_json(text, strict=True)
+        _check_known_entries(data, certificate)
+        return certificate
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise CertificateError(f"no readable certificate: {where}: {first['msg']}") from error
+    except CertificateError:
+        raise
+    except AcesError as error:
+        raise CertificateError(f"no readable certificate: {error}") from error
+
+
+def check(certificate: Certificate, tensor: Pixels | None = None) -> None:
+    """Recompute everything that follows from the counts, and compare; with ``tensor``, also that it is this image's.
+
+    Raises ``CertificateError`` that says what does not agree.
+    """
+    if tensor is not None:
+        check_tensor(certificate, tensor)
+    plan, classes = certificate.plan, certificate.networks.classes
+    _check_version(certificate)
+    _check_stated(certificate)
+    _check_segments(certificate)
+    looks = compositions(certificate.segments, plan, certificate.core_answer)
+    _agree("number of looks", len(certificate.looks), len(looks))
+    if not looks:
+        raise CertificateError("no look of the plan is a sum of segments: nothing is promised")
+    found = answer_at(looks, plan)
+    _agree("outcome", certificate.outcome, found.outcome)
+    _agree("prediction", certificate.prediction, found.prediction)
+    _not_above("radius", certificate.radius, float(round_down(found.radius)))
+    _agree("answer", certificate.answer, None if found.prediction == ABSTAIN else classes[found.prediction])
+    _agree("statement", certificate.statement, _statement(certificate, found))
+    promised = promise(found.outcome, plan, classes) if certificate.version > 1 else None
+    _agree("promise", certificate.promise, promised)
+    for recorded, computed in zip(certificate.looks, bounds_of(looks, plan), strict=True):
+        _check_look(recorded, computed, certificate.version)
+
+
+def check_tensor(certificate: Certificate, tensor: Pixels) -> None:
+    """Raise ``CertificateError`` unless this is the tensor that was certified."""
+    if tensor_sha256(tensor) != certificate.image.tensor_sha256:
+        raise CertificateError("the image does not give the certificate's tensor: it is another image, or another crop")
+    _agree("image.shape", certificate.image.shape, tensor.shape)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """CERTIFY's answer at the looks so far; the radius as computed, not rounded."""
+
+    outcome: Literal["certified", "core", "consensus", "abstain"]
+    prediction: int
+    radius: float
+
+
+def answer_of(certificate: Certificate, segments: tuple[Segment, ...]) -> Answer:
+    """What the certificate would say with these segments in the place of its own."""
+    return answer_at(compositions(segments, certificate.plan, certificate.core_answer), certificate.plan)
+
+
+def guesses(certificate: Certificate, segments: tuple[Segment, ...]) -> tuple[int, int]:
+    """What the guess draws among ``segments`` guess: the class, and whether core or certify is selected at theta."""
+    plan = certificate.plan
+    look = compositions(segments, plan, certificate.core_answer)[0]
+    votes = selection_votes(look, np.array([plan.theta]), usable_thresholds(look.thetas, plan.correction))
+    return int(look.class_counts0[0].argmax()), int(votes.s_hat[0, 0])
+
+
+_ADAPTER = TypeAdapter(Certificate)
+
+
+def _check_known_version(data: Any) -> None:
+    version = data.get("version") if isinstance(data, dict) and data.get("format") == FORMAT else None
+    if isinstance(version, int) and version > NEWEST:
+        raise CertificateError(f"the certificate is of version {version}; this engine reads 1 to {NEWEST}: update it")
+
+
+def _check_lengths(data: Any) -> None:
+    """Of what would be an error for every entry, kept in memory with the others."""
+    if not isinstance(data, dict) or len(data) > 2 * len(fields(Certificate)):
+        raise CertificateError("no readable certificate: the file: no object with a certificate's entries")
+    for name in ("segments", "looks", "thetas"):
+        entries = data.get(name)
+        if isinstance(entries, list) and len(entries) > MAX_SEGMENTS:
+            raise CertificateError(f"no readable certificate: {name}: {len(entries):,} entries")
+
+
+def _check_known_entries(data: Any, read: Any, where: str = "") -> None:
+    """Raise for an entry that nobody reads: it would look as if it had been checked."""
+    if isinstance(data, dict) and is_dataclass(read):
+        for name, value in data.items():
+            if name not in vars(read):
+                raise CertificateError(f"no readable certificate: {where}{name}: there is no such entry")
+            _check_known_entries(value, getattr(read, name), f"{where}{name}.")
+    elif isinstance(data, list) and data and isinstance(data[0], dict):
+        for at, (part, value) in enumerate(zip(data, read, strict=True)):
+            _check_known_entries(part, value, f"{where}{at}.")
+
+
+def _first_promise(plan: Plan) -> str:
+    if plan.mode is Mode.FIXED:
+        return f"with a fixed n, nothing is promised before all {plan.n:,} are there"
+    return f"the first look is at {plan.looks[0]:,} draws"
+
+
+def answer_at(looks: list[Composition], plan: Plan) -> Answer:
+    """Outcome, class and radius at the looks that were reached."""
+    answer = certify_at_looks(looks, len(plan.looks), [plan.theta], plan.alpha, plan.correction)
+    outcome: Any = Outcome(answer.outcome[0, 0]).label
+    return Answer(outcome, int(answer.prediction()[0, 0]), float(answer.radius[0, 0]))
+
+
+def bounds_of(looks: list[Composition], plan: Plan) -> tuple[LookBounds, ...]:
+    return bounds_at_looks(looks, len(plan.looks), plan.theta, plan.alpha, plan.correction)
+
+
+def _below(bound: float) -> float:
+    """A radius or a bound as a certificate may state it: nine digits, never more than any machine recomputes."""
+    return float(round_down(bound * (1 - MARGIN)))
+
+
+def _rounded(look: LookBounds) -> LookBounds:
+    return replace(look, p_select=_below(look.p_select), p_certify=_below(look.p_certify))
+
+
+def _statement(certificate: Certificate, found: Answer) -> str:
+    said = found.outcome, found.prediction, certificate.radius
+    if certificate.version == 1:
+        return statement_1(*said, certificate.plan, certificate.networks.classes)
+    return statement(*said, certificate.networks.classes, certificate.plan.smoothing_card.norm)
+
+
+# --- what a certificate may state ------------------------------------------------------------------------------------
+
+
+def _check_version(certificate: Certificate) -> None:
+    """Raise where an entry is not of its version: in version 1 no stream depends on a challenge or a second network."""
+    networks, plan = certificate.networks, certificate.plan
+    if certificate.version < SMOOTHED and plan.smoothing != GAUSSIAN.name:
+        raise CertificateError(f"plan.smoothing: version {certificate.version} knows no such entry")
+    if certificate.version == SMOOTHED and plan.smoothing == GAUSSIAN.name:
+        raise CertificateError(f"version: under {plan.smoothing_card.label} it is {VERSION}, and not {SMOOTHED}")
+    if certificate.version > 1:
+        return
+    newer = {
+        "promise": certificate.promise,
+        "challenge": certificate.challenge,
+        "networks.select": networks.select,
+        "networks.as_run": networks.as_run,
+        "plan.sigma_select": plan.sigma_select,
+    }
+    for name, value in newer.items():
+        if value is not None:
+            raise CertificateError(f"{name}: version 1 knows no such entry")
+
+
+def _check_stated(certificate: Certificate) -> None:
+    """Raise where entries that the counts do not tell are impossible."""
+    networks, m = certificate.networks, len(certificate.networks.classes)
+    if m < 2 or not 0 <= certificate.core_answer < m:
+        raise CertificateError(f"core_answer is {certificate.core_answer}; the networks know the classes 0 to {m - 1}")
+    if (networks.select is None) != (certificate.plan.sigma_select is None):
+        raise CertificateError("plan.sigma_select: it belongs to a selection network, and a selection network to it")
+    if networks.select is None and networks.mechanism != OWN.name:
+        raise CertificateError(
+            f"networks.mechanism is {networks.mechanism}; without a selection network it is {OWN.name}"
+        )
+    if networks.device not in DEVICES:
+        raise CertificateError(f"networks.device is none of {', '.join(DEVICES)}")
+    _check_seed(certificate.seed, certificate.challenge)
+    for part, info in networks.parts.items():
+        if certificate.version > 1 and not is_sha256(info.sha256 or ""):
+            raise CertificateError(f"networks.{part}.sha256: it has 64 digits, and names the weights")
+    try:
+        datetime.fromisoformat(certificate.created)
+    except ValueError as error:
+        raise CertificateError("created: no time in ISO 8601") from error
+
+
+def _check_seed(seed: int, challenge: str | None) -> None:
+    """Beside a challenge there is no seed: one that is free could be tried until the noise pleases."""
+    if not -MAX_SEED <= seed < MAX_SEED:
+        raise CertificateError("seed: more than 64 bits")
+    if challenge is not None and seed != 0:
+        raise CertificateError(f"seed: beside a challenge, which names the noise, it is 0, and not {seed}")
+
+
+def _check_segments(certificate: Certificate) -> None:
+    """Raise unless the segments are whole, consecutive, and enough for at least one look of the plan."""
+    plan = certificate.plan
+    at = {(role, stage): 0 for role in roles(plan) for stage in ("guess", "estimate")}
+    _agree("thetas", list(certificate.thetas), rests_on(plan).tolist())
+    for part in certificate.segments:
+        where = f"{part.stage} draws from {part.start}"
+        if part.network not in roles(plan):
+            raise CertificateError(f"{where}: there is no selection network")
+        _agree(f"{where}: start", part.start, at[part.network, part.stage])
+        at[part.network, part.stage] += part.draws
+        _check_votes(part, where, certificate)
+    for role in roles(plan):
+        _agree("number of guess draws", at[role, "guess"], plan.n0)
+        _agree("number of draws of the networks", at[role, "estimate"], at["certify", "estimate"])
+    if not plan.looks[0] <= at["certify", "estimate"] <= plan.n:
+        raise CertificateError(f"{at['certify', 'estimate']:,} draws are recorded, where {_first_promise(plan)}")
+
+
+def _check_votes(part: Segment, where: str, certificate: Certificate) -> None:
+    classes, selected = part.class_counts, part.select_counts
+    m = len(certificate.networks.classes) if part.network == "certify" else 0
+    thresholds = len(certificate.thetas) if part.network == selecting(certificate.plan) else 0
+    whole = (
+        1 <= part.draws <= BLOCK
+        and len(classes) == m
+        and min(classes, default=0) >= 0
+        and sum(classes) == (part.draws if m else 0)
+        and len(selected) == thresholds
+        and all(a <= b for a, b in pairwise((0, *selected, part.draws)))
+    )
+    if not whole:
+        raise CertificateError(f"{where}: the counts do not add up to {part.draws} draws, at most {BLOCK:,} a segment")
+
+
+def _check_look(recorded: LookBounds, computed: LookBounds, version: int) -> None:
+    for name in ("n", "select", "certify"):
+        _agree(f"look at n = {computed.n}: {name}", getattr(recorded, name), getattr(computed, name))
+    for name in ("p_select", "p_certify"):
+        most = getattr(computed, name)
+        # Version 1 did not round its bounds: another scipy's may be larger in the last bits.
+        most = float(round_down(most)) if version > 1 else most * (1 + MARGIN)
+        _not_above(f"look at n = {computed.n}: {name}", getattr(recorded, name), most)
+
+
+def _not_above(what: str, recorded: float, most: float) -> None:
+    """A claim may never exceed what its counts give; below, another scipy's last digits are no contradiction."""
+    if not most - max(AGREE * most, 1e-12) <= recorded <= most:
+        _differ(what, recorded, most)
+
+
+def _agree(what: str, recorded: Any, computed: Any) -> None:
+    if recorded != computed:
+        _differ(what, recorded, computed)
+
+
+def _differ(what: str, recorded: Any, computed: Any) -> None:
+    said, given = (value if isinstance(value, str) else reprlib.repr(value) for value in (recorded, computed))
+    raise CertificateError(f"{what}: the certificate says {said}, its counts give {given}")

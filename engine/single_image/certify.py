@@ -1,0 +1,114 @@
+"""One picture certified now: read, framed, named, sampled and issued in one place. torch is imported when it is drawn.
+
+certificate = certify_image("cat.jpg", system, system.plan(n=10_000))
+
+for found in sample_image("cat.jpg", system):  # or look on, and break when you like: the plan may stop early
+    print(found.drawn)
+found.certificate()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Self
+
+from engine.single_image.case import Case, frame
+from engine.single_image.certificate import Certificate, issue
+from engine.single_image.evidence import Evidence
+from engine.single_image.messages import Core, Drawn
+from engine.single_image.picture import CENTRED, Framing, Readable, read_picture
+from engine.single_image.plan import Plan
+from engine.single_image.subject import Networks
+from engine.single_image.system import System
+
+
+@dataclass(frozen=True, eq=False)
+class Certification:
+    """A case under way: the networks that answer, as they say that they run, and their draws so far."""
+
+    case: Case
+    networks: Networks
+    evidence: Evidence
+
+    @classmethod
+    def begin(cls, case: Case, core: Core) -> Self:
+        """Before the first draw."""
+        networks = core.networks
+        none = Evidence.none(len(networks.classes), core.answer, select=networks.select is not None)
+        return cls(case, networks, none)
+
+    def with_draws(self, drawn: Drawn) -> Self:
+        """With the next part of a stream."""
+        return replace(self, evidence=self.evidence.with_draws(drawn.stage, drawn.draws, drawn.network))
+
+    @property
+    def plan(self) -> Plan:
+        """What was promised before the first draw."""
+        return self.case.plan
+
+    @property
+    def drawn(self) -> int:
+        """How many estimation draws there are, of each network that is sampled."""
+        return self.evidence.drawn
+
+    def certificate(self, created: datetime | None = None) -> Certificate:
+        """The certificate of what was drawn so far. Raises ``AcesError`` before the plan's first look."""
+        case = self.case
+        return issue(self.evidence, case.plan, case.image, self.networks, case.seed, created, case.challenge)
+
+
+def certify_image(
+    picture: Readable,
+    system: System,
+    plan: Plan | None = None,
+    *,
+    framing: Framing = CENTRED,
+    seed: int | None = None,
+    challenge: str | None = None,
+) -> Certificate:
+    """CERTIFY one picture by all draws of a plan, by default ``system.plan()``.
+
+    With probability at least 1 - alpha the answer is the smoothed system's, here and, where it is certified, within its
+    radius. ``picture``: a file's path or content, or a picture that was read. ``framing``: how it becomes the exact
+    tensor, by default the largest window in its middle. The noise is fresh unless a ``seed`` or a ``challenge`` names
+    it; a chosen seed shows nothing to others. Raises ``AcesError`` for what is no image, for networks that cannot be
+    opened and for a plan that is another system's.
+    """
+    *_, last = sample_image(picture, system, plan, framing=framing, seed=seed, challenge=challenge)
+    return last.certificate()
+
+
+def sample_image(
+    picture: Readable,
+    system: System,
+    plan: Plan | None = None,
+    *,
+    framing: Framing = CENTRED,
+    seed: int | None = None,
+    challenge: str | None = None,
+) -> Iterator[Certification]:
+    """The same picture's certification as it grows, after every piece of draws; arguments as in ``certify_image``.
+
+    Whoever breaks off has the certificate of what was drawn, where the plan may stop early and its first look was
+    reached. With a fixed n there is none before the end.
+    """
+    plan = system.plan() if plan is None else plan
+    system.check_plan(plan)
+    read, pair = read_picture(picture), system.open()
+    case = Case.fixed(*frame(read, framing, pair.dataset.shape), plan, seed, challenge)
+    yield from grow(case, pair.answer(case))
+
+
+def grow(case: Case, replies: Iterable[Core | Drawn]) -> Iterator[Certification]:
+    """A case's certification from what its networks reply, after every piece that estimates."""
+    found: Certification | None = None
+    for reply in replies:
+        before = 0 if found is None else found.drawn
+        if isinstance(reply, Core):
+            found = Certification.begin(case, reply)
+        elif found is not None:
+            found = found.with_draws(reply)
+            if found.drawn > before:
+                yield found

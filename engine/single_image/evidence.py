@@ -1,0 +1,142 @@
+"""What one image's answer rests on: its draws, the core network's answer, and the counts at each look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import numpy as np
+
+from engine.records.compose import Composition
+from engine.records.counts import count, thresholds
+from engine.records.draws import Draws, concatenate
+from engine.records.runs import ABSTAIN, Array
+from engine.single_image.plan import Mode, Plan
+from engine.statistics.aces import Certificates
+from engine.statistics.looks import LookBounds, bounds_at_looks, certify_at_looks
+
+Role = Literal["certify", "select"]  # the networks that are sampled
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """One network's draws of an image so far: all n0 that guess, the first ones of the n that estimate."""
+
+    guess: Draws
+    estimate: Draws
+
+    @classmethod
+    def none(cls) -> Self:
+        """Before the first draw."""
+        return cls(concatenate([]), concatenate([]))
+
+    def with_draws(self, stage: str, draws: Draws) -> Pool:
+        """With the next part of the stream that guesses (``stage`` "guess") or of the one that estimates."""
+        if stage == "guess":
+            return replace(self, guess=concatenate([self.guess, draws]))
+        return replace(self, estimate=concatenate([self.estimate, draws]))
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The draws of one image so far, and what the core network answers.
+
+    ``select``: the draws of a selection network; None where the scores of the certification network's own draws select.
+    """
+
+    num_classes: int
+    core: int
+    guess: Draws
+    estimate: Draws
+    select: Pool | None = None
+
+    @classmethod
+    def none(cls, num_classes: int, core: int, *, select: bool = False) -> Self:
+        """Before the first draw; ``select``: with a selection network."""
+        return cls(num_classes, core, concatenate([]), concatenate([]), Pool.none() if select else None)
+
+    def with_draws(self, stage: str, draws: Draws, role: Role = "certify") -> Evidence:
+        """With the next part of a stream of one of the networks that are sampled."""
+        pool = self.pool(role).with_draws(stage, draws)
+        if role == "select":
+            return replace(self, select=pool)
+        return replace(self, guess=pool.guess, estimate=pool.estimate)
+
+    def pool(self, role: Role) -> Pool:
+        """The draws of one network."""
+        if role == "certify":
+            return Pool(self.guess, self.estimate)
+        assert self.select is not None, "no selection network is sampled"
+        return self.select
+
+    @property
+    def drawn(self) -> int:
+        """How many estimation draws there are of every network that is sampled: looks are at equal numbers."""
+        drawn = len(self.estimate)
+        return drawn if self.select is None else min(drawn, len(self.select.estimate))
+
+    def composition(self, plan: Plan, n: int) -> Composition:
+        """The counts of the first ``n`` draws, as the composition of one unlabelled image."""
+        assert (self.select is None) == (plan.sigma_select is None), "a selection network has noise of its own"
+        first0, first = count(self.guess, self.num_classes), count(self.estimate.first(n), self.num_classes)
+        chosen0, chosen = first0, first
+        if self.select is not None:
+            chosen0, chosen = count(self.select.guess, 1), count(self.select.estimate.first(n), 1)
+        return one_image(
+            plan,
+            self.core,
+            thresholds(),
+            (first0.class_counts, chosen0.select_counts),
+            (first.class_counts, chosen.select_counts),
+            median=float(chosen.quantiles[2]),
+        )
+
+    def looks(self, plan: Plan) -> list[Composition]:
+        """The counts at every look of the plan that has been reached."""
+        return [self.composition(plan, n) for n in plan.looks if n <= self.drawn]
+
+    def answer(self, plan: Plan, thetas: Array | None = None) -> Certificates | None:
+        """CERTIFY at the looks so far, at the plan's theta or at others; None before the first look."""
+        looks = self.looks(plan)
+        at = [plan.theta] if thetas is None else thetas
+        return certify_at_looks(looks, len(plan.looks), at, plan.alpha, plan.correction) if looks else None
+
+    def bounds(self, plan: Plan) -> tuple[LookBounds, ...]:
+        """The lower bounds at every look so far."""
+        return bounds_at_looks(self.looks(plan), len(plan.looks), plan.theta, plan.alpha, plan.correction)
+
+    def provisional(self, plan: Plan) -> LookBounds | None:
+        """Of a fixed-n plan under way: the bounds as if n were what has been drawn. They promise nothing."""
+        assert plan.mode is Mode.FIXED
+        if not self.drawn:
+            return None
+        so_far = self.composition(plan, self.drawn)
+        return bounds_at_looks([so_far], 1, plan.theta, plan.alpha, plan.correction)[0]
+
+
+def one_image(
+    plan: Plan, core: int, thetas: Array, counts0: tuple[Array, Array], counts: tuple[Array, Array], *, median: float
+) -> Composition:
+    """A composition of one image without a label, from its (class counts [m], select counts [T]) of either stage.
+
+    Where a selection network is sampled, its counts are of as many draws as the certification network's.
+    """
+    return Composition(
+        index=np.zeros(1, np.int64),
+        label=np.full(1, ABSTAIN, np.int64),  # unknown: no answer equals it
+        core=np.full(1, core, np.int64),
+        sigma=plan.sigma,
+        n0=int(counts0[0].sum()),
+        n=int(counts[0].sum()),
+        class_counts0=counts0[0][None],
+        class_counts=counts[0][None],
+        sigma_select=plan.noise_select,
+        n0_select=int(counts0[0].sum()),
+        n_select=int(counts[0].sum()),
+        thetas=thetas,
+        select_counts0=counts0[1][None],
+        select_counts=counts[1][None],
+        score_median=np.full(1, median, np.float32),
+        smoothing=plan.smoothing_card,
+        smoothing_select=plan.smoothing_card,
+    )

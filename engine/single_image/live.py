@@ -1,0 +1,222 @@
+"""One image, certified now: the networks, loaded once, and their draws as they come.
+
+pair = open_pair(PairSpec(certify_path, core_path))
+for reply in pair.answer(case): ...      # who answers, then draws; break when you like
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.datasets import DatasetCard, card
+from engine.errors import AcesError
+from engine.mechanisms import OWN, mechanism
+from engine.models import Checkpoint, Hints, Network, load
+from engine.records.draws import BLOCK, CHUNK, Draws, concatenate
+from engine.records.runs import NetworkInfo
+from engine.sampling.inference import FrozenNetwork, Layout, check_network, freeze, hardware
+from engine.sampling.stream import Source, Stage, sample, sample_block, segments
+from engine.single_image.case import Case
+from engine.single_image.evidence import Role
+from engine.single_image.messages import Core, Drawn
+from engine.single_image.picture import Pixels, tensor_sha256
+from engine.single_image.plan import Plan
+from engine.single_image.segments import roles
+from engine.single_image.subject import AsRun, Networks, Streams, commitment, stream_index
+from engine.single_image.system import PairSpec, Selector
+
+PIECE = 1_000  # draws that are reported at a time: the first look
+KEPT = 4  # systems whose networks stay loaded
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A certification network, frozen as it is sampled, and a core network, which answers in float32.
+
+    ``network``: the certification network with gradients, for attacks. ``selection``: a network that selects, sampled
+    as well; without one the certification network's entropies select.
+    """
+
+    networks: Networks
+    dataset: DatasetCard
+    certify: FrozenNetwork
+    core: FrozenNetwork
+    network: Network
+    selection: FrozenNetwork | None = None
+
+    def core_answer(self, tensor: Pixels) -> int:
+        """What the core network says of the exact tensor uint8 [C, H, W]."""
+        return self.core_at(self.pixels(tensor))
+
+    def core_at(self, pixels: Tensor) -> int:
+        """The same of ``pixels`` float32 [C, H, W] in [0, 1]."""
+        return int(self.core(pixels[None].to(self.core.device)).argmax(1).item())
+
+    def streams(self, tensor: Pixels, plan: Plan, seed: int, challenge: str | None = None) -> Streams:
+        """The streams of an image: named by everything that is fixed before the first draw."""
+        digest = tensor_sha256(tensor)
+        return Streams(seed, stream_index(digest), commitment(plan, self.networks, digest, challenge))
+
+    def answer(self, case: Case) -> Iterator[Core | Drawn]:
+        """Who answers a case and what the core network says, then the draws of the others, until all are drawn."""
+        yield Core(self.core_answer(case.tensor), self.networks)
+        yield from self.draw(case.tensor, case.plan, case.seed, case.challenge)
+
+    def draw(self, tensor: Pixels, plan: Plan, seed: int, challenge: str | None = None) -> Iterator[Drawn]:
+        """The n0 draws that guess, then the n that estimate, in the order of their streams, ``PIECE`` at a time.
+
+        Where a selection network is sampled, the pieces of the two networks alternate.
+        """
+        streams, pixels = self.streams(tensor, plan, seed, challenge), self.pixels(tensor)
+        sampled = self._roles(plan)
+        for stage, n in ((Stage.GUESS, plan.n0), (Stage.ESTIMATE, plan.n)):
+            # Of two networks each piece is sampled to its end: a sampler that is open holds torch's number of threads.
+            at_once = n if len(sampled) == 1 else PIECE
+            for first in range(0, n, at_once):
+                for role in sampled:
+                    drawn = self._drawn(role, pixels, plan, streams, stage, first, min(first + at_once, n))
+                    while piece := list(islice(drawn, PIECE // CHUNK)):
+                        yield Drawn(stage.value, concatenate(piece), role)
+
+    def block(
+        self, role: Role, pixels: Tensor, plan: Plan, streams: Streams, stage: Stage, block: int, draws: int = BLOCK
+    ) -> Draws:
+        """The first ``draws`` draws of one block of one network. ``pixels`` as ``pixels`` gives them."""
+        network, score, sigma = self._sampled(role, plan)
+        return sample_block(
+            network, pixels, sigma, score, seed=streams.seed, index=streams.index, stage=stage, block=block,
+            draws=draws, stream=streams.of(role), smoothing=plan.smoothing_card,
+        )  # fmt: skip
+
+    def pixels(self, tensor: Pixels) -> Tensor:
+        """The tensor as float32 [C, H, W] in [0, 1]."""
+        if tensor.shape != self.dataset.shape:
+            raise AcesError(f"an image of shape {tensor.shape}; the networks read {self.dataset.shape}")
+        return torch.from_numpy(tensor).float() / 255
+
+    def _roles(self, plan: Plan) -> tuple[Role, ...]:
+        """The networks that a plan samples. Raises ``AcesError`` where it is a plan for other networks."""
+        if (plan.sigma_select is None) != (self.selection is None):
+            raise AcesError("sigma_select is the noise of a selection network: name both, or none of them")
+        return roles(plan)
+
+    def _sampled(self, role: Role, plan: Plan) -> tuple[FrozenNetwork, Callable[[Tensor], Tensor], float]:
+        """One network that is sampled, the score of its draws, and its noise."""
+        if role == "select":
+            assert self.selection is not None, "no selection network is sampled"
+            return self.selection, mechanism(self.networks.mechanism).score, plan.noise_select
+        return self.certify, OWN.score, plan.sigma
+
+    def _drawn(
+        self, role: Role, pixels: Tensor, plan: Plan, streams: Streams, stage: Stage, first: int, last: int
+    ) -> Iterator[Draws]:
+        """Draws ``first`` to ``last`` of one stream, chunk by chunk."""
+        network, score, sigma = self._sampled(role, plan)
+        stream, smoothing = streams.of(role), plan.smoothing_card
+        source = Source(network, score, sigma, streams.seed, lambda _: pixels, stream, smoothing)
+        return (draws for _, draws in sample(source, segments(streams.index, stage, first, last)))
+
+
+def open_once(spec: PairSpec) -> Pair:
+    """The same networks as ``open_pair``, loaded at most once while they stay among the last ``KEPT``."""
+    return _open_kept(spec, tuple(_version(path) for path in spec.checkpoints))
+
+
+@lru_cache(maxsize=KEPT)
+def _open_kept(spec: PairSpec, versions: tuple[tuple[int, int] | None, ...]) -> Pair:
+    return open_pair(spec)
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """A file as it stands: what was loaded from it serves until its size or time of change differ."""
+    try:
+        status = path.stat()
+    except OSError:  # to be said by whoever loads it
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def open_pair(spec: PairSpec) -> Pair:
+    """Load and freeze the checkpoints. Raises ``AcesError`` where one is missing or they are of different datasets,
+    or where their weights are not those of the ``sha256`` that is expected.
+    """
+    hints = Hints(dataset=card(spec.dataset) if spec.dataset else None, trust=spec.trust)
+    certification = _load(spec.certify, spec.sha256[0], hints)
+    natural = _load(spec.core, spec.sha256[1], hints)
+    _check_one_dataset(certification, natural)
+    dataset = card(certification.card.dataset)
+    frozen = freeze(certification.network, spec.precision, spec.device)
+    alone = freeze(natural.network, "float32", spec.device, Layout(batch=1))
+    for network in (frozen, alone):
+        check_network(network, torch.full(dataset.shape, 0.5), dataset.num_classes)
+    networks = Networks(
+        dataset.name,
+        dataset.classes,
+        _info(certification),
+        _info(natural),
+        spec.precision,
+        frozen.device.type,
+        as_run=_as_run(frozen),
+    )
+    pair = Pair(networks, dataset, frozen, alone, certification.network)
+    return pair if spec.select is None else _selected_by(spec.select, pair, certification, hints)
+
+
+def _selected_by(select: Selector, pair: Pair, certification: Checkpoint, hints: Hints) -> Pair:
+    """The pair with a network that selects, run as the certification network is."""
+    loaded = _load(select.checkpoint, select.sha256, hints)
+    _check_one_dataset(certification, loaded)
+    scored, m = mechanism(select.mechanism), pair.dataset.num_classes
+    scored.check(loaded.outputs, m, str(select.checkpoint))
+    frozen = freeze(loaded.network, pair.networks.precision, str(pair.certify.device), pair.certify.layout)
+    check_network(frozen, torch.full(pair.dataset.shape, 0.5), scored.outputs(m))
+    networks = replace(pair.networks, select=_info(loaded), mechanism=select.mechanism)
+    return replace(pair, networks=networks, selection=frozen)
+
+
+def _check_one_dataset(certify: Checkpoint, other: Checkpoint) -> None:
+    if certify.card.dataset != other.card.dataset:
+        raise AcesError(
+            f"{certify.card.name} is for {certify.card.dataset}, {other.card.name} for {other.card.dataset}: "
+            f"choose networks of one dataset"
+        )
+
+
+def _load(path: Path, sha256: str | None, hints: Hints) -> Checkpoint:
+    checkpoint = load(path, hints)
+    if sha256 not in (None, checkpoint.sha256):
+        raise AcesError(f"{path} holds other weights than the run of that name was sampled with")
+    if checkpoint.transform is not None:
+        raise AcesError(f"{path} sees pictures at a size of its own; choose networks that read one tensor")
+    return checkpoint
+
+
+def _info(checkpoint: Checkpoint) -> NetworkInfo:
+    card = checkpoint.card
+    return NetworkInfo(card.name, checkpoint.sha256, card.training, card.sigma_train)
+
+
+def _as_run(network: FrozenNetwork) -> AsRun:
+    """The kind of machine, and how the network runs on it."""
+    layout = network.identity
+    return AsRun(machine(network.device), torch.__version__, layout.memory_format, layout.batch, layout.compiled)
+
+
+def machine(device: torch.device) -> str:
+    """What the last bits of a logit depend on: a GPU's name; of a CPU the instructions that kernels are chosen by."""
+    if device.type != "cpu":
+        return hardware(device)
+    extensions = ("avx512_bf16", "vnni", "amx_tile", "amx_fp16")
+    return "+".join([hardware(device), *(name for name in extensions if _supported(name))])
+
+
+def _supported(extension: str) -> bool:
+    asked = getattr(torch.cpu, f"_is_{extension}_supported", None)  # torch has no public name for it
+    return bool(asked and asked())

@@ -1,0 +1,104 @@
+"""What is promised of one image, chosen before its first draw: nothing in a ``Plan`` may change once sampling began."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.errors import AcesError
+from engine.smoothing import GAUSSIAN, Smoothing, smoothing
+from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, check_thetas
+from engine.statistics.bounds import check_level, smallest_n, z_lower_bound
+from engine.statistics.corrections import CERTIFY, Correction, Levels, levels
+from engine.statistics.looks import schedule
+
+MAX_N = 10_000_000  # bounds are tabulated by count
+MAX_SIGMA = 1_000_000  # far beyond any use: radii stay finite
+
+SEED_BITS = 53  # what JSON numbers hold exactly everywhere
+
+
+def fresh_seed() -> int:
+    """A seed that nobody could know before: drawn after the image is fixed, it makes the noise independent of it."""
+    return secrets.randbits(SEED_BITS)
+
+
+class Mode(StrEnum):
+    """Whether the sampling may be ended because of what was seen. The two are never mixed."""
+
+    EARLY = "may-stop-early"  # bounds valid at every look of the schedule
+    FIXED = "fixed-n"  # the plain bound, after all n draws and never before
+
+    @classmethod
+    def _missing_(cls, value: object) -> Mode:
+        raise AcesError(f"unknown mode {value!r}; known: {', '.join(cls)}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Noise ``sigma`` (pixel units), threshold ``theta``, ``n0`` draws that guess, at most ``n`` that estimate.
+
+    ``alpha`` is the probability that the answer is not the system's. ``sigma_select``: the noise of a selection
+    network, whose draws are its own, as many of them; None where the certification network's entropies select.
+    ``smoothing`` names the noise of both, and with it the norm of the radius. Raises ``AcesError`` for values outside
+    their ranges.
+    """
+
+    sigma: float
+    theta: float
+    n: int = 10_000
+    n0: int = 100
+    alpha: float = DEFAULT_ALPHA
+    correction: Correction = DEFAULT_CORRECTION
+    mode: Mode = Mode.EARLY
+    sigma_select: float | None = None
+    smoothing: str = GAUSSIAN.name
+
+    def __post_init__(self) -> None:
+        for name in ("sigma", "sigma_select"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < MAX_SIGMA:
+                raise AcesError(
+                    f"{name} is {value}; it must be positive and below {MAX_SIGMA:,}, in units where a pixel runs from "
+                    f"0 to 1"
+                )
+        if not (1 <= self.n <= MAX_N and 1 <= self.n0 <= MAX_N):
+            raise AcesError(f"n0 is {self.n0} and n is {self.n}; each needs 1 to {MAX_N:,} draws")
+        smoothing(self.smoothing)
+        check_thetas(self.theta)
+        check_level(self.alpha)
+        object.__setattr__(self, "correction", Correction(self.correction))
+        object.__setattr__(self, "mode", Mode(self.mode))
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """How many of the n draws each look sees."""
+        return schedule(self.n) if self.mode is Mode.EARLY else (self.n,)
+
+    @property
+    def smoothing_card(self) -> Smoothing:
+        """The noise, with its norm and its certificate."""
+        return smoothing(self.smoothing)
+
+    @property
+    def noise_select(self) -> float:
+        """The noise under which the selection is asked."""
+        return self.sigma if self.sigma_select is None else self.sigma_select
+
+    @property
+    def ceiling(self) -> float:
+        """The largest radius that n unanimous draws can certify."""
+        link = self.smoothing_card.link
+        z_select, z_certify = (float(z_lower_bound(self.n, self.n, a, link)) for a in self._levels.of(CERTIFY))
+        return min(self.noise_select * z_select, self.sigma * z_certify)
+
+    @property
+    def smallest_n(self) -> int:
+        """The fewest draws of a look that can certify any radius at all."""
+        return smallest_n(min(self._levels.of(CERTIFY)))
+
+    @property
+    def _levels(self) -> Levels:
+        """What the two bounds of one look are computed at."""
+        return levels(self.correction, self.alpha / len(self.looks))

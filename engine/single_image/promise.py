@@ -1,0 +1,75 @@
+"""The words of a certificate: what is answered, and what that promises. One wording for page, JSON, HTML and terminal.
+
+The words belong to a certificate's version: those of an old one are checked as they were.
+"""
+
+from __future__ import annotations
+
+from engine.single_image.plan import Plan
+from engine.smoothing import GAUSSIAN
+from engine.statistics.aces import Outcome
+from engine.statistics.bounds import round_down
+
+PROMISE = (
+    "This is what the system answers, here and anywhere within the radius, except with probability at most {alpha} "
+    "over the sampling; whether the answer is right is not said."
+)
+# α belongs to the selection there: the core network answers without noise, and nothing is said of other images.
+PROMISE_CORE = (
+    "This is what the system answers for this image: its smoothed selection surely chooses the core network, except "
+    "with probability at most {alpha} over the sampling; whether the answer is right is not said, and nothing is said "
+    "of images that differ from this one."
+)
+PROMISE_CONSENSUS = (
+    "This is what the system answers for this image, whichever of its networks is selected, except with probability "
+    "at most {alpha} over the sampling; whether the answer is right is not said, and nothing is said of images that "
+    "differ from this one."
+)
+PROMISE_NOTHING = "Nothing is promised of this image."
+LISTED = 20  # classes that a sentence names
+
+
+def promise(outcome: str, plan: Plan, classes: tuple[str, ...]) -> str:
+    """What an answer of this kind promises, and from which classes it comes."""
+    sentences = {
+        Outcome.CERTIFIED.label: PROMISE,
+        Outcome.CORE.label: PROMISE_CORE,
+        Outcome.CONSENSUS.label: PROMISE_CONSENSUS,
+    }
+    if outcome not in sentences:
+        return PROMISE_NOTHING
+    return f"{sentences[outcome].format(alpha=plan.alpha)} {known_classes(classes)}"
+
+
+def known_classes(classes: tuple[str, ...]) -> str:
+    """What every answer is one of."""
+    more = f" and {len(classes) - LISTED:,} more" if len(classes) > LISTED else ""
+    return (
+        f"Whatever the image shows, the answer is one of the classes that the networks know: "
+        f"{', '.join(classes[:LISTED])}{more}."
+    )
+
+
+def statement(outcome: str, prediction: int, radius: float, classes: tuple[str, ...], norm: str = GAUSSIAN.norm) -> str:
+    """The answer in one sentence, its radius rounded down."""
+    if outcome == Outcome.CERTIFIED.label:
+        return (
+            f"Certified {classes[prediction]}: no change of the image with {norm} norm below "
+            f"{round_down(radius, 4)}, in units where a pixel runs from 0 to 1, can change the answer."
+        )
+    if outcome == Outcome.CORE.label:
+        return f"Answered {classes[prediction]} by the core network, without a radius."
+    if outcome == Outcome.CONSENSUS.label:
+        return f"Answered {classes[prediction]} by both networks, without a radius."
+    return "No answer: the draws do not suffice to be sure of one. An abstention is no error."
+
+
+def statement_1(outcome: str, prediction: int, radius: float, plan: Plan, classes: tuple[str, ...]) -> str:
+    """The sentence of a certificate of version 1, which was the whole promise."""
+    risk = f"wrong with probability at most {plan.alpha:g}"
+    sentence = statement(outcome, prediction, radius, classes)
+    if outcome == Outcome.CORE.label:
+        return sentence.removesuffix(".") + f": it was surely selected; {risk}."
+    if outcome == Outcome.ABSTAIN.label:
+        return sentence
+    return sentence.removesuffix(".") + f"; {risk}."

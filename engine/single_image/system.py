@@ -1,0 +1,259 @@
+"""A system by its networks, noise and threshold: loaded from runs or files, and asked about pictures.
+
+system = System.load("cifar10-gaussian-0.25", "cifar10-core", theta=0.3, runs=Catalog())
+certificate = system.certify("cat.jpg")
+
+Nothing here needs torch until a picture is asked about, or the noise that a file's network was trained with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self
+
+from engine.errors import AcesError
+from engine.mechanisms import NETWORK, words_for
+from engine.records.compose import Composition
+from engine.records.runs import ABSTAIN, CoreRun, Meta, SelectionRun, SmoothedRun
+from engine.single_image.picture import CENTRED, Framing, Readable
+from engine.single_image.plan import Mode, Plan
+from engine.smoothing import GAUSSIAN
+from engine.statistics import aces
+from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
+from engine.statistics.corrections import CERTIFY, CORE, Correction
+from engine.statistics.explain import Explanation, explain
+from engine.weights import weights_of
+
+if TYPE_CHECKING:
+    from engine.single_image.certificate import Certificate
+    from engine.single_image.live import Pair
+
+SELECTED = {CERTIFY: "certification", CORE: "core", ABSTAIN: "undecided"}  # as an ``Explanation`` says it
+
+
+class Runs(Protocol):
+    """Where names of runs are looked up: ``cache.Catalog``, for one."""
+
+    def resolve(self, name_or_prefix: str, kind: str | None = None) -> Meta: ...
+
+
+@dataclass(frozen=True)
+class Selector:
+    """A selection network: checkpoint, the sha256 that is expected of its weights, and the score of its draws."""
+
+    checkpoint: Path
+    sha256: str | None = None
+    mechanism: str = NETWORK.name
+
+
+@dataclass(frozen=True)
+class PairSpec:
+    """Which networks, and how those that are sampled are run.
+
+    ``certify``, ``core``: checkpoints, of whose weights the ``sha256`` are expected (None: whichever they are).
+    ``select``: a selection network; without one the certification network's entropies select. ``dataset`` where the
+    files do not say it; ``trust``: whether code that they bring may run.
+    """
+
+    certify: Path
+    core: Path
+    precision: str = "float32"
+    device: str = "cpu"
+    sha256: tuple[str | None, str | None] = (None, None)
+    select: Selector | None = None
+    dataset: str | None = None
+    trust: bool = False
+
+    @property
+    def checkpoints(self) -> tuple[Path, ...]:
+        """The files."""
+        return (self.certify, self.core) if self.select is None else (self.certify, self.core, self.select.checkpoint)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """PREDICT's answer for one picture: a class (its number and its ``name``), or ``ABSTAIN`` = -1 and None.
+
+    ``selected``: "certification", "core" or "undecided", the network that the selection chooses.
+    """
+
+    answer: int
+    name: str | None
+    selected: str
+
+
+@dataclass(frozen=True)
+class System:
+    """The smoothed, composed classifier of some networks at one threshold, and the risk that is taken to ask it.
+
+    ``sigma``: noise of the certification network, in pixel units; ``sigma_select``: that of a selection network, None
+    without one; ``smoothing``: the kind of both. ``alpha``: the probability that an answer is not the system's, for
+    each picture. Raises ``AcesError`` for values outside their ranges.
+    """
+
+    pair: PairSpec
+    sigma: float
+    theta: float
+    alpha: float = DEFAULT_ALPHA
+    correction: Correction = DEFAULT_CORRECTION
+    sigma_select: float | None = None
+    smoothing: str = GAUSSIAN.name
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "correction", Correction(self.correction))
+        self.plan()
+        if (self.sigma_select is None) != (self.pair.select is None):
+            raise AcesError("sigma_select is the noise of a selection network: name both, or none of them")
+
+    @classmethod
+    def load(
+        cls,
+        certify: str | Path | Meta,
+        core: str | Path | Meta,
+        theta: float,
+        *,
+        select: str | Path | Meta | None = None,
+        alpha: float = DEFAULT_ALPHA,
+        correction: Correction = DEFAULT_CORRECTION,
+        sigma: float | None = None,
+        sigma_select: float | None = None,
+        smoothing: str | None = None,
+        precision: str | None = None,
+        device: str = "cpu",
+        dataset: str | None = None,
+        trust: bool = False,
+        runs: Runs | None = None,
+    ) -> Self:
+        """The system of three networks, each named by a run, its name in ``runs``, or a checkpoint's path.
+
+        What is not given is as the runs were sampled: their noise and precision; of a file's network, the noise that it
+        was trained with, and float32. ``dataset`` and ``trust`` as in ``PairSpec``. Raises ``AcesError`` for what is
+        not found, and where it opens a network (only where nothing else tells its noise) for what cannot be opened.
+        """
+        first, second = find_network(certify, SmoothedRun.KIND, runs), find_network(core, CoreRun.KIND, runs)
+        third = None if select is None else find_network(select, SelectionRun.KIND, runs)
+        pair = PairSpec(
+            first.path,
+            second.path,
+            precision or first.precision or "float32",
+            device,
+            (first.sha256, second.sha256),
+            None if third is None else Selector(third.path, third.sha256, third.mechanism),
+            dataset,
+            trust,
+        )
+        if sigma is None:
+            sigma = first.sigma or _trained_with(pair, "certify")
+        if sigma_select is None and third is not None:
+            sigma_select = third.sigma or _trained_with(pair, "select")
+        smoothing = _one_smoothing(smoothing, first, third)
+        return cls(pair, sigma, theta, alpha, correction, sigma_select, smoothing)
+
+    def open(self) -> Pair:
+        """The networks, loaded and frozen. The last few systems' stay loaded, until their files change."""
+        from engine.single_image.live import open_once
+
+        return open_once(self.pair)
+
+    def plan(self, n: int = 10_000, n0: int = 100, mode: Mode = Mode.EARLY) -> Plan:
+        """What to draw to certify a picture by this system: ``n0`` draws that guess, at most ``n`` that estimate."""
+        return Plan(self.sigma, self.theta, n, n0, self.alpha, self.correction, mode, self.sigma_select, self.smoothing)
+
+    def check_plan(self, plan: Plan) -> None:
+        """Raise ``AcesError`` that names what a plan says otherwise: it would certify another system."""
+        own = self.plan(plan.n, plan.n0, plan.mode)
+        for name in (field.name for field in fields(Plan)):
+            if getattr(plan, name) != getattr(own, name):
+                raise AcesError(
+                    f"the plan's {name} is {getattr(plan, name)}, and the system's {getattr(own, name)}: they must "
+                    f"be the same"
+                )
+
+    def certify(
+        self,
+        picture: Readable,
+        plan: Plan | None = None,
+        *,
+        framing: Framing = CENTRED,
+        seed: int | None = None,
+        challenge: str | None = None,
+    ) -> Certificate:
+        """CERTIFY one picture now: ``certify_image`` of this system."""
+        from engine.single_image.certify import certify_image
+
+        return certify_image(picture, self, plan, framing=framing, seed=seed, challenge=challenge)
+
+    def predict(self, pictures: Iterable[Readable], n: int = 10_000, framing: Framing = CENTRED) -> list[Prediction]:
+        """PREDICT (ACES Algorithm 4) on each picture, from ``n`` fresh draws of every network that is sampled.
+
+        Of each picture: with probability at least 1 - alpha the answer is the smoothed system's, or none. It carries no
+        radius. The tests are at alpha / 2 each, whatever the correction.
+        """
+        classes = self.open().networks.classes
+        found = []
+        for picture in pictures:
+            counts = self._counts(picture, self.plan(n, 1, Mode.FIXED), framing)  # PREDICT needs no guesses
+            answers = aces.predict(counts, [self.theta], self.alpha)
+            answer = int(answers.prediction()[0, 0])
+            name = None if answer == ABSTAIN else classes[answer]
+            found.append(Prediction(answer, name, SELECTED[int(answers.selected[0, 0])]))
+        return found
+
+    def explain(self, picture: Readable, n: int = 10_000, n0: int = 100, framing: Framing = CENTRED) -> Explanation:
+        """Every number behind CERTIFY's answer for a picture from fresh draws, as with a fixed ``n``.
+
+        The picture has no label: ``label`` is ``ABSTAIN``, and ``verdict`` says nothing.
+        """
+        words = words_for(self.open().networks.mechanism)
+        counts = self._counts(picture, self.plan(n, n0, Mode.FIXED), framing)
+        return explain(counts, 0, self.theta, self.alpha, self.correction, words)
+
+    def _counts(self, picture: Readable, plan: Plan, framing: Framing) -> Composition:
+        """The counts of all draws of a plan."""
+        from engine.single_image.certify import sample_image
+
+        *_, last = sample_image(picture, self, plan, framing=framing)
+        return last.evidence.composition(plan, plan.n)
+
+
+class NamedNetwork(NamedTuple):
+    """A checkpoint, and what the run says of it by whose name it was found."""
+
+    path: Path
+    sigma: float | None = None
+    precision: str | None = None
+    sha256: str | None = None
+    mechanism: str = NETWORK.name
+    smoothing: str | None = None
+
+
+def find_network(named: str | Path | Meta, kind: str, runs: Runs | None) -> NamedNetwork:
+    """A network named by a path, a run, or a run's name."""
+    if not isinstance(named, Meta):
+        path = Path(named)
+        if isinstance(named, Path) or path.suffix == ".safetensors" or path.is_file():
+            return NamedNetwork(path)
+        if runs is None:
+            raise AcesError(f"'{named}' is no checkpoint: to name a run, say where runs are found (runs=Catalog())")
+        named = runs.resolve(named, kind)
+    mechanism = named.mechanism or NETWORK.name
+    return NamedNetwork(
+        weights_of(named), named.sigma, named.precision, named.network.sha256, mechanism, named.smoothing
+    )
+
+
+def _one_smoothing(asked: str | None, certify: NamedNetwork, select: NamedNetwork | None) -> str:
+    """The noise that is asked for, else that of the runs. Raises ``AcesError`` where these differ."""
+    of_runs = {network.smoothing for network in (certify, select) if network is not None and network.smoothing}
+    if asked is None and len(of_runs) > 1:
+        raise AcesError(f"the runs were sampled under {' and '.join(sorted(of_runs))} noise: name one `smoothing`")
+    return asked or next(iter(of_runs), GAUSSIAN.name)
+
+
+def _trained_with(pair: PairSpec, part: Literal["certify", "select"]) -> float:
+    """The noise that a network was trained with, 0 where its file does not say."""
+    from engine.single_image.live import open_once
+
+    return open_once(pair).networks.parts[part].sigma_train or 0.0

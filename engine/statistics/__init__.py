@@ -1,0 +1,1 @@
+"""Bounds, Algorithms 1 and 4, metrics and their intervals: from counts to numbers. Needs numpy and scipy only."""

@@ -1,0 +1,94 @@
+"""Two views of the same images, paired image by image: what changed, and by how much on average. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.errors import AcesError
+from engine.records.compose import Composition
+from engine.records.runs import Array
+from engine.statistics.aces import Outcome, certify, predict
+from engine.statistics.corrections import Correction
+from engine.statistics.intervals import Estimate, mean_interval
+from engine.statistics.metrics import composition_ceiling
+
+OUTCOMES = (Outcome.CERTIFIED, Outcome.CORE, Outcome.CONSENSUS, Outcome.ABSTAIN)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """One view, image by image [N]: ``index`` and ``label``, CERTIFY's ``outcome``, ``radius`` (0 where wrong or not
+    certified), whether CERTIFY's answer reaches r (at r = 0: is correct), and whether PREDICT's is correct. No radius
+    exceeds ``ceiling``; all are in ``norm``."""
+
+    index: Array
+    label: Array
+    outcome: Array
+    radius: Array
+    reached: Array
+    natural: Array
+    ceiling: float
+    norm: str
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """B less A over the ``images`` that both saw, paired, with 95 % intervals; rates in percentage points.
+
+    ``cells`` [4][4]: the images of each outcome of A (row) and B (column), in the order of ``OUTCOMES``.
+    """
+
+    images: int
+    nac: Estimate
+    acr: Estimate
+    certified: Estimate
+    cells: tuple[tuple[Array, ...], ...]
+
+    @property
+    def counts(self) -> Array:
+        """How many images each cell holds, int [4, 4]."""
+        return np.array([[len(cell) for cell in row] for row in self.cells])
+
+
+def answers(c: Composition, theta: float, radius: float, alpha: float, correction: Correction) -> Answers:
+    """What CERTIFY and PREDICT answer at theta."""
+    found = certify(c, [theta], alpha, correction)
+    correct_radius = np.where(found.c_hat == c.label, found.radius[:, 0], 0.0)
+    reached = found.correct()[:, 0] if radius == 0 else correct_radius >= radius
+    natural = predict(c, [theta], alpha).prediction()[:, 0] == c.label
+    ceiling = composition_ceiling(c, alpha, correction)
+    return Answers(c.index, c.label, found.outcome[:, 0], correct_radius, reached, natural, ceiling, c.norm)
+
+
+def compare(a: Answers, b: Answers) -> Comparison:
+    """Join two views on their images.
+
+    Raises ``AcesError`` where they share none, or number them differently, and for radii of different norms.
+    """
+    if a.norm != b.norm:
+        raise AcesError(f"A's radii are {a.norm} and B's {b.norm}: pin a composition under noise of the same norm")
+    index, rows_a, rows_b = np.intersect1d(a.index, b.index, return_indices=True)
+    if not len(index):
+        raise AcesError("A and B share no images: pin a composition that was sampled on the same subset")
+    differ = int((a.label[rows_a] != b.label[rows_b]).sum())
+    if differ:  # the same index is another image there
+        raise AcesError(
+            f"A and B number the images differently ({differ} of {len(index)} labels differ): pin a composition whose "
+            f"runs are of the same copy of the dataset"
+        )
+    outcome_a, outcome_b = a.outcome[rows_a], b.outcome[rows_b]
+    return Comparison(
+        len(index),
+        _difference(100.0 * a.natural[rows_a], 100.0 * b.natural[rows_b], 100.0, 100.0),
+        _difference(a.radius[rows_a], b.radius[rows_b], a.ceiling, b.ceiling),
+        _difference(100.0 * a.reached[rows_a], 100.0 * b.reached[rows_b], 100.0, 100.0),
+        tuple(tuple(index[(outcome_a == x) & (outcome_b == y)] for y in OUTCOMES) for x in OUTCOMES),
+    )
+
+
+def _difference(a: Array, b: Array, most_a: float, most_b: float) -> Estimate:
+    """The mean of b - a, whose values reach from 0 to ``most_a`` and ``most_b``, with its interval over the images."""
+    difference = b - a
+    return Estimate(float(difference.mean()), *mean_interval(difference, -most_a, most_b))

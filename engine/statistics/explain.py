@@ -1,0 +1,303 @@
+"""One image, one threshold: every number that its answer rests on, and the formulas with those numbers filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from engine.errors import AcesError
+from engine.mechanisms import Words
+from engine.records.compose import Composition
+from engine.records.runs import ABSTAIN, Array
+from engine.smoothing import Smoothing
+from engine.statistics import bounds
+from engine.statistics.aces import Outcome, certify, selection_votes, usable_thresholds
+from engine.statistics.bounds import lower_confidence_bound, round_up
+from engine.statistics.corrections import CERTIFY, Correction, levels
+
+UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The lower bound ``p`` (Clopper-Pearson) of ``k`` of ``n`` votes at ``alpha``, and the ``radius`` that it buys."""
+
+    k: int
+    n: int
+    alpha: float
+    p: float
+    sigma: float
+    smoothing: Smoothing
+    radius: float
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The selection's votes at a stored threshold: ``core`` of the guess draws, ``certify`` of the others."""
+
+    theta: float
+    core: int
+    certify: int
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """CERTIFY on one image (Algorithm 1), with its numbers.
+
+    The answer at theta rests on the stored thresholds ``below`` and ``above`` (or at) it, None where there is none. The
+    ``n0`` guess draws there decide ``chose_certify`` (s_hat = 1); ``select`` bounds how many of the ``select_draws``
+    agree, and is None where the two guess differently: then the selection is undecided. ``certify`` bounds the votes
+    for the class ``c_hat``. ``prediction`` may be ``ABSTAIN``. ``class_counts`` int32 [m]; ``select_share`` [T]: share
+    of the n draws whose score, which ``words`` name, is <= ``thetas`` [T].
+    """
+
+    index: int
+    label: int
+    theta: float
+    words: Words
+    below: Threshold | None
+    above: Threshold | None
+    n0: int
+    chose_certify: bool
+    select_draws: int
+    select: Bound | None
+    c_hat: int
+    certify: Bound
+    core: int
+    outcome: Outcome
+    prediction: int
+    radius: float
+    score_median: float
+    class_counts: Array
+    thetas: Array
+    select_share: Array
+
+    @property
+    def rests_on(self) -> list[Threshold]:
+        """The thresholds whose votes decide."""
+        return list(dict.fromkeys(t for t in (self.below, self.above) if t is not None))
+
+    @property
+    def selected(self) -> str:
+        """Which network the selection chooses, in a word."""
+        if self.select is None:
+            return UNDECIDED
+        return "certification" if self.chose_certify else "core"
+
+    @property
+    def verdict(self) -> str:
+        """``correct``, ``wrong`` or ``abstained``."""
+        if self.prediction == ABSTAIN:
+            return "abstained"
+        return "correct" if self.prediction == self.label else "wrong"
+
+
+def row_of(c: Composition, index: int) -> int:
+    """The row of the image of this ``index``. Raises ``AcesError`` if it is not there."""
+    found = np.flatnonzero(c.index == index)
+    if not len(found):
+        raise AcesError(f"image {index} is not among the {len(c)} images of these runs: pick a row of the table")
+    return int(found[0])
+
+
+def explain(
+    c: Composition, index: int, theta: float, alpha: float, correction: Correction, words: Words
+) -> Explanation:
+    """The numbers behind CERTIFY's answer for the image of this ``index``; ``words`` of the mechanism that selects.
+
+    Raises ``AcesError`` if the image is not there.
+    """
+    at = row_of(c, index)
+    row = c.rows(slice(at, at + 1))
+    answer = certify(row, [theta], alpha, correction)
+    usable = usable_thresholds(c.thetas, correction)
+    votes = selection_votes(row, np.array([theta]), usable)
+    chose_certify = bool(votes.s_hat[0, 0] == CERTIFY)
+    spend = levels(correction, alpha)
+    a_s, a_c = spend.of(int(votes.s_hat[0, 0]))
+    k_s = int((votes.certify if chose_certify else votes.core)[0, 0])
+    below, above = _beside(row, theta, usable)
+    c_hat = int(answer.c_hat[0])
+    k_a = int(row.class_counts[0, c_hat])
+    p_s, p_a = _lcb(k_s, c.n_select, a_s), _lcb(k_a, c.n, a_c)
+    radius_s, radius_a = float(answer.radius_select[0, 0]), float(answer.radius_certify[0, 0])
+    select = Bound(k_s, c.n_select, a_s, p_s, c.sigma_select, c.smoothing_select, radius_s)
+    return Explanation(
+        index=index,
+        label=int(row.label[0]),
+        theta=theta,
+        words=words,
+        below=below,
+        above=above,
+        n0=c.n0_select,
+        chose_certify=chose_certify,
+        select_draws=c.n_select,
+        select=select if _is_decided(below, above, c.n0_select) else None,
+        c_hat=c_hat,
+        certify=Bound(k_a, c.n, a_c, p_a, c.sigma, c.smoothing, radius_a),
+        core=int(row.core[0]),
+        outcome=Outcome(answer.outcome[0, 0]),
+        prediction=int(answer.prediction()[0, 0]),
+        radius=float(answer.radius[0, 0]),
+        score_median=float(row.score_median[0]),
+        class_counts=row.class_counts[0],
+        thetas=c.thetas,
+        select_share=row.select_counts[0] / c.n_select,
+    )
+
+
+def _lcb(k: int, n: int, alpha: float) -> float:
+    return float(lower_confidence_bound(k, n, alpha))
+
+
+def _beside(row: Composition, theta: float, usable: Array) -> tuple[Threshold | None, Threshold | None]:
+    """The usable thresholds next below (or at) and next above (or at) theta: twice the same where theta is one."""
+    below = np.flatnonzero(usable & (row.thetas <= theta + 1e-9))
+    above = np.flatnonzero(usable & (row.thetas >= theta - 1e-9))
+    return _threshold(row, below[-1:]), _threshold(row, above[:1])
+
+
+def _threshold(row: Composition, column: Array) -> Threshold | None:
+    if not len(column):
+        return None
+    core = row.n0_select - int(row.select_counts0[0, column[0]])
+    return Threshold(float(row.thetas[column[0]]), core, int(row.select_counts[0, column[0]]))
+
+
+def _guesses_core(t: Threshold, n0: int) -> bool:
+    return 2 * t.core > n0
+
+
+def _is_decided(below: Threshold | None, above: Threshold | None, n0: int) -> bool:
+    """Scores fall below theta the more often the larger it is: core above means core at theta, certification below too.
+
+    So the two must agree; where one is missing, the other must be the one that carries over.
+    """
+    core_below = below is None or _guesses_core(below, n0)
+    core_above = above is not None and _guesses_core(above, n0)
+    return core_below == core_above
+
+
+def round_down(radius: float) -> Decimal:
+    """A radius, or a z, with four decimals: never more than was certified.
+
+    >>> str(round_down(0.29999)), str(round_down(0.1))
+    ('0.2999', '0.1000')
+    """
+    return bounds.round_down(radius, decimals=4)
+
+
+def formulas(e: Explanation, names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The steps of Algorithm 1 with this image's numbers: (a sentence, its LaTeX) each."""
+    of_class = (
+        f"**Bound the class.** The guess draws elect ĉ = {names[e.c_hat]}; {e.certify.k:,} of {e.certify.n:,} "
+        f"fresh draws agree.",
+        _bound_tex("A", e.certify, shows_radius=True),
+    )
+    return [*_of_selection(e), of_class, _conclusion(e, names)]
+
+
+def _of_selection(e: Explanation) -> list[tuple[str, str]]:
+    """The guess of the selection and the bound of its votes, or why there are neither."""
+    tex = r",\quad ".join(_guess_tex(e, t) for t in e.rests_on) or r"\hat s\ \text{undecided}"
+    if e.select is None:
+        return [(f"**The selection is undecided.** {_why_undecided(e)}", tex)]
+    s_hat = int(e.chose_certify)
+    guess = f"{_guesses(e)}, which votes for the core network, so ŝ = {s_hat}: the {e.selected} network."
+    agree = f"{e.select.k:,} of {e.select.n:,} fresh draws agree with ŝ{_monotone(e)}."
+    return [
+        (f"**Guess the selection.** {guess}", tex),
+        (f"**Bound the selection.** {agree}", _bound_tex("S", e.select, shows_radius=e.chose_certify)),
+    ]
+
+
+def _guesses(e: Explanation) -> str:
+    """How many guess draws voted core, and at which thresholds where theta is none that the answer may rest on."""
+    counts = " and ".join(f"{t.core:,}" for t in e.rests_on)
+    if e.below == e.above:
+        return f"{counts} of the {e.n0:,} guess draws had {e.words.a_score} above θ"
+    names = " and ".join(f"{t.theta:g}" for t in e.rests_on)
+    lies = "between" if len(e.rests_on) == 2 else "below" if e.below is None else "above"
+    return (
+        f"θ {e.theta:g} lies {lies} {names}, where the answer may rest on votes: {counts} of the {e.n0:,} guess draws "
+        f"had {e.words.a_score} above that"
+    )
+
+
+def _why_undecided(e: Explanation) -> str:
+    if not e.rests_on:
+        return "The run stores no threshold that an answer under this correction may rest on."
+    fresh = " and ".join(f"{t.certify:,}" for t in e.rests_on)
+    why = (
+        "One threshold guesses core, the other certification"
+        if len(e.rests_on) == 2
+        else f"That says nothing of a {'smaller' if e.below is None else 'larger'} θ"
+    )
+    return (
+        f"{_guesses(e)}. {why}, so no fresh draw counts for either network ({fresh} of {e.select_draws:,} select the "
+        f"certification network there)."
+    )
+
+
+def _monotone(e: Explanation) -> str:
+    """Why votes at another threshold count at theta."""
+    at = e.below if e.chose_certify else e.above
+    return "" if e.below == e.above or at is None else f" at {at.theta:g}, and so at least as many at θ"
+
+
+def _guess_tex(e: Explanation, t: Threshold) -> str:
+    s = r"\hat s" if e.below == e.above else rf"\hat s({t.theta:g})"
+    guess = int(not _guesses_core(t, e.n0))
+    return rf"{s} = \mathbb 1\left[{t.core} \le \tfrac12 \cdot {e.n0}\right] = {guess}"
+
+
+def _bound_tex(name: str, b: Bound, shows_radius: bool) -> str:
+    p = rf"\underline p_{name} = \mathrm{{LCB}}({b.k}, {b.n}, {round_up(b.alpha, 3):f}) = {floor(b.p)}"
+    if not shows_radius:
+        return p
+    if b.radius == 0:
+        return rf"{p} \le \tfrac12 \;\Rightarrow\; R_{name} = 0" if b.p <= 0.5 else p
+    z = round_down(b.radius / b.sigma)
+    link = b.smoothing.tex.format(p=rf"\underline p_{name}")
+    radius = rf"R_{name} = \sigma\,{link} = {b.sigma:g} \cdot {z} = {round_down(b.radius)}"
+    return rf"\begin{{gathered}} {p} \\ {radius} \end{{gathered}}"
+
+
+def floor(p: float) -> str:
+    """A lower bound of a probability with five decimals, rounded down like a radius.
+
+    >>> floor(0.99998999), floor(0.1)
+    ('0.99998', '0.10000')
+    """
+    return str(bounds.round_down(p, decimals=5))
+
+
+def _conclusion(e: Explanation, names: tuple[str, ...]) -> tuple[str, str]:
+    if e.outcome is Outcome.CERTIFIED and e.select is not None:
+        radii = rf"\min({round_down(e.select.radius)},\ {round_down(e.certify.radius)})"
+        return (
+            f"**Certified.** Both hold with a margin, so the answer {names[e.c_hat]} cannot change within R.",
+            rf"R = \min(R_S, R_A) = {radii} = {round_down(e.radius)}",
+        )
+    if e.outcome is Outcome.CORE and e.select is not None:
+        return (
+            f"**Core.** The selection surely chooses the core network, which answers {names[e.core]}; no radius.",
+            rf"\hat s = 0,\quad \underline p_S = {floor(e.select.p)} \ge \tfrac12",
+        )
+    if e.outcome is Outcome.CONSENSUS:
+        return (
+            f"**Consensus.** The selection is not certain, but both networks answer {names[e.c_hat]}; no radius.",
+            rf"\hat c = \text{{core's answer}},\quad \underline p_A = {floor(e.certify.p)} \ge \tfrac12",
+        )
+    return (
+        "**Abstain.** Neither the selection nor a consensus is certain enough at this α. An abstention is no error.",
+        _insufficient(e),
+    )
+
+
+def _insufficient(e: Explanation) -> str:
+    if e.select is None:
+        return rf"\underline p_A = {floor(e.certify.p)}"
+    return rf"\min(\underline p_S, \underline p_A) = {floor(min(e.select.p, e.certify.p))}"

@@ -1,0 +1,218 @@
+"""Outcomes -> metrics over all N images: NAC, ACR, certified accuracy, certified selection rate.
+
+Rates are in percent, radii in pixel units. NAC uses PREDICT's answers, everything else CERTIFY's; the two answer
+different questions and are never mixed in one number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import AcesError
+from engine.records.compose import Composition
+from engine.records.runs import Array, SmoothedRun
+from engine.statistics.aces import (
+    DEFAULT_ALPHA,
+    DEFAULT_CORRECTION,
+    Certificates,
+    Outcome,
+    Predictions,
+    certify,
+    check_thetas,
+    predict,
+    predict_class,
+    printed,
+)
+from engine.statistics.bounds import ceiling, critical_count, z_table
+from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+
+BLOCK_ENTRIES = 1 << 19  # images x thresholds evaluated at a time: temporaries stay in the cache, memory stays bounded
+DEFAULT_RADII = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+
+
+class Convention(StrEnum):
+    """``algorithm``: Algorithm 1. ``paper``: as the authors' printed tables count abstentions, at r = 0 only, and with
+    the radii of imported logs rounded as these printed them."""
+
+    ALGORITHM = "algorithm"
+    PAPER = "paper"
+
+
+@dataclass(frozen=True, eq=False)
+class Metrics:
+    """Metrics of one composition at T thresholds and R radii.
+
+    ``nac`` percent [T]; ``acr`` [T], mean certified radius with wrong and uncertified images counting 0;
+    ``certified_accuracy``, ``certified_selection`` percent [T, R]; ``outcomes`` percent [T, 4] by ``Outcome``;
+    ``images`` = N.
+    """
+
+    thetas: Array
+    radii: Array
+    nac: Array
+    acr: Array
+    certified_accuracy: Array
+    certified_selection: Array
+    outcomes: Array
+    images: int
+
+
+def evaluate(
+    c: Composition,
+    thetas: npt.ArrayLike,
+    *,
+    alpha: float = DEFAULT_ALPHA,
+    correction: Correction = DEFAULT_CORRECTION,
+    radii: npt.ArrayLike = DEFAULT_RADII,
+    convention: Convention = Convention.ALGORITHM,
+) -> Metrics:
+    """All metrics at ``thetas`` [T] in [0, 1] and ``radii`` [R] >= 0. Raises ``AcesError`` for values outside."""
+    thetas, radii = check_thetas(thetas), check_radii(radii)
+    block = max(1, BLOCK_ENTRIES // len(thetas))
+    sums = None
+    for start in range(0, len(c), block):
+        part = c.rows(slice(start, start + block))
+        added = _sums(part, thetas, alpha, correction, radii, Convention(convention))
+        sums = added if sums is None else [a + b for a, b in zip(sums, added, strict=True)]
+    if sums is None:
+        raise AcesError("a composition without images has no metrics")
+    nac, acr, accuracy, selection, outcomes = (value / len(c) for value in sums)
+    return Metrics(thetas, radii, 100 * nac, acr, 100 * accuracy, 100 * selection, 100 * outcomes, len(c))
+
+
+def _sums(
+    c: Composition, thetas: Array, alpha: float, correction: Correction, radii: Array, convention: Convention
+) -> list[Array]:
+    """Sums over the images of: correct predictions [T], radii [T], [T, R] twice, outcomes [T, 4]."""
+    answer = certify(c, thetas, alpha, correction, as_printed=convention is Convention.PAPER)
+    correct_0, selected_0 = at_0(answer, convention)
+    correct_radius = answer.radius[answer.c_hat == c.label]
+    accuracy = [correct_0.sum(0) if r == 0 else (correct_radius >= r).sum(0) for r in radii]
+    selection = [selected_0.sum(0) if r == 0 else (answer.radius_select >= r).sum(0) for r in radii]
+    shape = (len(radii), len(thetas))
+    return [
+        predictions_correct(predict(c, thetas, alpha)),
+        correct_radius.sum(0),
+        np.reshape(accuracy, shape).T,
+        np.reshape(selection, shape).T,
+        np.stack([(answer.outcome == kind).sum(0) for kind in Outcome], 1),
+    ]
+
+
+def at_0(answer: Certificates, convention: Convention) -> tuple[Array, Array]:
+    """What counts as correct and as selected at radius 0, bool [N, T] each."""
+    match convention:
+        case Convention.PAPER:
+            return _correct_at_0_paper(answer), _selected_at_0_paper(answer)
+        case Convention.ALGORITHM:
+            return answer.correct(), answer.radius_select > 0
+        case unknown:
+            assert_never(unknown)
+
+
+def predictions_correct(p: Predictions) -> Array:
+    """How many of the answers of PREDICT are correct, [T], without building them."""
+    certify_correct, core_correct = p.classed == p.label, p.core == p.label
+    correct = np.where(p.selected == CORE, core_correct[:, None], (certify_correct & core_correct)[:, None])
+    correct = np.where(p.selected == CERTIFY, certify_correct[:, None], correct)
+    total: Array = correct.sum(0)
+    return total
+
+
+def _correct_at_0_paper(answer: Certificates) -> Array:
+    """The printed tables count an abstaining selection as correct when the certification network alone is correct."""
+    certify_correct = (answer.c_hat == answer.label)[:, None] & answer.class_holds
+    core_correct = (answer.core == answer.label)[:, None]
+    return np.where(answer.outcome == Outcome.CORE, core_correct, certify_correct)
+
+
+def _selected_at_0_paper(answer: Certificates) -> Array:
+    """The printed tables count an abstention of the selection as selected: everything but a certain core."""
+    selected: Array = answer.outcome != Outcome.CORE
+    return selected
+
+
+@dataclass(frozen=True, eq=False)
+class Standalone:
+    """A smoothed network without ACES: Cohen's PREDICT and CERTIFY at full alpha. Units as in ``Metrics``."""
+
+    radii: Array
+    nac: float
+    acr: float
+    certified_accuracy: Array
+    radius: Array  # [N], 0 where abstained
+    correct: Array  # bool [N]: c_hat is the label
+    images: int
+
+
+def standalone(
+    run: SmoothedRun,
+    alpha: float = DEFAULT_ALPHA,
+    radii: npt.ArrayLike = DEFAULT_RADII,
+    convention: Convention = Convention.ALGORITHM,
+) -> Standalone:
+    """The paper's triangles: what the certification network does alone (Cohen et al. 2019)."""
+    radii = check_radii(radii)
+    c_hat = run.class_counts0.argmax(1)
+    k_a = np.take_along_axis(run.class_counts, c_hat[:, None], 1)[:, 0]
+    radius = run.meta.noise * z_table(run.meta.draws, alpha, run.meta.smoothing_card.link)(k_a)
+    if Convention(convention) is Convention.PAPER:
+        radius = printed(radius, run.meta.radius_digits)
+    answered = k_a >= critical_count(run.meta.draws, alpha)
+    correct = c_hat == run.label
+    classed = run.predict_class if run.predict_class is not None else predict_class(run.class_counts, alpha)
+    accuracy = [100 * np.mean(correct & (answered if r == 0 else radius >= r)) for r in radii]
+    return Standalone(
+        radii,
+        float(100 * np.mean(classed == run.label)),
+        float(np.mean(radius * correct)),
+        np.array(accuracy),
+        radius,
+        correct,
+        len(c_hat),
+    )
+
+
+def certified_curve(answer: Certificates, column: int, radii: npt.ArrayLike) -> Array:
+    """Certified accuracy in percent at each radius, for one threshold; at 0 any correct answer counts, then R >= r."""
+    radius = np.where(answer.c_hat == answer.label, answer.radius[:, column], 0.0)
+    return curve_over_radius(radius, answer.correct()[:, column], radii)
+
+
+def curve_over_radius(radius: Array, correct_at_0: Array, radii: npt.ArrayLike) -> Array:
+    """Percent of images with ``radius`` [N] >= r for each r > 0, and with ``correct_at_0`` [N] for r = 0."""
+    at = check_radii(radii)
+    reached = len(radius) - np.searchsorted(np.sort(radius), at, side="left")
+    return 100 * np.where(at == 0, correct_at_0.sum(), reached) / len(radius)
+
+
+def composition_ceiling(c: Composition, alpha: float, correction: Correction = DEFAULT_CORRECTION) -> float:
+    """The largest radius that unanimous draws could certify: the lower of the two components' ceilings."""
+    select, of_class = levels(correction, alpha).of(CERTIFY)
+    return min(
+        ceiling(c.sigma, c.n, of_class, c.smoothing.link),
+        ceiling(c.sigma_select, c.n_select, select, c.smoothing_select.link),
+    )
+
+
+def pareto_front(x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+    """Positions of the points that no other point beats in both coordinates (larger is better), by rising x."""
+    xs, ys = np.asarray(x), np.asarray(y)
+    order = np.lexsort((-ys, -xs))
+    best_before = np.maximum.accumulate(np.concatenate([[-np.inf], ys[order][:-1]]))
+    front: Array = order[ys[order] > best_before][::-1]
+    return front
+
+
+def check_radii(radii: npt.ArrayLike) -> Array:
+    """Radii as float64 [R]. Raises ``AcesError`` for negative or non-finite ones."""
+    values = np.atleast_1d(np.asarray(radii, dtype=np.float64))
+    bad = ~((values >= 0) & (values < np.inf))
+    if bad.any():
+        raise AcesError(f"radius {values[bad][0]:g}: radii are finite and not negative")
+    return values

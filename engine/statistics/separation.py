@@ -1,0 +1,65 @@
+"""How a selection mechanism separates the images: radii of its decisions, and its receiver operating curve. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.records.compose import Composition
+from engine.records.runs import Array
+from engine.statistics.aces import selection_votes, usable_thresholds
+from engine.statistics.bounds import z_table
+from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+from engine.statistics.intervals import area, area_interval
+
+
+def signed_radii(c: Composition, thetas: Array, alpha: float, correction: Correction) -> Array:
+    """Within which radius the selection cannot change, [N, T]: positive where it chooses the certification network,
+    negative where the core network, 0 where it abstains (Fig. 6 of the paper).
+    """
+    votes = selection_votes(c, thetas, usable_thresholds(c.thetas, correction))
+    spend = levels(correction, alpha)
+    core = votes.s_hat == CORE
+    link = c.smoothing_select.link
+    to_core = z_table(c.n_select, spend.of(CORE)[0], link)(np.where(core, votes.core, 0))
+    to_certify = z_table(c.n_select, spend.of(CERTIFY)[0], link)(np.where(core, 0, votes.certify))
+    signed: Array = c.sigma_select * (to_certify - to_core)
+    return signed
+
+
+@dataclass(frozen=True, eq=False)
+class Separation:
+    """A receiver operating curve over the threshold, and its area with a 95 % interval.
+
+    At ``thetas`` [T], ``true`` percent [T] of the images that should be selected are, and ``false`` percent [T] of the
+    others. ``area`` is the chance that of one image of each kind the right one is selected first; it and its interval
+    are NaN where one kind is missing. ``positives`` of ``images`` should be selected.
+    """
+
+    thetas: Array
+    false: Array
+    true: Array
+    area: float
+    low: float
+    high: float
+    positives: int
+    images: int
+
+
+def separation(c: Composition, wanted: Array) -> Separation:
+    """How the selection separates the images that are ``wanted`` bool [N]: selected is what most of its n draws say."""
+    selected = 2 * c.select_counts > c.n_select
+    first = np.where(selected.any(1), selected.argmax(1), selected.shape[1])  # the threshold at which it turns
+    true, false = (_share(selected[part]) for part in (wanted, ~wanted))
+    early, late = first[wanted], first[~wanted]
+    interval = area_interval(early, late)
+    return Separation(c.thetas, false, true, area(early, late), *interval, int(wanted.sum()), len(c))
+
+
+def _share(selected: Array) -> Array:
+    """Percent of the rows that are marked, [T]; NaN if there are no rows."""
+    if not len(selected):
+        return np.full(selected.shape[1], np.nan)
+    share: Array = 100 * selected.mean(0)
+    return share

@@ -1,0 +1,126 @@
+"""The Runs page with the engine's own processes behind it: a tiny network on a folder of pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+from streamlit.testing.v1 import AppTest
+
+from app import data
+from app.services import precompute
+from engine.datasets import own_card
+from engine.models import architecture, assemble
+
+IMAGES, N0, N = 3, 100, 100_000  # enough that it can be cancelled on a fast machine as well
+PATIENCE = 240  # looks, half a second apart
+
+
+@pytest.fixture
+def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a config of one's own, its pictures and an untrained network; the demo is empty."""
+    folder = tmp_path / "configs"
+    for k, name in enumerate(["dark/a.png", "bright/b.png", "grey/c.png"]):
+        (folder / "own" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (60 * k, 0, 0)).save(folder / "own" / name)
+    body = assemble(architecture("resnet8"), own_card("own", folder / "own", 8)).body
+    save_file(body.state_dict(), folder / "tiny.safetensors")
+    (folder / "tiny.yaml").write_text(
+        f"dataset: own\ndata: {{path: own, size: 8}}\nn0: {N0}\nn: {N}\n"
+        "certify: [{checkpoint: tiny.safetensors, sigma: [0.25]}]\n"
+    )
+    monkeypatch.setenv("ACES_CONFIGS", str(folder))
+    monkeypatch.setenv("ACES_DEMO", str(tmp_path / "nothing"))
+    return folder
+
+
+@pytest.mark.slow
+def test_sampling_is_estimated_started_cancelled_resumed_and_then_in_the_catalog(configs, open_app):
+    page = open_app("runs", config="tiny.yaml")
+    assert not page.button(key="estimate").disabled
+    assert "start_sampling" not in keys(page)  # not before the reader knows what it takes
+    page.button(key="estimate").click().run(timeout=120)
+    (row,) = page.dataframe[0].value.to_dict("records")
+    assert (row["run"], row["images"], row["draws"], row["cached"]) == ("tiny", IMAGES, IMAGES * (N0 + N), 0)
+    page.button(key="start_sampling").click().run()
+    assert button(page, "cancel")
+    assert "start_sampling" not in keys(page)  # the answer was of what is stored no longer
+    other = open_app("runs")  # a second browser
+    until(other, lambda: f"1 of {IMAGES} images" in said(other))
+    assert "draws/s" in said(other)
+    button(other, "cancel").click().run()
+    until(page, lambda: "draws are kept" in said(page))
+    page.button(key="estimate").click().run(timeout=120)
+    assert 0 < page.dataframe[0].value["cached"][0] < IMAGES * (N0 + N)
+    button(page, "resume").click().run()
+    until(page, lambda: "made tiny" in said(page) and "name" in page.dataframe[0].value)
+    (run,) = page.dataframe[0].value.to_dict("records")
+    assert (run["name"], run["n"]) == ("tiny", N)
+
+
+@pytest.mark.slow
+def test_sampling_that_is_killed_is_not_done_and_goes_on_where_it_was(configs, open_app):
+    page = open_app("runs", config="tiny.yaml")
+    page.button(key="estimate").click().run(timeout=120)
+    page.button(key="start_sampling").click().run()
+    until(page, lambda: f"1 of {IMAGES} images" in said(page))
+    (job,) = (data.store() / precompute.FOLDER).glob(f"*/{precompute.JOB}")
+    os.kill(json.loads(job.read_text())["pid"], signal.SIGKILL)
+    until(page, lambda: "SIGKILL" in "".join(error.value for error in page.error))
+    assert "failed" in said(page)
+    assert "draws are kept" in said(page)
+    button(page, "resume").click().run()
+    until(page, lambda: "made tiny" in said(page))
+
+
+@pytest.mark.slow
+def test_what_a_precompute_would_refuse_is_said_before_it_starts(configs, open_app):
+    (configs / "tiny.safetensors").unlink()
+    page = open_app("runs", config="tiny.yaml")
+    page.button(key="estimate").click().run(timeout=120)
+    assert "no checkpoint at" in page.error[0].value
+    assert "start_sampling" not in keys(page)
+
+
+def test_an_estimate_is_of_the_config_as_it_was(configs, open_app, monkeypatch):
+    planned = (precompute.Planned("tiny", "smoothed", IMAGES, 100, 0, 1.0),)
+    monkeypatch.setattr(precompute, "plan", lambda *_: planned)
+    page = open_app("runs", config="tiny.yaml")
+    page.button(key="estimate").click().run()
+    assert "start_sampling" in keys(page)
+    page.run()
+    assert "start_sampling" in keys(page)
+    config = configs / "tiny.yaml"
+    config.write_text(config.read_text().replace("sigma: [0.25]", "sigma: [0.5]"))
+    page.run()
+    assert "start_sampling" not in keys(page)
+
+
+def keys(page: AppTest) -> list[str]:
+    return [button.key for button in page.button]
+
+
+def button(page: AppTest, action: str):
+    (key,) = (key for key in keys(page) if key.startswith(f"{action}-"))
+    return page.button(key=key)
+
+
+def said(page: AppTest) -> str:
+    progress = [bar.proto.text for bar in page.get("progress")]
+    return "\n".join([*progress, *(markdown.value for markdown in page.markdown)])
+
+
+def until(page: AppTest, wanted: Callable[[], bool]) -> None:
+    for _ in range(PATIENCE):
+        page.run()
+        if wanted():
+            return
+        time.sleep(0.5)
+    raise AssertionError(said(page))

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import csv
+import json
+import re
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from app.figures import Sketch
+from app.settings import Choice, Settings
+from app.widgets import export
+from engine.records.runs import Meta, NetworkInfo
+from engine.tables import Format
+
+CERTIFY = Meta(
+    "smoothed", "net", "d", 10, sigma=0.5, n0=100, n=1000, network=NetworkInfo("net", "abc", "gaussian", 0.5)
+)
+SETTINGS = Settings(Choice("gaussian", "0.5", CERTIFY, Meta("core", "core", "d", 10)), theta=0.4)
+ORIGIN = export.provenance(SETTINGS, 500, {"net": "d1", "core": "d2"}, "http://here/?theta=0.4")
+ROWS = [{"theta": 0.4, "nac": 81.2, "radius": Decimal("0.1234"), "area": float("nan")}]
+
+
+def test_provenance_names_settings_runs_digests_and_version():
+    assert (ORIGIN["theta"], ORIGIN["alpha"], ORIGIN["images"]) == (0.4, 0.001, 500)
+    assert ORIGIN["correction"] == "intersection-union"
+    certify, core = ORIGIN["runs"]
+    assert (certify["name"], certify["content_sha256"], certify["n"]) == ("net", "d1", 1000)
+    assert certify["network"]["sha256"] == "abc"
+    assert core == {"name": "core", "kind": "core", "dataset": "d", "content_sha256": "d2"}
+    assert re.fullmatch(r"ACES Explorer \S+", ORIGIN["made_by"])
+
+
+def test_csv_has_its_provenance_as_comments_and_missing_numbers_empty():
+    text = export.table(ROWS, Format.CSV, ORIGIN)
+    assert "# theta: 0.4\n" in text
+    body = [line for line in text.splitlines() if not line.startswith("#")]
+    assert list(csv.DictReader(body)) == [{"theta": "0.4", "nac": "81.2", "radius": "0.1234", "area": ""}]
+
+
+def test_json_keeps_provenance_beside_the_rows_and_missing_numbers_null():
+    read = json.loads(export.table(ROWS, Format.JSON, ORIGIN), parse_constant=pytest.fail)
+    assert read["provenance"] == ORIGIN
+    assert read["rows"] == [{"theta": 0.4, "nac": 81.2, "radius": 0.1234, "area": None}]
+
+
+def test_latex_is_a_booktabs_table_below_comments():
+    text = export.table(ROWS, Format.LATEX, ORIGIN)
+    assert all(line.startswith("% ") for line in text.split("\\begin")[0].splitlines())
+    assert r"\toprule" in text
+    assert "nan" not in text
+
+
+def test_latex_sets_names_as_they_stand_and_keeps_the_digits_of_small_numbers():
+    rows = [{"run": "a_b", "composition": "σ 0.25 · net", "area": 0.9512, "trained at σ": None, "nac": 93.04}]
+    text = export.table(rows, Format.LATEX, ORIGIN)
+    assert r"run & composition & area & trained at $\sigma$ & nac \\" in text
+    assert r"a\_b & $\sigma$ 0.25 $\cdot$ net & 0.9512 &  & 93.0 \\" in text
+
+
+def test_a_figure_as_csv_has_a_row_a_point():
+    figure = Sketch({})
+    figure.add_scatter(x=[0.5, 1.0], y=[1.0, np.nan], name="<b>θ</b>")
+    figure.add_bar(x=[1], y=["a"])
+    body = [line for line in export.figure_csv(figure, ORIGIN).splitlines() if not line.startswith("#")]
+    assert body == ["series,x,y", "θ,0.5,1", "θ,1,", "series 2,1,a"]
+
+
+def test_a_report_stands_alone_and_shares_nothing():
+    figures = {"one": Sketch({}), "two": Sketch({})}
+    text = export.report("A & B", ROWS, figures, ORIGIN)
+    assert text.count("sendChartToCloud") >= len(figures)
+    assert not re.search(r"<(script|link)[^>]+(src|href)=", text)
+    assert "<h1>A &amp; B</h1>" in text
+    assert "<td>missing</td>" in text
+    assert text.count('class="plotly-graph-div"') == 2

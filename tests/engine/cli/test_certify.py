@@ -1,0 +1,449 @@
+"""``certify`` and ``check``: images in, certificates out and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.single_image.certificate import Certificate, check, from_json, to_json
+from engine.single_image.picture import read_picture, to_png, to_tensor
+from tests import ROOT, toy
+from tests.bad_pictures import BAD
+from tests.forge import anew, lifted, with_swapped_names
+
+pytestmark = pytest.mark.usefixtures("toy_dataset")
+QUICK = ("--sigma", "2.0", "--theta", "0.8", "--n", "600", "--n0", "50")
+
+
+@pytest.fixture
+def networks(tmp_path: Path) -> tuple[str, ...]:
+    toy.checkpoint(tmp_path / "noisy.safetensors")
+    toy.checkpoint(tmp_path / "plain.safetensors", training="standard", sigma=0.0, seed=1)
+    return ("--certify", str(tmp_path / "noisy.safetensors"), "--core", str(tmp_path / "plain.safetensors"))
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "image.png"
+    path.write_bytes(to_png(toy.images("test").images[2]))
+    return path
+
+
+def test_one_image_gives_one_certificate_that_checks(call, networks, image, tmp_path):
+    status, out, _ = call("certify", image, *networks, *QUICK, "--json")
+    assert status == 0
+    certificate = from_json(out)
+    tensor = to_tensor(read_picture(image.read_bytes()), certificate.image.framing, certificate.image.shape)
+    check(certificate, tensor)
+    assert (certificate.plan.n, certificate.plan.n0, certificate.plan.mode) == (600, 50, "fixed-n")
+    path = tmp_path / "certificate.json"
+    path.write_text(out)
+    status, out, err = call("check", path, image, *networks, "--resample", "--fraction", "1")
+    assert (status, err) == (0, "")
+    assert "650 draws again, no votes otherwise" in out
+
+
+def test_without_json_it_says_the_answer_in_a_sentence(call, networks, image):
+    status, out, _ = call("certify", image, *networks, *QUICK)
+    assert status == 0
+    assert out.startswith(f"{image}: ")
+    assert out.count("\n") == 1
+
+
+def test_the_seed_is_fresh_unless_it_is_given(call, networks, image):
+    fresh = {json.loads(call("certify", image, *networks, *QUICK, "--json")[1])["seed"] for _ in range(2)}
+    given = [json.loads(call("certify", image, *networks, *QUICK, "--seed", "5", "--json")[1]) for _ in range(2)]
+    assert len(fresh) == 2
+    assert given[0]["segments"] == given[1]["segments"]
+
+
+def test_a_folder_gives_a_certificate_a_file_and_names_what_is_no_image(call, networks, image, tmp_path):
+    folder = tmp_path / "folder"
+    (folder / "deeper").mkdir(parents=True)
+    for name in ("a.png", "deeper/b.png"):
+        (folder / name).write_bytes(image.read_bytes())
+    (folder / "broken.png").write_bytes(BAD["truncated.png"][0])
+    (folder / "notes.txt").write_text("not an image")
+    status, out, err = call("certify", folder, *networks, *QUICK, "--json", "-o", tmp_path / "out")
+    assert status == 2
+    assert "broken.png: the image is damaged" in err
+    assert len(json.loads(out)) == 2
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png.json", "b.png.json"]
+
+
+def test_it_ends_at_the_radius_with_bounds_valid_at_every_look(call, networks, image):
+    arguments = ("--sigma", "0.25", "--theta", "1", "--n", "20000", "--n0", "50", "--seed", "1", "--json")
+    status, out, _ = call("certify", image, *networks, *arguments, "--until-radius", "0.3")
+    certificate = from_json(out)
+    assert status == 0
+    assert certificate.plan.mode == "may-stop-early"
+    assert certificate.radius >= 0.3
+    assert sum(part.draws for part in certificate.segments) == 50 + 1_000
+    check(certificate)
+
+
+def test_it_ends_in_time_with_what_was_drawn(call, networks, image):
+    status, out, _ = call("certify", image, *networks, "--sigma", "0.25", "--n", "1000000", "--max-seconds", "0",
+                          "--json")  # fmt: skip
+    assert status == 0
+    assert from_json(out).looks[-1].n == 1_000
+
+
+def test_the_crop_is_part_of_the_certificate(call, networks, image, tmp_path):
+    out = call("certify", image, *networks, *QUICK, "--crop", "0,1,0.5", "--invert", "--json")[1]
+    path, tensor = tmp_path / "certificate.json", tmp_path / "tensor.png"
+    path.write_text(out)
+    certificate = from_json(out)
+    framing = certificate.image.framing
+    assert (framing.x, framing.y, framing.zoom, framing.invert) == (0.0, 1.0, 0.5, True)
+    assert call("check", path, image)[0] == 0
+    tensor.write_bytes(to_png(to_tensor(read_picture(image.read_bytes()), framing, certificate.image.shape)))
+    status, out, _ = call("check", path, tensor)
+    assert status == 0
+    assert "though the file is another" in out
+
+
+def test_a_tampered_certificate_and_another_image_fail(call, networks, image, tmp_path):
+    path, other = tmp_path / "certificate.json", tmp_path / "other.png"
+    other.write_bytes(to_png(toy.images("test").images[1]))
+    path.write_text(call("certify", image, *networks, *QUICK, "--json")[1])
+    status, _, err = call("check", path, other)
+    assert status == 2
+    assert "another image" in err
+    path.write_text(path.read_text().replace('"radius": ', '"radius": 1'))
+    status, _, err = call("check", path, image)
+    assert status == 2
+    assert "radius" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("absent.png",), "absent.png: cannot be read"),
+        (("image.png", "--crop", "1"), "x,y,zoom"),
+        (("image.png", "--crop", "a,b,c"), "'a' is not a number"),
+        (("image.png", "--theta", "2"), "theta is 2"),
+        (("image.png", "--n", "0"), "n is 0"),
+        (("image.png", "--sigma", "-1"), "sigma is -1"),
+        (("image.png", "--precision", "float8"), "float8"),
+        (("image.png", "--device", "cuda:77"), "cuda:77"),
+        (("image.png", "--certify", "nobody"), "no smoothed run matches 'nobody'"),
+        (("image.png", "--certify", "gone.safetensors"), "no checkpoint at gone.safetensors"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line(call, networks, image, arguments, message, monkeypatch):
+    monkeypatch.chdir(image.parent)
+    status, out, err = call("certify", *networks, *arguments)
+    assert status == 2
+    assert out == ""
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_a_run_names_its_network_and_missing_weights_are_said(call, tmp_path, image, monkeypatch):
+    from cache.store import Store
+
+    with Store(tmp_path / "store") as store:
+        store.put(toy.smoothed_run())
+        store.put(toy.core_run())
+    names = ("--certify", "toy-noisy", "--core", "toy-core", "--cache", tmp_path / "store")
+    status, _, err = call("certify", image, *names)
+    assert status == 2
+    assert "weights of 'toy-noisy' are missing" in err
+    monkeypatch.setenv("ACES_MODELS", str(tmp_path))
+    toy.checkpoint(tmp_path / "toy-noisy.safetensors")
+    toy.checkpoint(tmp_path / "toy-core.safetensors")
+    status, _, err = call("certify", image, *names)
+    assert status == 2
+    assert "other weights" in err  # the toy runs name made-up weights
+
+
+# --- a selection network, and a challenge --------------------------------------------------------------------------
+
+
+def test_a_selection_network_has_noise_and_draws_of_its_own(call, networks, image, tmp_path):
+    select = ("--select", str(toy.selector(tmp_path / "chooser.safetensors")))
+    status, out, err = call("certify", image, *networks, *select, *QUICK, "--json")
+    assert status == 0
+    made = from_json(out)
+    assert (made.plan.sigma, made.plan.sigma_select) == (2.0, 0.25)  # by default what it was trained with
+    assert made.networks.select.name == "chooser"
+    path = tmp_path / "certificate.json"
+    path.write_text(out)
+    status, out, err = call("check", path, image, *networks, *select, "--resample", "--fraction", "1")
+    assert (status, err) == (0, "")
+    assert "1,300 draws again, no votes otherwise" in out
+    assert "networks.select.{sha256, name, training, sigma_train}" in out
+    out = call("certify", image, *networks, *select, *QUICK, "--sigma-select", "0.7", "--json")[1]
+    assert from_json(out).plan.sigma_select == 0.7
+
+
+def test_noise_of_a_selection_network_without_one_is_refused(call, networks, image):
+    status, _, err = call("certify", image, *networks, *QUICK, "--sigma-select", "0.7")
+    assert status == 2
+    assert "name both, or none" in err
+
+
+def test_a_selection_run_brings_network_and_noise(call, tmp_path):
+    shoe = demo_image(tmp_path, 3)
+    names = ("--certify", "fashion_mnist-gaussian-0.5", "--core", "fashion_mnist-core")
+    select = ("--select", "fashion_mnist-gaussian-0.25-selection-0.5")
+    status, out, _ = call("certify", shoe, *names, *select, "--theta", "0.5", "--n", "600", "--json")
+    assert status == 0
+    made = from_json(out)
+    assert (made.plan.sigma, made.plan.sigma_select, made.outcome) == (0.5, 0.25, "certified")
+    assert made.radius < 0.25 * 3
+    path = tmp_path / "certificate.json"
+    path.write_text(out)
+    status, out, _ = call("check", path, shoe, "--resample")
+    assert status == 0
+    assert "no votes otherwise" in out
+
+
+def test_a_challenge_is_recorded_mixed_in_and_asked_for(call, networks, image, tmp_path):
+    path = tmp_path / "certificate.json"
+    path.write_text(call("certify", image, *networks, *QUICK, "--challenge", "7f3a", "--json")[1])
+    plain = from_json(call("certify", image, *networks, *QUICK, "--seed", "1", "--json")[1])
+    made = from_json(path.read_text())
+    assert (made.challenge, made.seed) == ("7f3a", 0)  # a seed of its own could be tried until it pleases
+    assert made.segments != plain.segments  # other noise
+    status, out, _ = call("check", path, image, *networks, "--challenge", "7f3a", "--resample")
+    assert status == 0
+    assert "challenge: '7f3a' names the noise" in out
+    assert "--resample tells whether it names" in call("check", path, image)[1]
+    status, _, err = call("check", path, image, "--challenge", "7f3b")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "'7f3b' is asked for, and the certificate records '7f3a'" in err
+    path.write_text(to_json(plain))
+    assert "records none" in call("check", path, image, "--challenge", "7f3a")[2]
+    assert "nothing shows that its issuer did not try several seeds" in call("check", path, image)[1]
+
+
+def test_a_seed_beside_a_challenge_is_refused(call, networks, image, forged):
+    status, _, err = call("certify", image, *networks, *QUICK, "--challenge", "7f3a", "--seed", "5")
+    assert status == 2
+    assert "a challenge names the noise" in err
+    made = from_json(call("certify", image, *networks, *QUICK, "--challenge", "7f3a", "--json")[1])
+    assert "seed: beside a challenge" in refused(call, forged, dataclasses.replace(made, seed=5), image)
+
+
+@pytest.mark.parametrize("challenge", ["", "a\nb", "\x1b[2J", 2_000 * "x"])
+def test_a_challenge_that_cannot_be_read_back_is_refused(call, networks, image, challenge):
+    status, _, err = call("certify", image, *networks, *QUICK, "--challenge", challenge)
+    assert status == 2
+    assert "a challenge: 1 to 1,000 printable letters" in err
+
+
+# --- words ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_promised_is_said_beside_the_answer(call, networks, image):
+    out = call("certify", image, *networks, *QUICK)[1]
+    assert "except with probability at most 0.001 over the sampling; whether the answer is right is not said" in out
+    assert "the answer is one of the classes that the networks know: dark, grey, bright." in out
+    assert "wrong with probability" not in out
+
+
+# --- forgeries -----------------------------------------------------------------------------------------------------
+
+FOLDER = ROOT / "tests" / "certificates"
+PHOTOGRAPHS = ROOT / "app" / "photographs"
+VERSION_1 = {
+    "version1-certified.json": 3,
+    "version1-core.json": "cat.jpg",
+    "version1-coffee.json": "coffee.jpg",
+    "version1-simultaneous.json": "photographer.jpg",
+}
+
+
+def demo_image(folder: Path, row: int) -> Path:
+    with np.load(ROOT / "cache" / "demo" / "fashion_mnist_images.npz") as file:
+        path = folder / f"{row}.png"
+        path.write_bytes(to_png(file["images"][row]))
+    return path
+
+
+def image_of(name: str, folder: Path) -> Path:
+    which = VERSION_1[name]
+    return demo_image(folder, which) if isinstance(which, int) else PHOTOGRAPHS / which
+
+
+@pytest.fixture
+def forged(tmp_path: Path) -> Path:
+    """Where a forged certificate is written."""
+    return tmp_path / "forged.json"
+
+
+@pytest.mark.parametrize("name", VERSION_1)
+def test_honest_certificates_of_version_1_still_check(call, name, tmp_path):
+    status, out, err = call("check", FOLDER / name, image_of(name, tmp_path))
+    assert (status, err) == (0, "")
+    assert "version 1: its noise does not depend on the plan" in out
+    assert "networks.certify.{sha256, name, training, sigma_train}" in out
+    assert "not verified: plan.{theta, n, n0, alpha, correction, mode}" in out
+
+
+def test_an_honest_certificate_of_version_1_is_drawn_again(call, tmp_path):
+    """It was made on a CPU with AVX512. Elsewhere votes may turn, and it names no machine: its claim may not follow."""
+    name = "version1-core.json"
+    status, out, err = call("check", FOLDER / name, image_of(name, tmp_path), "--resample", "--fraction", "1")
+    assert (status, err) == (0, "")
+    assert "2,100 draws again" in out
+
+
+@pytest.fixture(params=["version 1", "version 2"])
+def honest(request: pytest.FixtureRequest, call) -> tuple[Certificate, Path]:
+    """A certificate of the demo's networks in which votes are missing in every block, and its image."""
+    image = PHOTOGRAPHS / "coffee.jpg"
+    if request.param == "version 1":
+        return from_json((FOLDER / "version1-coffee.json").read_text()), image
+    names = ("--certify", "cifar10-gaussian-0.25", "--core", "cifar10-core")
+    arguments = ("--theta", "0.7", "--n", "6000", "--until-radius", "100", "--json", "--seed", "3")
+    return from_json(call("certify", image, *names, *arguments)[1]), image
+
+
+def refused(call, forged: Path, certificate: Certificate | str, image: Path, *options: object) -> str:
+    forged.write_text(certificate if isinstance(certificate, str) else to_json(certificate))
+    status, _, err = call("check", forged, image, *options)
+    assert status == 2
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+def test_the_honest_one_passes(call, honest, tmp_path):
+    made, image = honest
+    path = tmp_path / "honest.json"
+    path.write_text(to_json(made) if made.version > 1 else without_new_entries(made))
+    again = ("--resample", "--fraction", "1") if made.version > 1 else ()  # it may have been made on another machine
+    assert call("check", path, image, *again)[0] == 0
+
+
+def test_swapped_class_names_are_refused(call, honest, forged):
+    made, image = honest
+    err = refused(call, forged, with_swapped_names(made, 9, 3), image)
+    assert "networks.classes: class 3 is called 'truck', and it is 'cat' in cifar10" in err
+    swapped = with_swapped_names(made, 9, 3)
+    own = anew(swapped, networks=dataclasses.replace(swapped.networks, dataset="own"))
+    assert "networks.dataset is own" in refused(call, forged, own, image)
+
+
+@pytest.mark.parametrize("fraction", ["0.1", "1"])
+def test_votes_lifted_in_every_block_are_refused(call, honest, forged, fraction):
+    made, image = honest
+    better = lifted(made)
+    assert better.radius > made.radius
+    check(better)  # it agrees with itself
+    assert "differ when drawn again" in refused(call, forged, better, image, "--resample", "--fraction", fraction)
+
+
+def test_a_radius_that_is_up_by_the_last_digit_is_refused(call, honest, forged):
+    made, image = honest
+    err = refused(call, forged, dataclasses.replace(made, radius=made.radius + 1e-8), image)
+    assert err.startswith("error: radius: the certificate says")
+
+
+def test_a_plan_that_was_changed_after_the_fact_is_refused(call, honest, forged):
+    made, image = honest
+    other = anew(made, plan=dataclasses.replace(made.plan, alpha=0.01))
+    assert other.radius > made.radius
+    check(other)  # it agrees with itself
+    if made.version > 1:
+        assert "votes differ when drawn again" in refused(call, forged, other, image, "--resample")
+        return
+    forged.write_text(without_new_entries(other))
+    status, out, _ = call("check", forged, image)
+    assert status == 0  # which is why there is a version 2, and why this is said
+    assert "nothing prevents that θ, n, α or the mode were chosen after looking" in out
+
+
+def without_new_entries(certificate: Certificate) -> str:
+    """As version 1 writes it."""
+    data = json.loads(to_json(certificate))
+    for place, names in ((data, ("promise", "challenge")), (data["plan"], ("sigma_select",)),
+                         (data["networks"], ("select", "mechanism", "as_run"))):  # fmt: skip
+        for name in names:
+            del place[name]
+    for part in data["segments"]:
+        del part["network"]
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize("shape", [[1, 28, 0], [0, 0, 0], [1, -1, 28], [1, 10**12, 10**12], [3, 25_000_000, 25_000_000],
+                                   [1, 28], [1, 28, 28, 28], [2, 28, 28], [], "28", None, [1, 28, 28.5],
+                                   [1, 28, 10**30]])  # fmt: skip
+def test_an_impossible_shape_is_one_line(call, shape, forged, tmp_path):
+    data = json.loads((FOLDER / "version1-certified.json").read_text())
+    data["image"]["shape"] = shape
+    refused(call, forged, json.dumps(data), demo_image(tmp_path, 3))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("networks", "classes"), [str(i) for i in range(10**6)], "or 500,000 strings"),
+        (("networks", "classes"), [str(i) for i in range(10**5)], "the counts do not add up"),
+        (("networks", "classes"), ["a\x1b[2J", "b"], "networks.classes.0: 'a\\x1b[2J' is not printable"),
+        (("networks", "certify", "name"), "two\nlines", "networks.certify.name: 'two\\nlines' is not printable"),
+        (("networks", "device"), "meta", "networks.device is none of"),
+        (("radius"), float("nan"), "NaN"),
+        (("segments", 1, "draws"), 10**18, "do not add up"),
+        (("segments", 1, "class_counts"), [10**19] * 10, "do not add up"),
+        (("segments",), 30_000 * [{}], "segments: 30,000 entries"),
+        (("looks",), 10_000 * [{}], "looks.0.n"),
+        (("seed",), 2**64, "seed: more than 64 bits"),
+        (("created",), "yesterday", "created: no time"),
+        (("note",), "checked by a notary", "note: there is no such entry"),
+        (("plan", "note"), 1, "plan.note: there is no such entry"),
+        (("promise",), "for ever", "promise: version 1 knows no such entry"),
+        (("challenge",), "a beacon", "challenge: version 1 knows no such entry"),
+        (("version",), 4, "of version 4; this engine reads 1 to 3"),
+        (("version",), 3, "version: under Gaussian noise it is 2"),
+        (("version",), 2, "statement"),
+        (("image", "tensor_sha256"), "zz", "a sha256 has 64 digits"),
+    ],
+)
+def test_a_hostile_entry_is_one_line(call, path, value, said, forged, tmp_path):
+    data = json.loads((FOLDER / "version1-certified.json").read_text())
+    place = data
+    path = (path,) if isinstance(path, str) else path
+    for part in path[:-1]:
+        place = place[part]
+    place[path[-1]] = value
+    err = refused(call, forged, json.dumps(data), demo_image(tmp_path, 3))
+    assert err.rstrip("\n").isprintable()
+    assert said in err
+    assert len(err) < 500
+
+
+def test_a_name_in_a_certificate_is_never_a_path(call, image, tmp_path, monkeypatch):
+    """Were it one, whoever writes a certificate would choose what its reader opens."""
+    made = from_json((FOLDER / "version1-certified.json").read_text())
+    weights = toy.checkpoint(tmp_path / "elsewhere.safetensors")
+    for name in (str(weights), weights.name):
+        info = dataclasses.replace(made.networks.certify, name=name)
+        named = anew(made, networks=dataclasses.replace(made.networks, certify=info))
+        path = tmp_path / "named.json"
+        path.write_text(without_new_entries(named))
+        monkeypatch.chdir(tmp_path)
+        shoe = demo_image(tmp_path, 3)
+        status, out, _ = call("check", path, shoe)
+        assert status == 0
+        assert "not verified: networks.certify.{name, sha256, training, sigma_train} (no checkpoint of that name" in out
+        assert "name a checkpoint with --certify" in call("check", path, shoe, "--resample")[2]
+
+
+def test_files_too_large_to_be_certificates_are_not_read(call, image, tmp_path):
+    path = tmp_path / "huge.json"
+    with path.open("wb") as file:
+        file.truncate(1_000_000_000)
+    status, _, err = call("check", path, image)
+    assert status == 2
+    assert "huge.json: more than 32 MB, which is not read" in err
+    status, _, err = call("check", "/dev/zero", image)
+    assert status == 2
+    assert "more than 32 MB" in err

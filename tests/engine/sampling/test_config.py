@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from PIL import Image
+
+from engine import datasets
+from engine.errors import AcesError
+from engine.mechanisms import MECHANISMS
+from engine.models import ARCHITECTURES, Normalizer
+from engine.models.own import find
+from engine.models.paths import normalizer_of, sigma_of, training_of
+from engine.sampling.config import parse_config, read_config
+from engine.sampling.plan_runs import jobs
+from tests import ROOT
+
+CONFIGS = ROOT / "engine" / "configs"
+PAPERS = sorted(p for folder in ("cifar10", "imagenet") for p in (CONFIGS / folder).glob("*.yaml"))
+
+
+@pytest.fixture
+def pets(tmp_path):
+    for k, name in enumerate(["cats/a.png", "cats/b.png", "dogs/c.png"]):
+        (tmp_path / "pets" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (k, k, k)).save(tmp_path / "pets" / name)
+    return tmp_path
+
+
+def write(folder, text):
+    path = folder / "config.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_pictures_of_ones_own_lie_beside_the_config(pets):
+    config = read_config(write(pets, "dataset: pets\ndata: {path: pets, size: 4}\nevery: 2\n"))
+    assert config.card().classes == ("cats", "dogs")
+    assert config.images().index.tolist() == [0, 2]
+    assert config.images().image(0).shape == (3, 4, 4)
+
+
+def test_damaged_pictures_stop_a_config_unless_it_skips_them(pets):
+    (pets / "pets" / "dogs" / "c.png").write_bytes(b"")
+    with pytest.raises(AcesError, match="1 of 3 pictures cannot be read"):
+        read_config(write(pets, "dataset: pets\ndata: {path: pets, size: 4}\n")).images()
+    skipping = read_config(write(pets, "dataset: pets\ndata: {path: pets, size: 4, skip_damaged: true}\n"))
+    assert skipping.images().index.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("{path: pets}", "unknown dataset 'pets'; known: .*; your own pictures need `size` under `data`"),
+        ("{path: absent, size: 4}", "there is no folder .*absent"),
+        ("{path: pets, size: 0}", "data.size: Input should be greater than or equal to 1"),
+        ("{path: pets, sizes: 4}", "data.sizes: Extra inputs are not permitted"),
+        ("{size: 4}", "data.path: Field required"),
+    ],
+)
+def test_data_that_cannot_be_read_is_said_before_anything_runs(pets, data, message):
+    with pytest.raises(AcesError, match=message):
+        read_config(write(pets, f"dataset: pets\ndata: {data}\n"))
+
+
+@pytest.mark.parametrize("text", ["dataset: Mühle\n".encode("latin-1"), b"\xff\xfe\x00", b"\x80" * 100_000])
+def test_a_config_in_another_encoding_is_one_line(tmp_path, text):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(text)
+    with pytest.raises(AcesError, match=r"config\.yaml: not UTF-8 \(byte \d+\)"):
+        parse_config(path)
+
+
+def test_there_is_a_config_for_every_experiment_of_the_paper():
+    expected = {
+        f"{dataset}/{training}-{sigma}"
+        for dataset, trainings in {
+            "cifar10": ("gaussian", "smoothadv", "macer", "consistency"),
+            "imagenet": ("gaussian", "smoothadv", "consistency"),
+        }.items()
+        for training in trainings
+        for sigma in (0.25, 0.5, 1.0)
+    }
+    expected |= {"cifar10/selection-networks", "cifar10/noise-sweep"}  # appendices D.3.2 and D.4
+    assert {f"{p.parent.name}/{p.stem}" for p in PAPERS} == expected
+
+
+@pytest.mark.parametrize("path", [*PAPERS, *CONFIGS.glob("*.yaml")], ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_every_config_is_valid_and_its_entries_agree_with_their_file_names(path):
+    config = parse_config(path)
+    assert datasets.known(config.dataset) or config.data is not None
+    for entry in (*config.certify, *config.select, *config.core):
+        if entry.architecture:
+            assert find(entry.architecture).dataset == (config.dataset if config.data is None else "imagenet")
+        if entry.sigma_train and path.parent != CONFIGS:
+            assert (sigma_of(entry.checkpoint), training_of(entry.checkpoint)) == (entry.sigma_train, entry.training)
+        if entry.normalizer and entry.architecture != "resnet110-macer":
+            assert normalizer_of(entry.checkpoint)[0] == entry.normalizer
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_a_missing_checkpoint_is_named_before_anything_runs(path):
+    if parse_config(path).certify[0].checkpoint.is_file():
+        pytest.skip("the authors' checkpoints are in place")
+    with pytest.raises(AcesError, match=r"no checkpoint at .*pretrained-models.*put it there"):
+        read_config(path)
+
+
+@pytest.mark.parametrize("name", ["gaussian-0.25", "smoothadv-0.5", "macer-1.0", "selection-networks"])
+def test_the_papers_configs_run_once_the_checkpoints_are_in_place(tmp_path, name):
+    """With checkpoints of the right form in the places that a config names, every job is ready to sample."""
+    config = parse_config(CONFIGS / "cifar10" / f"{name}.yaml")
+    here = {}
+    for part in ("certify", "select"):
+        entries = []
+        for k, entry in enumerate(getattr(config, part)):
+            body = ARCHITECTURES["resnet110"].build(2 if part == "select" else 10, 3)
+            inside = {f"1.{key}": value for key, value in body.state_dict().items()}
+            data = {"net": body.state_dict()} if "macer" in name else {"arch": "cifar_resnet110", "state_dict": inside}
+            torch.save(data, tmp_path / f"{part}{k}.pth.tar")
+            entries.append(entry.model_copy(update={"checkpoint": tmp_path / f"{part}{k}.pth.tar"}))
+        here[part] = tuple(entries)
+    ready = jobs(config.model_copy(update={**here, "core": ()}))
+    first = ready[0]
+    assert (first.kind, first.name, first.sigma) == ("smoothed", config.certify[0].name, config.certify[0].sigma_train)
+    kind = {"smoothadv-0.5": Normalizer.CENTER, "macer-1.0": Normalizer.NONE}.get(name, Normalizer.NORMALIZE)
+    assert first.checkpoint.normalizer == kind
+    assert [job.mechanism for job in ready[1:]] == [MECHANISMS["network"]] * len(config.select)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("certify: [{checkpoint: published, architecure: resnet50}]", r"certify\.0\.architecure: Extra inputs"),
+        ("certify: [{checkpoint: published, normalizer: centre}]", r"certify\.0\.normalizer: Input should be"),
+        ("certify: [{checkpoint: published, sigma: [0]}]", r"certify\.0\.sigma\.0: Input should be greater than 0"),
+        (
+            "select: [{checkpoint: published, mechanism: margin}]",
+            r"select\.0\.mechanism: .*unknown selection mechanism 'margin'; known: network, entropy$",
+        ),
+        ("core: [{checkpoint: absent.pth}]", r"no checkpoint at .*absent\.pth"),
+    ],
+)
+def test_wrong_entries_are_named(tmp_path, entry, message):
+    with pytest.raises(AcesError, match=message):
+        read_config(write(tmp_path, f"dataset: cifar10\n{entry}\n"))
+
+
+def test_a_folder_may_hold_some_of_the_classes_of_a_known_dataset(pets):
+    (pets / "pets" / "cats").rename(pets / "pets" / "Egyptian cat")
+    (pets / "pets" / "dogs").rename(pets / "pets" / "beagle")
+    config = read_config(write(pets, "dataset: pets\ndata: {path: pets, size: 4, classes: imagenet}\n"))
+    assert config.card().num_classes == 1000
+    assert config.images().label.tolist() == [285, 285, 162]
+    (pets / "pets" / "beagle").rename(pets / "pets" / "Beagle")
+    with pytest.raises(AcesError, match="Beagle is called like no class"):
+        config.images()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("n: 2024-13-45", "not YAML .month must be in 1..12"),
+        (f"n: {5000 * '9'}", "not YAML .Exceeds the limit"),
+        ("n: !!float 1e", "not YAML .could not convert"),
+        ("n: !!timestamp x", "not YAML"),
+        (10_000 * "[", "nested too deeply"),
+        (10_000 * "{a: ", "nested too deeply"),
+    ],
+)
+def test_a_config_whose_values_yaml_cannot_make_is_one_line(call, tmp_path, text, message):
+    path = write(tmp_path, text)
+    status, out, err = call("precompute", path)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    with pytest.raises(AcesError, match=message):
+        read_config(path)

@@ -1,0 +1,348 @@
+"""Certificates: what is issued passes its check, and nothing that was changed does."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from engine.errors import AcesError
+from engine.records.draws import Draws
+from engine.records.runs import NetworkInfo
+from engine.single_image import certificate as module
+from engine.single_image.certificate import (
+    Certificate,
+    CertificateError,
+    Networks,
+    Subject,
+    check,
+    from_json,
+    implied,
+    issue,
+    rests_on,
+    to_json,
+)
+from engine.single_image.evidence import Evidence
+from engine.single_image.picture import Framing, tensor_sha256
+from engine.single_image.plan import Mode, Plan
+from engine.single_image.promise import PROMISE, known_classes
+from engine.statistics.aces import Outcome, certify
+from engine.statistics.corrections import Correction
+from engine.statistics.looks import schedule
+
+GOLDEN = "7b985a71d734b38d2486b5be9113899bd17ae9754e6beda27ebd637f22a81c2b"
+TENSOR = np.arange(64, dtype=np.uint8).reshape(1, 8, 8)
+SUBJECT = Subject("f" * 64, tensor_sha256(TENSOR), (1, 8, 8), Framing(x=0.3))
+NETWORKS = Networks(
+    "toy", ("dark", "grey", "bright"), NetworkInfo("noisy", "a" * 64), NetworkInfo("plain", "b" * 64), "float32", "cpu"
+)
+
+
+def draws(k: int, p: tuple[float, ...] = (0.9, 0.06, 0.04), low: float = 0.0, seed: int = 0) -> Draws:
+    rng = np.random.default_rng(seed)
+    return Draws(rng.choice(3, k, p=p).astype(np.uint16), rng.uniform(low, low + 0.32, k).astype(np.float32))
+
+
+def evidence(k: int = 10_000, core: int = 0, **kind: object) -> Evidence:
+    return Evidence(3, core, draws(100, seed=1, **kind), draws(k, **kind))
+
+
+def made(plan: Plan, **kind: object) -> Certificate:
+    return issue(evidence(**kind), plan, SUBJECT, NETWORKS, seed=7)
+
+
+PLAN = Plan(sigma=0.5, theta=0.3)
+KINDS = {
+    "certified": {},
+    "core": {"low": 0.6, "core": 2},
+    "consensus": {"low": 0.14},
+    "abstain": {"low": 0.14, "core": 2},
+}
+
+
+@pytest.mark.parametrize("correction", Correction)
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_outcome_passes_its_own_check_after_a_round_trip(kind, mode, correction):
+    plan = dataclasses.replace(PLAN, mode=mode, correction=correction)
+    certificate = made(plan, **KINDS[kind])
+    assert certificate.outcome == kind
+    again = from_json(to_json(certificate))
+    assert again == certificate
+    check(again, TENSOR)
+
+
+def test_fixed_n_is_the_plain_bound():
+    plan = dataclasses.replace(PLAN, mode=Mode.FIXED)
+    certificate = made(plan)
+    plain = certify(evidence().composition(plan, 10_000), [0.3], plan.alpha, plan.correction)
+    assert certificate.outcome == Outcome(plain.outcome[0, 0]).label
+    assert certificate.radius == pytest.approx(plain.radius[0, 0], rel=1e-8)
+    assert certificate.radius <= plain.radius[0, 0]
+    assert len(certificate.looks) == 1
+
+
+def test_stopping_early_gives_a_certificate_by_the_looks_so_far():
+    certificate = made(PLAN, k=5_000)
+    assert [look.n for look in certificate.looks] == [1000, 2000, 4000]
+    assert 0 < certificate.radius < made(PLAN).radius
+    check(certificate)
+
+
+def test_a_radius_that_may_stop_early_is_a_little_smaller_than_the_plain_one():
+    early, fixed = (made(dataclasses.replace(PLAN, mode=mode)).radius for mode in Mode)
+    assert 0.97 * fixed < early < fixed
+
+
+@pytest.mark.parametrize(("mode", "drawn"), [(Mode.EARLY, 999), (Mode.FIXED, 9_999)])
+def test_before_the_first_look_there_is_no_certificate(mode, drawn):
+    with pytest.raises(AcesError, match="no certificate after"):
+        made(dataclasses.replace(PLAN, mode=mode), k=drawn)
+
+
+def test_the_certificate_says_what_it_promises_rounded_down():
+    certificate = made(PLAN)
+    assert certificate.statement.startswith("Certified dark: no change of the image with ℓ2 norm below 0.")
+    said = float(certificate.statement.split("below ")[1].split(",")[0])
+    assert certificate.radius - 1e-3 < said <= certificate.radius
+
+
+def tampered(field: str, value: object) -> Certificate:
+    data = json.loads(to_json(made(PLAN)))
+    place = data
+    *path, last = field.split(".")
+    for part in path:
+        place = place[int(part)] if part.isdigit() else place[part]
+    place[int(last) if last.isdigit() else last] = value
+    return from_json(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("radius", 0.9, "radius"),
+        ("outcome", "core", "outcome"),
+        ("prediction", 1, "prediction"),
+        ("answer", "grey", "answer"),
+        ("statement", "Certified for ever.", "statement"),
+        ("core_answer", 5, "core_answer"),
+        ("plan.alpha", 0.01, "radius"),
+        ("plan.sigma", 1.0, "radius"),
+        ("plan.mode", "fixed-n", "looks"),
+        ("plan.theta", 0.2, "thetas"),
+        ("plan.n", 5_000, "draws are recorded"),
+        ("plan.n0", 200, "guess draws"),
+        ("segments.1.class_counts", [1000, 0, 1], "do not add up"),
+        ("segments.1.class_counts", [1000, 0, 0], "radius"),
+        ("segments.1.draws", 999, "do not add up"),
+        ("segments.2.start", 900, "start"),
+        ("segments.1.select_counts", [1001], "do not add up"),
+        ("looks.0.p_certify", 0.99, "p_certify"),
+        ("looks", [], "looks"),
+    ],
+)
+def test_whatever_is_changed_is_found(field, value, message):
+    with pytest.raises(CertificateError, match=message):
+        check(tampered(field, value))
+
+
+@pytest.mark.parametrize("above", [1e-8, 1e-9, 1e-3])
+def test_not_the_smallest_excess_of_a_radius_or_a_bound_is_allowed(above):
+    certificate = made(PLAN)
+    for changed in (
+        dataclasses.replace(certificate, radius=certificate.radius + above),
+        with_look(certificate, p_select=certificate.looks[-1].p_select + above),
+        with_look(certificate, p_certify=certificate.looks[-1].p_certify + above),
+    ):
+        with pytest.raises(CertificateError, match=r"radius|p_select|p_certify"):
+            check(changed)
+
+
+def with_look(certificate: Certificate, **fields: float) -> Certificate:
+    *before, last = certificate.looks
+    return dataclasses.replace(certificate, looks=(*before, dataclasses.replace(last, **fields)))
+
+
+@pytest.mark.parametrize("off", [1 + 9e-13, 1 - 9e-13])
+@pytest.mark.parametrize("seed", range(20))
+def test_another_scipy_whose_last_bits_differ_finds_no_excess(seed, off, monkeypatch):
+    """Issued here, checked where every radius and every bound comes out a little larger or smaller."""
+    certificate = made(dataclasses.replace(PLAN, sigma=0.5 + 0.01 * seed))
+    answer, bounds = module.answer_at, module.bounds_of
+    monkeypatch.setattr(module, "answer_at", lambda *a: dataclasses.replace(answer(*a), radius=off * answer(*a).radius))
+    monkeypatch.setattr(
+        module,
+        "bounds_of",
+        lambda *a: tuple(
+            dataclasses.replace(look, p_select=off * look.p_select, p_certify=off * look.p_certify)
+            for look in bounds(*a)
+        ),
+    )
+    check(certificate)
+
+
+def test_what_is_written_is_never_more_than_what_was_computed():
+    certificate = made(PLAN)
+    computed = evidence().bounds(PLAN)
+    for written, look in zip(certificate.looks, computed, strict=True):
+        assert 0 <= look.p_select - written.p_select < 2e-9
+        assert 0 <= look.p_certify - written.p_certify < 2e-9
+    assert 0 <= float(evidence().answer(PLAN).radius[0, 0]) - certificate.radius < 2e-9
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (
+            "certified",
+            "the system answers, here and anywhere within the radius, except with probability at most 0.01",
+        ),
+        ("core", "its smoothed selection surely chooses the core network, except with probability at most 0.01"),
+        ("consensus", "whichever of its networks is selected, except with probability at most 0.01"),
+        ("abstain", "Nothing is promised"),
+    ],
+)
+def test_the_promise_says_what_alpha_is_of_and_that_nobody_says_whether_it_is_right(kind, said):
+    certificate = made(dataclasses.replace(PLAN, alpha=0.01), **KINDS[kind])
+    assert said in certificate.promise
+    assert "wrong with probability" not in certificate.statement + certificate.promise
+    if kind != "abstain":
+        assert "whether the answer is right is not said" in certificate.promise
+        assert certificate.promise.endswith("one of the classes that the networks know: dark, grey, bright.")
+    if kind == "certified":
+        assert certificate.promise.startswith(PROMISE.format(alpha="0.01"))
+
+
+def test_of_many_classes_some_are_named():
+    assert known_classes(tuple(f"c{i}" for i in range(1_000))).endswith("c18, c19 and 980 more.")
+
+
+def test_the_streams_of_a_certificate_have_a_name_for_ever():
+    """Certificates in the world are drawn again by it: whoever changes what it is made of makes a new version."""
+    streams = made(dataclasses.replace(PLAN, theta=0)).streams
+    assert streams.of("select") == f"select|{streams.commitment}"
+    assert streams.commitment == GOLDEN
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [("{}", "outcome"), ("no JSON", "JSON"), ('{"format": "aces-run"}', "outcome"), ("[]", "the file")],
+)
+def test_what_is_no_certificate_is_named(text, where):
+    with pytest.raises(CertificateError, match=where):
+        from_json(text)
+
+
+@pytest.mark.parametrize(("field", "value"), [("plan.alpha", 2.0), ("plan.n", 10**12), ("version", 4), ("radius", "x")])
+def test_values_out_of_range_are_named(field, value):
+    with pytest.raises(CertificateError, match=field.split(".")[0]):
+        tampered(field, value)
+
+
+def test_another_image_is_found():
+    with pytest.raises(CertificateError, match="another image"):
+        check(made(PLAN), TENSOR + 1)
+
+
+def test_streams_are_named_by_the_tensor_and_never_by_a_data_set_index():
+    other = dataclasses.replace(SUBJECT, tensor_sha256=tensor_sha256(TENSOR + 1))
+    assert SUBJECT.index < 0
+    assert SUBJECT.index != other.index
+
+
+@pytest.mark.parametrize(
+    ("theta", "correction", "thetas"),
+    [
+        (0.3, Correction.BONFERRONI, [0.3]),
+        (0.3333, Correction.INTERSECTION_UNION, [0.333, 0.334]),
+        (1.0, Correction.BONFERRONI, [1.0]),
+    ],
+)
+def test_only_the_thresholds_that_the_answer_needs_are_recorded(theta, correction, thetas):
+    assert rests_on(Plan(0.5, theta, correction=correction)).tolist() == thetas
+
+
+def test_simultaneous_records_its_101_thresholds_and_answers_between_them():
+    plan = Plan(0.5, 0.333, correction=Correction.SIMULTANEOUS)
+    certificate = made(plan)
+    assert len(certificate.thetas) == 101
+    assert certificate.outcome == "certified"
+    check(certificate)
+
+
+def test_the_ceiling_is_what_unanimous_draws_certify():
+    for mode in Mode:
+        plan = dataclasses.replace(PLAN, mode=mode, theta=0.5)
+        certificate = made(plan, p=(1.0, 0.0, 0.0))
+        assert certificate.radius == pytest.approx(plan.ceiling, rel=1e-8)
+
+
+def test_the_smallest_n_is_the_first_that_certifies():
+    plan = dataclasses.replace(PLAN, mode=Mode.FIXED, theta=0.5)
+    enough, few = (dataclasses.replace(plan, n=n) for n in (plan.smallest_n, plan.smallest_n - 1))
+    unanimous = {"p": (1.0, 0.0, 0.0)}
+    assert made(enough, k=enough.n, **unanimous).outcome == "certified"
+    assert made(few, k=few.n, **unanimous).radius == 0
+
+
+@pytest.mark.parametrize(("smoothing", "share"), [("gaussian", 8), ("uniform", 64)])
+def test_a_radius_implies_one_for_every_pixel_value(smoothing, share):
+    certificate = made(dataclasses.replace(PLAN, smoothing=smoothing))
+    assert 0 < implied(certificate) == pytest.approx(certificate.radius / share)
+
+
+@pytest.mark.parametrize("correction", Correction)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_certificate_under_uniform_noise_says_so_and_is_of_version_3(kind, correction):
+    plan = dataclasses.replace(PLAN, smoothing="uniform", correction=correction)
+    certificate = made(plan, **KINDS[kind])
+    gaussian = made(dataclasses.replace(plan, smoothing="gaussian"), **KINDS[kind])
+    assert (certificate.version, gaussian.version) == (3, 2)
+    assert certificate.outcome == gaussian.outcome == kind
+    assert ("ℓ1 norm" in certificate.statement) == (kind == "certified")
+    text = to_json(certificate)
+    assert json.loads(text)["plan"]["smoothing"] == "uniform"
+    assert "smoothing" not in to_json(gaussian)  # as certificates were before there was other noise
+    again = from_json(text)
+    assert again == certificate
+    check(again, TENSOR)
+    assert certificate.streams != gaussian.streams
+    if kind == "certified":
+        p = min(certificate.looks[-1].p_select, certificate.looks[-1].p_certify)
+        assert certificate.radius == pytest.approx(2 * 3**0.5 * 0.5 * (p - 0.5), rel=1e-7)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_older_versions_know_no_other_noise(version):
+    uniform = made(dataclasses.replace(PLAN, smoothing="uniform"))
+    with pytest.raises(CertificateError, match=rf"plan\.smoothing: version {version} knows"):
+        check(dataclasses.replace(uniform, version=version))
+
+
+def test_the_noise_of_a_certificate_cannot_be_exchanged():
+    uniform = made(dataclasses.replace(PLAN, smoothing="uniform"))
+    with pytest.raises(CertificateError, match="radius"):
+        check(dataclasses.replace(uniform, plan=PLAN, version=2))
+    with pytest.raises(CertificateError, match="version"):
+        check(dataclasses.replace(uniform, plan=PLAN))
+    data = json.loads(to_json(uniform))
+    data["plan"]["smoothing"] = "laplace"
+    with pytest.raises(CertificateError, match="unknown smoothing 'laplace'"):
+        from_json(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"sigma": 0.0}, {"sigma": float("nan")}, {"theta": 1.5}, {"n": 0}, {"n0": 0}, {"alpha": 1.0}, {"mode": "maybe"},
+     {"correction": "holm"}, {"n": 10**9}],
+)  # fmt: skip
+def test_a_plan_out_of_range_is_refused(wrong):
+    with pytest.raises(AcesError):
+        Plan(**{"sigma": 0.5, "theta": 0.3} | wrong)
+
+
+def test_a_plan_looks_as_the_schedule_says_only_if_it_may_stop():
+    assert Plan(0.5, 0.3, n=5_000).looks == schedule(5_000)
+    assert Plan(0.5, 0.3, n=5_000, mode=Mode.FIXED).looks == (5_000,)

@@ -1,0 +1,52 @@
+"""The certificate for people says what the JSON says, and holds nothing that runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from html.parser import HTMLParser
+
+from engine.single_image.certificate_page import to_html
+from tests.engine.single_image.test_certificate import PLAN, TENSOR, made
+
+
+class Tags(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.add(tag)
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_says_what_the_certificate_says():
+    certificate = made(PLAN)
+    page = to_html(certificate, TENSOR)
+    for fact in (
+        certificate.statement,
+        "α 0.001",
+        "10,000 of 10,000",
+        str(certificate.seed),
+        "a" * 64,
+        "holds at every look",
+    ):
+        assert fact in page
+
+
+def test_the_page_is_whole_and_runs_nothing():
+    tags = Tags(to_html(made(PLAN), TENSOR))
+    assert tags.open == []
+    assert not tags.seen & {"script", "link", "iframe", "object"}
+
+
+def test_names_cannot_become_markup():
+    certificate = made(PLAN)
+    bad = dataclasses.replace(certificate.networks.certify, name="<script>alert(1)</script>")
+    networks = dataclasses.replace(certificate.networks, certify=bad)
+    assert "<script>" not in to_html(dataclasses.replace(certificate, networks=networks), TENSOR)

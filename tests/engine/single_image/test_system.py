@@ -1,0 +1,118 @@
+"""A system as a value: loaded from runs or files, and asked about pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cache.catalog import DEMO, Catalog
+from engine.errors import AcesError
+from engine.records.runs import ABSTAIN
+from engine.single_image import System
+from engine.single_image.picture import to_png
+from engine.single_image.system import PairSpec, Selector, find_network
+from engine.statistics.aces import Outcome
+from engine.statistics.corrections import Correction
+from engine.weights import weights_of
+from tests import toy
+
+CERTIFY, CORE = "fashion_mnist-gaussian-0.5", "fashion_mnist-core"
+SELECT = "fashion_mnist-gaussian-0.25-selection-0.5"
+
+
+@pytest.fixture(scope="module")
+def runs() -> Catalog:
+    return Catalog(demo=DEMO)
+
+
+@pytest.fixture(scope="module")
+def shoe() -> bytes:
+    with np.load(DEMO / "fashion_mnist_images.npz") as file:
+        return to_png(file["images"][3])
+
+
+def test_names_of_runs_say_networks_noise_and_precision(runs):
+    system = System.load(CERTIFY, CORE, 0.4, alpha=0.01, correction="bonferroni", runs=runs)
+    certify, core = runs.resolve(CERTIFY), runs.resolve(CORE)
+    assert system.pair == PairSpec(
+        weights_of(certify), weights_of(core), "bfloat16", "cpu", (certify.network.sha256, core.network.sha256)
+    )
+    assert (system.sigma, system.sigma_select, system.smoothing) == (0.5, None, "gaussian")
+    assert (system.theta, system.alpha, system.correction) == (0.4, 0.01, Correction.BONFERRONI)
+    assert System.load(certify, core, 0.4, alpha=0.01, correction="bonferroni") == system  # runs as well as names
+
+
+def test_a_selection_run_brings_its_own_noise(runs):
+    system = System.load(CERTIFY, CORE, 0.4, select=SELECT, runs=runs)
+    run = runs.resolve(SELECT)
+    assert system.pair.select == Selector(weights_of(run), run.network.sha256, "network")
+    assert (system.sigma, system.sigma_select) == (0.5, 0.25)
+
+
+def test_what_is_given_wins(runs):
+    system = System.load(CERTIFY, CORE, 0.4, sigma=0.3, smoothing="uniform", precision="float32", runs=runs)
+    assert (system.sigma, system.smoothing, system.pair.precision) == (0.3, "uniform", "float32")
+    assert system.plan().smoothing_card.norm == "ℓ1"
+
+
+def test_runs_under_different_noise_need_one_named(runs):
+    uniform = replace(runs.resolve(CERTIFY), smoothing="uniform")
+    with pytest.raises(AcesError, match="gaussian and uniform noise"):
+        System.load(uniform, runs.resolve(CORE), 0.4, select=runs.resolve(SELECT))
+    named = System.load(uniform, runs.resolve(CORE), 0.4, select=runs.resolve(SELECT), smoothing="gaussian")
+    assert named.smoothing == "gaussian"
+    assert System.load(uniform, runs.resolve(CORE), 0.4).smoothing == "uniform"
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_files_say_the_noise_that_their_networks_were_trained_with(tmp_path):
+    certify = toy.checkpoint(tmp_path / "noisy.safetensors", sigma=0.75)
+    core = toy.checkpoint(tmp_path / "plain.safetensors", training="standard", sigma=0.0, seed=1)
+    select = toy.selector(tmp_path / "chooser.safetensors", sigma=0.25)
+    system = System.load(certify, str(core), 0.5, select=select)
+    assert (system.sigma, system.sigma_select, system.pair.precision) == (0.75, 0.25, "float32")
+    other = toy.checkpoint(tmp_path / "new" / "noisy.safetensors", sigma=0.75, seed=9)
+    before = system.open()
+    assert system.open() is before
+    certify.write_bytes(other.read_bytes())
+    assert system.open().networks.certify != before.networks.certify  # what stands there now
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"theta": 1.5}, {"alpha": 0.0}, {"sigma": -1.0}, {"correction": "holm"}, {"smoothing": "laplace"},
+              {"sigma_select": 0.5}, {"pair": PairSpec(Path("a"), Path("b"), select=Selector(Path("c")))}]
+)  # fmt: skip
+def test_a_system_that_could_not_be_is_refused(wrong):
+    with pytest.raises(AcesError):
+        System(**{"pair": PairSpec(Path("a"), Path("b")), "sigma": 0.5, "theta": 0.5} | wrong)
+
+
+def test_a_name_needs_a_place_to_look_it_up():
+    with pytest.raises(AcesError, match="runs=Catalog"):
+        find_network("some-run", "smoothed", None)
+    assert find_network(Path("not-there.pth"), "core", None).path == Path("not-there.pth")
+
+
+def test_predict_certify_and_explain_speak_of_one_system(runs, shoe):
+    system = System.load(CERTIFY, CORE, 0.6, runs=runs)
+    (found,) = system.predict([shoe], n=1_000)
+    made = system.certify(shoe, system.plan(n=2_000))
+    told = system.explain(shoe, n=1_000)
+    assert found.answer == made.prediction == told.prediction == told.c_hat
+    assert (found.name, found.selected) == (made.answer, told.selected)
+    assert made.outcome == told.outcome.label == Outcome.CERTIFIED.label
+    assert (told.label, told.certify.n) == (ABSTAIN, 1_000)
+    at_0 = replace(system, theta=0.0)
+    (core,) = at_0.predict([shoe], n=1_000)
+    assert core.selected == at_0.explain(shoe, n=1_000).selected == "core"
+
+
+def test_what_is_uncertain_is_no_answer(runs):
+    grey = to_png(np.full((1, 28, 28), 128, np.uint8))
+    system = System.load(CERTIFY, CORE, 0.6, runs=runs)
+    unsure = [answer for answer in system.predict([grey] * 2, n=10) if answer.answer == ABSTAIN]
+    assert all(answer.name is None for answer in unsure)
+    assert [answer.selected for answer in system.predict([grey], n=3)] == ["undecided"]  # three draws tell nothing

@@ -1,0 +1,67 @@
+"""Certificates as a forger writes them: something is changed, and everything that follows from it is computed anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.records.runs import ABSTAIN
+from engine.single_image.certificate import Certificate, Segment, answer_of, guesses
+from engine.single_image.promise import promise, statement, statement_1
+from engine.single_image.segments import compositions, rests_on
+from engine.statistics.bounds import round_down
+from engine.statistics.corrections import CERTIFY
+from engine.statistics.looks import bounds_at_looks
+
+
+def anew(certificate: Certificate, **changes: object) -> Certificate:
+    """With ``changes``, and thetas, looks, answer, radius and sentences that agree with them."""
+    c = replace(certificate, **changes)
+    plan, classes = c.plan, c.networks.classes
+    found = answer_of(c, c.segments)
+    radius = float(round_down(found.radius))
+    looks = bounds_at_looks(
+        compositions(c.segments, plan, c.core_answer), len(plan.looks), plan.theta, plan.alpha, plan.correction
+    )
+    said = (found.outcome, found.prediction, radius)
+    if c.version > 1:
+        looks = tuple(
+            replace(look, p_select=float(round_down(look.p_select)), p_certify=float(round_down(look.p_certify)))
+            for look in looks
+        )
+    return replace(
+        c,
+        thetas=tuple(rests_on(plan).tolist()),
+        looks=looks,
+        outcome=found.outcome,
+        prediction=found.prediction,
+        answer=None if found.prediction == ABSTAIN else classes[found.prediction],
+        radius=radius,
+        statement=statement(*said, classes) if c.version > 1 else statement_1(*said, plan, classes),
+        promise=promise(found.outcome, plan, classes) if c.version > 1 else None,
+    )
+
+
+def lifted(certificate: Certificate, share: float = 0.01) -> Certificate:
+    """With so many votes more for the answer in every segment that estimates."""
+    guess = guesses(certificate, certificate.segments)
+    segments = tuple(part if part.stage == "guess" else _more(part, share, *guess) for part in certificate.segments)
+    return anew(certificate, segments=segments)
+
+
+def _more(part: Segment, share: float, c_hat: int, s_hat: int) -> Segment:
+    more, counts = int(share * part.draws), list(part.class_counts)
+    for other in range(len(counts)):
+        moved = min(more, counts[other]) if other != c_hat else 0
+        counts[other] -= moved
+        more -= moved
+        counts[c_hat] += moved
+    sign = int(share * part.draws) * (1 if s_hat == CERTIFY else -1)
+    selected = tuple(min(max(k + sign, 0), part.draws) for k in part.select_counts)
+    return replace(part, class_counts=tuple(counts), select_counts=selected)
+
+
+def with_swapped_names(certificate: Certificate, a: int, b: int) -> Certificate:
+    """With the names of two classes exchanged."""
+    names = list(certificate.networks.classes)
+    names[a], names[b] = names[b], names[a]
+    return anew(certificate, networks=replace(certificate.networks, classes=tuple(names)))
