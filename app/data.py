@@ -25,11 +25,12 @@ from app.settings import LARGEST_Z, Choice, Pin, Settings, labels
 from app.tables import views
 from cache import Catalog, Listing, Store
 from engine import datasets, folders, processes
+from engine.arrays import Array
 from engine.errors import AcesError
 from engine.names import file_in
 from engine.records import compose
 from engine.records.compose import Composition
-from engine.records.runs import Array, CoreRun, Meta, Run, SelectionRun, SmoothedRun
+from engine.records.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun
 from engine.statistics import aces, comparison, deployment, explain, metrics, separation
 from engine.statistics.corrections import Correction
 from engine.statistics.metrics import Convention

@@ -16,8 +16,8 @@ import torch
 from scipy.stats import binom, norm
 
 from benchmarks import intervals
+from engine.arrays import ABSTAIN, Array
 from engine.records.compose import Composition
-from engine.records.runs import ABSTAIN, Array
 from engine.smoothing import GAUSSIAN, SMOOTHINGS, UNIFORM, Smoothing
 from engine.statistics.aces import Certificates, certify, predict, predict_class
 from engine.statistics.bounds import critical_count, lower_confidence_bound

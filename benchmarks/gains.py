@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.datasets import DATASETS
 from engine.published import import_logs
 from engine.records.compose import compose
-from engine.records.runs import Array, CoreRun, Run, SelectionRun, SmoothedRun
+from engine.records.runs import CoreRun, Run, SelectionRun, SmoothedRun
 from engine.statistics.corrections import Correction
 from engine.statistics.metrics import evaluate
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import binom, norm
 
-from engine.records.runs import Array
+from engine.arrays import Array
 from engine.statistics.intervals import area, area_interval, clopper_pearson, mean_interval, rate_interval, wilson
 
 Limits = tuple[float, float]

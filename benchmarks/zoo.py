@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from cache.catalog import DEMO, Catalog
+from engine.arrays import Array
 from engine.output import write_file
 from engine.records.compose import Composition, compose
-from engine.records.runs import Array, CoreRun, SelectionRun, SmoothedRun
+from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
 from engine.statistics.aces import DEFAULT_ALPHA, certify, predict
 from engine.statistics.bounds import ceiling
 from engine.statistics.intervals import mean_interval

@@ -2,3 +2,4 @@
 
 from engine.statistics.aces import *  # noqa: F403
 from engine.statistics.corrections import *  # noqa: F403
+from engine.statistics.thresholds import *  # noqa: F403

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
+from engine.arrays import Floats
 from engine.errors import AcesError
 
 if TYPE_CHECKING:
     import torch
 
-Floats = npt.NDArray[np.float64]
 Link = Callable[[Floats], Floats]
 
 WIDTH = math.sqrt(3)  # half the width of the uniform distribution whose standard deviation is 1

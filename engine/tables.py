@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine import escape
-from engine.records.runs import Array
+from engine.arrays import Array
 from engine.statistics.aces import Certificates, Outcome
 from engine.statistics.bounds import round_down
 from engine.statistics.metrics import Metrics, Standalone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.records.runs import ABSTAIN
+from engine.arrays import ABSTAIN
 from engine.single_image.certificate import Certificate, Segment, answer_of, guesses
 from engine.single_image.promise import promise, statement, statement_1
 from engine.single_image.segments import compositions, rests_on

@@ -17,10 +17,10 @@ from app.services import pictures
 from app.services.certify_queue import JobState, View
 from app.services.question import slug
 from app.widgets.chart import chart
+from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.mechanisms import Words, words_for
 from engine.records.counts import thresholds
-from engine.records.runs import ABSTAIN
 from engine.single_image.certificate import Certificate, implied, to_json
 from engine.single_image.certificate_page import to_html
 from engine.single_image.certify import Certification

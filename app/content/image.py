@@ -13,7 +13,7 @@ from app.services.pictures import Pictures, noisy_copies
 from app.settings import Settings
 from app.widgets.chart import chart
 from app.widgets.panels import theme
-from engine.records.runs import ABSTAIN
+from engine.arrays import ABSTAIN
 from engine.statistics import explain
 from engine.statistics.aces import Outcome
 

@@ -17,8 +17,8 @@ from app.widgets import downloads, filters
 from app.widgets.chart import chart
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import picked, theme
+from engine.arrays import ABSTAIN
 from engine.mechanisms import Words
-from engine.records.runs import ABSTAIN
 from engine.statistics import explain
 from engine.statistics.aces import Outcome
 

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
-from engine.records.runs import Array
+from engine.arrays import Array
 from engine.statistics.bounds import rounded_down
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from app.figures import ACR, NAC, SELECTED, Sketch, Theme
+from engine.arrays import Array
 from engine.published.paper import AcesSeries, SmoothedSeries, aces_series, smoothed_series
 from engine.records.counts import nearest
-from engine.records.runs import Array
 
 Series = AcesSeries | SmoothedSeries
 PAPER_ALPHA = 0.001  # of all its tables

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.figures.base import DASHES, PERCENT, Sketch, Theme, empty, line, mark, radii
 from app.tables.views import FanCurve, RadiusCurves
-from engine.records.runs import Array
+from engine.arrays import Array
 from engine.statistics.bounds import round_down
 
 HOVER = "r %{text}: %{y:.1f} %"

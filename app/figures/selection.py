@@ -24,8 +24,8 @@ from app.figures.base import (
 )
 from app.tables.short_labels import short_labels
 from app.tables.views import EntropyHistogram, by_rank
+from engine.arrays import Array
 from engine.records.counts import nearest
-from engine.records.runs import Array
 from engine.statistics.separation import Separation
 
 HEIGHT = 330

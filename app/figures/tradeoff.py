@@ -12,7 +12,7 @@ from app.figures.base import ACR, DASHES, NAC, PERCENT, SELECTED, TALL, Sketch, 
 from app.tables.deploy import Deployment, envelope
 from app.tables.short_labels import short_labels
 from app.tables.views import Front
-from engine.records.runs import Array
+from engine.arrays import Array
 from engine.statistics.metrics import Metrics
 
 MARK_EVERY = 10  # a front can be clicked on at theta = 0, 0.01, ..., 1; of many, the others at every fourth of them

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from engine.arrays import Array
 from engine.datasets.formats import open_image
 from engine.errors import AcesError
-from engine.records.runs import Array
 from engine.single_image.picture import Framing, Picture, Pixels, to_png
 from engine.smoothing import GAUSSIAN, Smoothing
 

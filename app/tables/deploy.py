@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.tables.views import Front, rate
-from engine.records.runs import Array
+from engine.arrays import Array
 from engine.statistics.deployment import corrected
 from engine.statistics.intervals import Estimate, rate_interval
 from engine.statistics.metrics import pareto_front

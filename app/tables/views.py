@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from engine.arrays import ABSTAIN, Array
 from engine.records.compose import Composition
 from engine.records.counts import nearest
-from engine.records.runs import ABSTAIN, Array, SmoothedRun, arrays
+from engine.records.runs import SmoothedRun, arrays
 from engine.statistics.aces import Certificates, Outcome, certify
 from engine.statistics.corrections import Correction
 from engine.statistics.intervals import Estimate, mean_interval, rate_interval

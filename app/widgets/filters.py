@@ -12,7 +12,7 @@ from app import state
 from app.keys import URL
 from app.settings import RADIUS_STEP
 from app.tables.views import ImageRows
-from engine.records.runs import Array
+from engine.arrays import Array
 from engine.statistics.aces import Outcome
 
 CORRECT_OR_WRONG = ("correct", "wrong", "abstained")

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from engine import __version__
+from engine.arrays import ABSTAIN, Array
 from engine.errors import AcesError
 from engine.published.grid import SIGNIFICANT_DIGITS, RadiusGrid
 from engine.published.places import Place, absent, place_of, split_of
 from engine.published.tsv import Log, read_log
 from engine.published.votes import N0, answering_class, class_votes, unanimous, votes_behind
-from engine.records.runs import ABSTAIN, Array, CoreRun, Meta, NetworkInfo, SelectionRun, SmoothedRun
+from engine.records.runs import CoreRun, Meta, NetworkInfo, SelectionRun, SmoothedRun
 from engine.statistics.corrections import CERTIFY, CORE
 
 N, BOUND_ALPHA = 100_000, 0.0005

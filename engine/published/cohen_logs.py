@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from engine import __version__
+from engine.arrays import ABSTAIN, Array
 from engine.errors import AcesError
 from engine.published.grid import SIGNIFICANT_DIGITS, LogDraws, infer_draws
 from engine.published.places import FILE_ORDER, Place, absent, place_of, split_of
 from engine.published.tsv import Log, read_log
 from engine.published.votes import N0, answering_class, class_votes, unanimous, votes_behind
-from engine.records.runs import ABSTAIN, Array, Meta, NetworkInfo, SmoothedRun
+from engine.records.runs import Meta, NetworkInfo, SmoothedRun
 
 COLUMNS = ("idx", "label", "predict", "radius", "correct", "time")
 DECIMALS = 4

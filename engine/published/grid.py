@@ -14,10 +14,9 @@ from typing import Self
 
 import numpy as np
 
+from engine.arrays import Array, Floats, Ints
 from engine.errors import AcesError
-from engine.records.runs import Array
-from engine.smoothing import Floats
-from engine.statistics.bounds import Ints, round_significant, z_table
+from engine.statistics.bounds import round_significant, z_table
 
 SIGNIFICANT_DIGITS = 3  # f"{radius:.3}", the field's habit
 OFF_GRID = -1

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.datasets import DATASETS, DatasetCard
 from engine.errors import AcesError
-from engine.records.runs import Array
 
 NOISE = re.compile(r"(noise|sigma)[_=-]?(\d+(?:\.\d+)?)")
 ARCHITECTURE = re.compile(r"(cifar_)?(resnet|densenet|lenet)\d*", re.IGNORECASE)

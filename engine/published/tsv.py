@@ -11,8 +11,8 @@ from typing import NoReturn
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.errors import AcesError
-from engine.records.runs import Array
 
 # datetime.timedelta as Python prints it, or plain seconds
 TIME = re.compile(r"(\d+ days?, )?\d+:\d\d:\d\d(\.\d+)?|\d+(\.\d+)?")

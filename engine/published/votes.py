@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.arrays import ABSTAIN, Array
 from engine.published.grid import OFF_GRID, RadiusGrid
 from engine.published.tsv import Log
-from engine.records.runs import ABSTAIN, Array
 
 N0 = 100  # guess draws; no log records them, and every script of the field takes 100
 

@@ -8,8 +8,9 @@ from itertools import combinations
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.errors import AcesError
-from engine.records.runs import Array, CoreRun, Meta, SelectionRun, SmoothedRun
+from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
 from engine.smoothing import GAUSSIAN, Smoothing
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.errors import AcesError
 from engine.records.draws import Draws
-from engine.records.runs import Array
 
 THRESHOLDS = 1001  # theta = 0, 0.001, ..., 1
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO, Any, ClassVar, Self, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from engine.arrays import ABSTAIN, Array
 from engine.errors import AcesError
 from engine.names import LONGEST_NOTE, fault, faulty_part, file_fault, quoted
 from engine.output import write_file
@@ -28,9 +28,6 @@ FORMAT = "aces-run"
 VERSIONS = (1, 2)  # what is read; a run that needs nothing of version 2 is written as version 1
 DEFAULT_MECHANISM = {"smoothed": "entropy", "selection": "network"}  # what version 1 means, which names none
 LONGEST_META = 1_000_000  # letters: what a page shows of a run, and a terminal lists
-ABSTAIN = -1
-
-Array = npt.NDArray[Any]
 
 
 class RunError(AcesError):

@@ -19,11 +19,11 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from engine import __version__
+from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.mechanisms import OWN
 from engine.records.compose import Composition
 from engine.records.draws import BLOCK
-from engine.records.runs import ABSTAIN
 from engine.single_image import strict_json
 from engine.single_image.evidence import Evidence
 from engine.single_image.picture import Pixels, tensor_sha256
@@ -32,7 +32,7 @@ from engine.single_image.promise import PROMISE, promise, statement, statement_1
 from engine.single_image.segments import Segment, compositions, rests_on, roles, segments_of, selecting
 from engine.single_image.subject import AsRun, Networks, Streams, Subject, commitment, is_sha256
 from engine.smoothing import GAUSSIAN
-from engine.statistics.aces import Outcome, selection_votes, usable_thresholds
+from engine.statistics.aces import Outcome, selection_votes
 from engine.statistics.bounds import round_down
 from engine.statistics.looks import LookBounds, bounds_at_looks, certify_at_looks
 
@@ -242,7 +242,7 @@ def guesses(certificate: Certificate, segments: tuple[Segment, ...]) -> tuple[in
     """What the guess draws among ``segments`` guess: the class, and whether core or certify is selected at theta."""
     plan = certificate.plan
     look = compositions(segments, plan, certificate.core_answer)[0]
-    votes = selection_votes(look, np.array([plan.theta]), usable_thresholds(look.thetas, plan.correction))
+    votes = selection_votes(look, np.array([plan.theta]), plan.correction)
     return int(look.class_counts0[0].argmax()), int(votes.s_hat[0, 0])
 
 

@@ -7,10 +7,10 @@ from typing import Literal, Self
 
 import numpy as np
 
+from engine.arrays import ABSTAIN, Array
 from engine.records.compose import Composition
 from engine.records.counts import count, thresholds
 from engine.records.draws import Draws, concatenate
-from engine.records.runs import ABSTAIN, Array
 from engine.single_image.plan import Mode, Plan
 from engine.statistics.aces import Certificates
 from engine.statistics.looks import LookBounds, bounds_at_looks, certify_at_looks

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import ABSTAIN
 from engine.records.draws import Draws
-from engine.records.runs import ABSTAIN
 from engine.single_image.case import Case
 from engine.single_image.evidence import Role
 from engine.single_image.picture import Pixels

@@ -8,10 +8,11 @@ from enum import StrEnum
 
 from engine.errors import AcesError
 from engine.smoothing import GAUSSIAN, Smoothing, smoothing
-from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, check_thetas
-from engine.statistics.bounds import check_level, smallest_n, z_lower_bound
+from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
+from engine.statistics.bounds import ceiling, check_level, smallest_n
 from engine.statistics.corrections import CERTIFY, Correction, Levels, levels
 from engine.statistics.looks import schedule
+from engine.statistics.thresholds import check_thetas
 
 MAX_N = 10_000_000  # bounds are tabulated by count
 MAX_SIGMA = 1_000_000  # far beyond any use: radii stay finite
@@ -90,8 +91,8 @@ class Plan:
     def ceiling(self) -> float:
         """The largest radius that n unanimous draws can certify."""
         link = self.smoothing_card.link
-        z_select, z_certify = (float(z_lower_bound(self.n, self.n, a, link)) for a in self._levels.of(CERTIFY))
-        return min(self.noise_select * z_select, self.sigma * z_certify)
+        select, of_class = self._levels.of(CERTIFY)
+        return min(ceiling(self.noise_select, self.n, select, link), ceiling(self.sigma, self.n, of_class, link))
 
     @property
     def smallest_n(self) -> int:

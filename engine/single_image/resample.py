@@ -6,9 +6,9 @@ import math
 import random
 from dataclasses import dataclass, replace
 
+from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.records.draws import BLOCK, Draws
-from engine.records.runs import ABSTAIN
 from engine.sampling.stream import Stage
 from engine.single_image.certificate import Answer, Certificate, CertificateError, answer_of, guesses
 from engine.single_image.evidence import Role

@@ -9,13 +9,13 @@ from typing import Literal
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.records.compose import Composition
 from engine.records.counts import THRESHOLDS, count, thresholds
 from engine.records.draws import BLOCK, Draws
-from engine.records.runs import Array
 from engine.single_image.evidence import Evidence, Role, one_image
 from engine.single_image.plan import Plan
-from engine.statistics.aces import usable_thresholds
+from engine.statistics.thresholds import usable_thresholds
 
 Stage = Literal["guess", "estimate"]
 

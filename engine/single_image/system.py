@@ -13,10 +13,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self
 
+from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.mechanisms import NETWORK, words_for
 from engine.records.compose import Composition
-from engine.records.runs import ABSTAIN, CoreRun, Meta, SelectionRun, SmoothedRun
+from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
 from engine.single_image.picture import CENTRED, Framing, Readable
 from engine.single_image.plan import Mode, Plan
 from engine.smoothing import GAUSSIAN

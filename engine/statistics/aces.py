@@ -17,17 +17,12 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import AcesError
+from engine.arrays import ABSTAIN, Array
 from engine.records.compose import Composition
-from engine.records.runs import ABSTAIN, Array
 from engine.smoothing import Smoothing
 from engine.statistics.bounds import check_level, critical_count, round_significant, two_sided_p_value, z_table
-from engine.statistics.corrections import (
-    CERTIFY,
-    CORE,
-    Correction,
-    levels,
-)
+from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+from engine.statistics.thresholds import check_thetas, neighbours
 
 
 class Outcome(IntEnum):
@@ -61,13 +56,13 @@ class SelectionVotes:
     core: Array
 
 
-def selection_votes(c: Composition, thetas: Array, stored: Array | None = None) -> SelectionVotes:
-    """Look the votes up at ``thetas`` [T'], from the stored thresholds (only those marked in ``stored``, if given).
+def selection_votes(c: Composition, thetas: Array, correction: Correction | None = None) -> SelectionVotes:
+    """Look the votes up at ``thetas`` [T'], from the stored thresholds on which the correction lets an answer rest.
 
     Between two stored thresholds monotonicity serves: a score is <= theta at least as often as at the lower
     neighbour, and > theta at least as often as at the upper one.
     """
-    lower, upper = _neighbours(c.thetas, thetas, stored)
+    lower, upper = neighbours(c.thetas, thetas, correction)
     low0, low = _columns(c.select_counts0, lower, 0), _columns(c.select_counts, lower, 0)
     if np.array_equal(lower, upper):  # all stored: a threshold that is missing below is never one missing above
         s_hat = np.where(2 * (c.n0_select - low0) > c.n0_select, np.int8(CORE), np.int8(CERTIFY))
@@ -83,19 +78,6 @@ def selection_votes(c: Composition, thetas: Array, stored: Array | None = None) 
         np.where(core_at_lower, 0, low),
         np.where(core_at_upper, c.n_select - high, 0),
     )
-
-
-def _neighbours(thetas_stored: Array, thetas: Array, stored: Array | None) -> tuple[Array, Array]:
-    """Columns of the stored thresholds next below (or at) and next above (or at) each theta.
-
-    Where there is none: -1 below and T above, which are no columns, and not the same one.
-    """
-    usable = np.arange(len(thetas_stored)) if stored is None else np.flatnonzero(stored)
-    values = thetas_stored[usable]
-    tolerance = 1e-9  # 3 * 0.1 is not 0.3 in floating point
-    lower = np.searchsorted(values, thetas + tolerance, side="right") - 1
-    upper = np.searchsorted(values, thetas - tolerance, side="left")
-    return np.append(usable, -1)[lower], np.append(usable, len(thetas_stored))[upper]
 
 
 def _columns(counts: Array, columns: Array, missing: int) -> Array:
@@ -145,15 +127,6 @@ class Certificates:
         return (self.outcome == Outcome.CERTIFIED) | (self.outcome == Outcome.CONSENSUS)
 
 
-def check_thetas(thetas: npt.ArrayLike) -> Array:
-    """Thresholds as float64 [T]. Raises ``AcesError`` outside [0, 1]."""
-    values = np.atleast_1d(np.asarray(thetas, dtype=np.float64))
-    bad = ~((values >= 0) & (values <= 1))  # also true for NaN
-    if bad.any():
-        raise AcesError(f"theta is {values[bad][0]:g}; thresholds lie in [0, 1]")
-    return values
-
-
 def certify(
     c: Composition,
     thetas: npt.ArrayLike,
@@ -172,7 +145,7 @@ def certify(
     thetas = check_thetas(thetas)
     correction = Correction(correction)
     spend = levels(correction, alpha)
-    votes = selection_votes(c, thetas, usable_thresholds(c.thetas, correction))
+    votes = selection_votes(c, thetas, correction)
     guess_1 = votes.s_hat == CERTIFY
     c_hat = c.class_counts0.argmax(1)  # the first on ties; from the n0 draws, so that the n draws stay fresh
     k_a = np.take_along_axis(c.class_counts, c_hat[:, None], 1)  # [N, 1]
@@ -220,21 +193,6 @@ def printed(radius: Array, digits: int | None) -> Array:
     return radius if digits is None else round_significant(radius, digits)
 
 
-def usable_thresholds(stored: Array, correction: str) -> Array:
-    """Which ``stored`` thresholds [T] an answer may rest on, bool [T]: for ``simultaneous``, 0.00, 0.01, ..., 1.00."""
-    at_once = Correction(correction).card.thetas_at_once
-    return np.ones(len(stored), bool) if at_once is None else _one_for_each(stored, at_once)
-
-
-def _one_for_each(stored: Array, at_once: int) -> Array:
-    """Marks in bool [T]. alpha is shared among them: of stored thresholds that differ by rounding alone, one counts."""
-    steps = stored * (at_once - 1)
-    near = np.abs(steps - np.round(steps)) < 1e-6
-    _, first = np.unique(np.where(near, np.round(steps), -1), return_index=True)
-    grid: Array = near & np.isin(np.arange(len(stored)), first)
-    return grid
-
-
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """PREDICT's decisions: ``selected`` int8 [N, T] (CERTIFY, CORE or ``ABSTAIN``), ``classed`` int64 [N] (a class or
@@ -262,7 +220,7 @@ def predict(c: Composition, thetas: npt.ArrayLike, alpha: float = DEFAULT_ALPHA)
     """
     thetas = check_thetas(thetas)
     half = check_level(alpha) / 2
-    lower, upper = _neighbours(c.thetas, thetas, None)
+    lower, upper = neighbours(c.thetas, thetas, None)
     if c.predict_class is not None and c.predict_select is not None:
         low, high = _columns(c.predict_select, lower, ABSTAIN), _columns(c.predict_select, upper, ABSTAIN)
         # Between two recorded thresholds only a decision that both share is known to hold.

@@ -16,10 +16,9 @@ import numpy.typing as npt
 from numpy.polynomial import Chebyshev
 from scipy.special import betainc, betaincinv
 
+from engine.arrays import Floats, Ints
 from engine.errors import AcesError
-from engine.smoothing import GAUSSIAN, Floats, Link
-
-Ints = npt.NDArray[np.integer]
+from engine.smoothing import GAUSSIAN, Link
 
 SMOOTH_N = 10_000  # from this n on, tables interpolate where the bound is smooth in the count
 WHOLE = 400  # decimal digits that hold the integer part of any float

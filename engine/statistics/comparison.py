@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.records.runs import Array
 from engine.statistics.aces import Outcome, certify, predict
 from engine.statistics.corrections import Correction
 from engine.statistics.intervals import Estimate, mean_interval

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.records.compose import Composition
-from engine.records.runs import Array
 from engine.statistics.aces import certify, predict
 from engine.statistics.corrections import Correction
 from engine.statistics.intervals import rate_interval

@@ -7,15 +7,16 @@ from decimal import Decimal
 
 import numpy as np
 
+from engine.arrays import ABSTAIN, Array
 from engine.errors import AcesError
 from engine.mechanisms import Words
 from engine.records.compose import Composition
-from engine.records.runs import ABSTAIN, Array
 from engine.smoothing import Smoothing
 from engine.statistics import bounds
-from engine.statistics.aces import Outcome, certify, selection_votes, usable_thresholds
+from engine.statistics.aces import Outcome, certify, selection_votes
 from engine.statistics.bounds import lower_confidence_bound, round_up
 from engine.statistics.corrections import CERTIFY, Correction, levels
+from engine.statistics.thresholds import neighbours
 
 UNDECIDED = "undecided"
 
@@ -112,13 +113,12 @@ def explain(
     at = row_of(c, index)
     row = c.rows(slice(at, at + 1))
     answer = certify(row, [theta], alpha, correction)
-    usable = usable_thresholds(c.thetas, correction)
-    votes = selection_votes(row, np.array([theta]), usable)
+    votes = selection_votes(row, np.array([theta]), correction)
     chose_certify = bool(votes.s_hat[0, 0] == CERTIFY)
     spend = levels(correction, alpha)
     a_s, a_c = spend.of(int(votes.s_hat[0, 0]))
     k_s = int((votes.certify if chose_certify else votes.core)[0, 0])
-    below, above = _beside(row, theta, usable)
+    below, above = _beside(row, theta, correction)
     c_hat = int(answer.c_hat[0])
     k_a = int(row.class_counts[0, c_hat])
     p_s, p_a = _lcb(k_s, c.n_select, a_s), _lcb(k_a, c.n, a_c)
@@ -152,18 +152,17 @@ def _lcb(k: int, n: int, alpha: float) -> float:
     return float(lower_confidence_bound(k, n, alpha))
 
 
-def _beside(row: Composition, theta: float, usable: Array) -> tuple[Threshold | None, Threshold | None]:
+def _beside(row: Composition, theta: float, correction: Correction) -> tuple[Threshold | None, Threshold | None]:
     """The usable thresholds next below (or at) and next above (or at) theta: twice the same where theta is one."""
-    below = np.flatnonzero(usable & (row.thetas <= theta + 1e-9))
-    above = np.flatnonzero(usable & (row.thetas >= theta - 1e-9))
-    return _threshold(row, below[-1:]), _threshold(row, above[:1])
+    (below,), (above,) = neighbours(row.thetas, np.array([theta]), correction)
+    return _threshold(row, below), _threshold(row, above)
 
 
-def _threshold(row: Composition, column: Array) -> Threshold | None:
-    if not len(column):
+def _threshold(row: Composition, column: int) -> Threshold | None:
+    if not 0 <= column < len(row.thetas):
         return None
-    core = row.n0_select - int(row.select_counts0[0, column[0]])
-    return Threshold(float(row.thetas[column[0]]), core, int(row.select_counts[0, column[0]]))
+    core = row.n0_select - int(row.select_counts0[0, column])
+    return Threshold(float(row.thetas[column]), core, int(row.select_counts[0, column]))
 
 
 def _guesses_core(t: Threshold, n0: int) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv, ndtri
 
-from engine.records.runs import Array
+from engine.arrays import Array
 
 CONFIDENCE = 0.95
 NAMES = "Wilson for rates (Clopper-Pearson near 0 and 100 %), Gaffke for means"

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.statistics.aces import Certificates, Outcome, certify, decide, selection_votes, usable_thresholds
+from engine.statistics.aces import Certificates, Outcome, certify, decide, selection_votes
 from engine.statistics.bounds import lower_confidence_bound
 from engine.statistics.corrections import CERTIFY, Correction, levels
 
@@ -93,7 +93,7 @@ def bounds_at_looks(
     spend = levels(correction, alpha / planned)
     found: list[LookBounds] = []
     for look in looks:
-        votes = selection_votes(look, np.array([theta]), usable_thresholds(look.thetas, correction))
+        votes = selection_votes(look, np.array([theta]), correction)
         s_hat = int(votes.s_hat[0, 0])
         select = int((votes.certify if s_hat == CERTIFY else votes.core)[0, 0])
         of_class = int(look.class_counts[0, look.class_counts0[0].argmax()])

@@ -13,9 +13,10 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Array
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.records.runs import Array, SmoothedRun
+from engine.records.runs import SmoothedRun
 from engine.statistics.aces import (
     DEFAULT_ALPHA,
     DEFAULT_CORRECTION,
@@ -23,13 +24,13 @@ from engine.statistics.aces import (
     Outcome,
     Predictions,
     certify,
-    check_thetas,
     predict,
     predict_class,
     printed,
 )
 from engine.statistics.bounds import ceiling, critical_count, z_table
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+from engine.statistics.thresholds import check_thetas
 
 BLOCK_ENTRIES = 1 << 19  # images x thresholds evaluated at a time: temporaries stay in the cache, memory stays bounded
 DEFAULT_RADII = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)

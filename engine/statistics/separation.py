@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.records.compose import Composition
-from engine.records.runs import Array
-from engine.statistics.aces import selection_votes, usable_thresholds
+from engine.statistics.aces import selection_votes
 from engine.statistics.bounds import z_table
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.intervals import area, area_interval
@@ -18,7 +18,7 @@ def signed_radii(c: Composition, thetas: Array, alpha: float, correction: Correc
     """Within which radius the selection cannot change, [N, T]: positive where it chooses the certification network,
     negative where the core network, 0 where it abstains (Fig. 6 of the paper).
     """
-    votes = selection_votes(c, thetas, usable_thresholds(c.thetas, correction))
+    votes = selection_votes(c, thetas, correction)
     spend = levels(correction, alpha)
     core = votes.s_hat == CORE
     link = c.smoothing_select.link

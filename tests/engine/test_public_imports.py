@@ -10,7 +10,7 @@ PUBLIC = {
     "engine.aces": ("engine.statistics.aces", "certify predict Certificates Outcome DEFAULT_ALPHA"),
     "engine.bounds": ("engine.statistics.bounds", "lower_confidence_bound two_sided_p_value"),
     "engine.compose": ("engine.records.compose", "compose Composition"),
-    "engine.runs": ("engine.records.runs", "SmoothedRun SelectionRun CoreRun Meta read_run write_run ABSTAIN"),
+    "engine.runs": ("engine.records.runs", "SmoothedRun SelectionRun CoreRun Meta read_run write_run ABSTAIN Array"),
 }
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.arrays import Array
 from engine.datasets import DATASETS
-from engine.records.runs import Array
 
 HERE = Path(__file__).parent
 JOINT_TABLE = "17"  # where training and evaluation noise vary together

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from scipy.stats import beta, norm
 
+from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.published import import_logs, infer_draws
 from engine.published.grid import OFF_GRID, RadiusGrid
 from engine.published.paper import AcesSeries, aces_series
 from engine.published.votes import class_votes
 from engine.records.compose import compose
-from engine.records.runs import ABSTAIN, CoreRun, Run, SelectionRun, SmoothedRun, from_bytes, same, to_bytes
+from engine.records.runs import CoreRun, Run, SelectionRun, SmoothedRun, from_bytes, same, to_bytes
 from engine.statistics.aces import Outcome, certify, predict_class
 from engine.statistics.bounds import round_down, z_lower_bound
 from engine.statistics.corrections import Correction

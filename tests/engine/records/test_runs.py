@@ -9,9 +9,9 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.records.runs import (
-    ABSTAIN,
     CoreRun,
     Meta,
     NetworkInfo,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from cache.catalog import DEMO, Catalog
+from engine.arrays import ABSTAIN
 from engine.errors import AcesError
-from engine.records.runs import ABSTAIN
 from engine.single_image import System
 from engine.single_image.picture import to_png
 from engine.single_image.system import PairSpec, Selector, find_network

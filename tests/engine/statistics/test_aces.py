@@ -1,27 +1,21 @@
 """CERTIFY and PREDICT against the plain-loop oracle, on count tables that take every branch."""
 
-import json
-import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.records.runs import ABSTAIN
 from engine.statistics.aces import (
     Outcome,
     certify,
-    check_thetas,
     predict,
     predict_class,
     selection_votes,
-    usable_thresholds,
 )
-from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+from engine.statistics.corrections import CERTIFY, CORE, Correction
 from engine.statistics.metrics import evaluate
 from tests import oracle
 from tests.random_runs import composed, rows_of
@@ -95,17 +89,6 @@ def test_no_votes_are_not_unanimous_votes(guess):
     assert (agreed.outcome == Outcome.CONSENSUS).all()
 
 
-def test_thresholds_that_nearly_are_one_of_the_101_share_its_alpha():
-    """Ten beside each would be 1010 chances of a wrong bound, where alpha was divided by 101."""
-    stored = np.sort((np.arange(101)[:, None] / 100 + np.linspace(0, 9e-9, 10)).ravel().clip(0, 1))
-    stored = np.unique(stored)
-    usable = usable_thresholds(stored, Correction.SIMULTANEOUS)
-    assert usable.sum() == 101
-    assert usable_thresholds(stored, Correction.BONFERRONI).all()
-    c = composed(47, images=10, thetas=stored[10:60])
-    assert_agrees_with_oracle(c, stored[10:60:7], 0.05, Correction.SIMULTANEOUS)
-
-
 def test_agrees_with_oracle_for_simultaneous_off_the_101_grid():
     c = composed(50, images=30, thetas=FINE)
     thetas = np.array([0.001, 0.25, 0.254, 0.255, 0.256, 0.4999, 0.5, 0.501, 0.98, 0.995])
@@ -121,55 +104,6 @@ def test_agrees_with_oracle_for_few_and_even_draws(correction):
 
 
 # --- what each part promises -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("correction", "guess_1", "guess_0"),
-    [
-        (Correction.BONFERRONI, (0.01, 0.01), (0.01, 0.01)),
-        (Correction.INTERSECTION_UNION, (0.02, 0.02), (0.01, 0.01)),
-        (Correction.SIMULTANEOUS, (0.02 / 202, 0.01), (0.02 / 202, 0.01)),
-    ],
-)
-def test_levels_where_the_guess_is_certify_and_where_it_is_core(correction, guess_1, guess_0):
-    spend = levels(correction, 0.02)
-    assert (spend.select_1, spend.certify_1) == guess_1
-    assert (spend.select_0, spend.certify_0) == guess_0
-
-
-@pytest.mark.parametrize("correction", Correction)
-@given(alpha=st.floats(1e-9, 0.5), looks=st.integers(1, 20))
-def test_levels_scale_with_alpha(correction, alpha, looks):
-    """Alpha shared among looks gives each bound its share of what it had: the proof of looks adds the levels up."""
-    whole, shared = levels(correction, alpha), levels(correction, alpha / looks)
-    for s_hat in (CORE, CERTIFY):
-        np.testing.assert_allclose(np.multiply(looks, shared.of(s_hat)), whole.of(s_hat), rtol=1e-12)
-
-
-def test_a_correction_that_is_not_registered_gets_nobody_elses_levels():
-    for ask in (
-        lambda: Correction("holm"),
-        lambda: levels("holm", 0.02),
-        lambda: usable_thresholds(ON_GRID, "holm"),
-        lambda: certify(one_image(), 0.8, 0.05, "holm"),
-    ):
-        with pytest.raises(AcesError, match="unknown correction 'holm'; known: bonferroni, intersection-union, simul"):
-            ask()
-
-
-@pytest.mark.parametrize("correction", Correction)
-def test_a_correction_may_be_named_by_its_text(correction):
-    text = str(correction)
-    assert levels(text, 0.02) == levels(correction, 0.02)
-    stored = NONE_OF_THE_101
-    assert np.array_equal(usable_thresholds(stored, text), usable_thresholds(stored, correction))
-
-
-@pytest.mark.parametrize("correction", Correction)
-def test_a_correction_is_its_name_wherever_it_is_written(correction):
-    again = pickle.loads(pickle.dumps(correction))
-    assert again is correction
-    assert json.loads(json.dumps(correction)) == f"{correction}" == correction
 
 
 @pytest.mark.parametrize("correction", Correction)
@@ -297,12 +231,6 @@ def test_recorded_decisions_are_used_as_they_are():
 # --- what is refused, and what is accepted -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("theta", [-0.01, 1.01, float("nan"), float("inf")])
-def test_thresholds_outside_0_1_are_refused_by_value(theta):
-    with pytest.raises(AcesError, match=rf"theta is {theta:g}; thresholds lie in \[0, 1\]"):
-        check_thetas([0.5, theta])
-
-
 def test_bad_alpha_and_correction_are_refused():
     with pytest.raises(AcesError, match=r"alpha is 0"):
         certify(one_image(), 0.5, alpha=0.0)
@@ -323,10 +251,3 @@ def test_certify_leaves_the_counts_alone():
     certify(c, OFF_GRID, 0.05, Correction.SIMULTANEOUS)
     assert np.array_equal(c.select_counts, before[0])
     assert np.array_equal(c.class_counts, before[1])
-
-
-def test_an_unknown_correction_lists_the_known_ones():
-    with pytest.raises(
-        AcesError, match="unknown correction 'holm'; known: bonferroni, intersection-union, simultaneous"
-    ):
-        Correction("holm")

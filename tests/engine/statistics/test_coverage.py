@@ -12,8 +12,8 @@ from scipy.stats import multinomial, multivariate_normal, norm
 
 from benchmarks import coverage, intervals
 from benchmarks.coverage import ALPHA, Truth, draw, tail, wrong_certificates
+from engine.arrays import ABSTAIN
 from engine.records.compose import Composition
-from engine.records.runs import ABSTAIN
 from engine.statistics.aces import Outcome, certify, predict, predict_class
 from engine.statistics.corrections import Correction
 from engine.statistics.intervals import mean_interval
