@@ -55,9 +55,9 @@ class RunKey(NamedTuple):
 class CompositionKey(NamedTuple):
     """A composition as a cache key."""
 
-    certify: RunKey
-    core: RunKey
-    select: RunKey | None
+    certify_run: RunKey
+    core_run: RunKey
+    select_run: RunKey | None
 
 
 def listing() -> Listing:
@@ -89,8 +89,8 @@ def fronts(settings: Settings, measure: Axis) -> tuple[list[views.Front], dict[s
     at = settings.alpha, settings.correction, settings.radius, settings.convention
     for position, (label, choice) in enumerate(zip(labels(choices), choices, strict=True)):
         try:
-            name = choice.certify.network.sha256 or choice.certify.network.name or choice.certify.name
-            front = _front(_composition_key(choice), choice.address, name, choice.certify.noise, measure, *at)
+            name = choice.certify_run.network.sha256 or choice.certify_run.network.name or choice.certify_run.name
+            front = _front(_composition_key(choice), choice.address, name, choice.certify_run.noise, measure, *at)
             found.append(replace(front, label=label, position=position))
         except AcesError as error:
             problems[label] = str(error)
@@ -152,11 +152,11 @@ def at_thetas(settings: Settings, thetas: tuple[float, ...], radii: tuple[float,
 
 def largest_radius(settings: Settings) -> float:
     """An end for axes and sliders of this composition's radii."""
-    return settings.certify.noise * LARGEST_Z
+    return settings.certify_run.noise * LARGEST_Z
 
 
 def interval_of_rate(settings: Settings, percent: float) -> tuple[float, float]:
-    """The 95 % Wilson interval of a rate over the composition's images, in percent."""
+    """The 95 % interval of a rate over the composition's images, in percent."""
     e = views.rate(percent, len(composition(settings)))
     return e.low, e.high
 
@@ -291,8 +291,8 @@ def fingerprints(settings: Settings) -> dict[str, str]:
 
 
 def _composition_key(choice: Choice) -> CompositionKey:
-    select = None if choice.select is None else _run_key(choice.select)
-    return CompositionKey(_run_key(choice.certify), _run_key(choice.core), select)
+    select = None if choice.select_run is None else _run_key(choice.select_run)
+    return CompositionKey(_run_key(choice.certify_run), _run_key(choice.core_run), select)
 
 
 def _run_key(meta: Meta) -> RunKey:
@@ -324,8 +324,8 @@ def _fits(certify: RunKey, other: RunKey) -> bool:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _composition(sources: CompositionKey) -> Composition:
-    select = None if sources.select is None else cast(SelectionRun, _run(sources.select))
-    return compose.compose(cast(SmoothedRun, _run(sources.certify)), cast(CoreRun, _run(sources.core)), select)
+    select = None if sources.select_run is None else cast(SelectionRun, _run(sources.select_run))
+    return compose.compose(cast(SmoothedRun, _run(sources.certify_run)), cast(CoreRun, _run(sources.core_run)), select)
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
@@ -395,7 +395,7 @@ def _summary(
 
 
 def _restricted(sources: CompositionKey) -> SmoothedRun:
-    return views.restrict(cast(SmoothedRun, _run(sources.certify)), _composition(sources).index)
+    return views.restrict(cast(SmoothedRun, _run(sources.certify_run)), _composition(sources).index)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Taking the pictures from the dataset's files")

@@ -47,7 +47,13 @@ def texts(value: object) -> list[str]:
 def components(settings: Settings) -> dict[str, str]:
     """The controls whose default is whatever the catalog has first, and what they show."""
     training, sigma, core, select = settings.choice.address
-    return {"dataset": settings.certify.dataset, "training": training, "sigma": sigma, "core": core, "select": select}
+    return {
+        "dataset": settings.certify_run.dataset,
+        "training": training,
+        "sigma": sigma,
+        "core": core,
+        "select": select,
+    }
 
 
 def link(url: str, controls: Mapping[str, object], digests: Mapping[str, str]) -> str:
@@ -88,7 +94,7 @@ def lost(
 ) -> Lost:
     """Compare the runs that were asked for, or shown before, with those shown now; ``digests`` are these, by name."""
     names = set(catalog)
-    chosen = [run.name for run in (settings.certify, settings.core, settings.select) if run is not None]
+    chosen = [run.name for run in (settings.certify_run, settings.core_run, settings.select_run) if run is not None]
     first = list(known)[: len(chosen)]  # a link begins with the runs of its composition
     return Lost(
         address(settings),
@@ -104,7 +110,7 @@ def _differs(digest: str | None, begin: str) -> bool:
 
 def address(settings: Settings) -> tuple[str, ...]:
     """What the current composition is chosen by."""
-    return (settings.certify.dataset, *settings.choice.address)
+    return (settings.certify_run.dataset, *settings.choice.address)
 
 
 def sentence(found: Lost, settings: Settings, labels: Mapping[str, str]) -> str:
@@ -112,7 +118,7 @@ def sentence(found: Lost, settings: Settings, labels: Mapping[str, str]) -> str:
     said = [f"{labels.get(kind, kind)} {name} is not in this catalog" for kind, name in found.missing]
     said += [f"run {name} holds other counts than then" for name, _ in found.changed]
     said += [f"the address now chooses other runs than {', '.join(found.others)}"] if found.others else []
-    names = [run.name for run in (settings.certify, settings.core, settings.select) if run is not None]
+    names = [run.name for run in (settings.certify_run, settings.core_run, settings.select_run) if run is not None]
     return f"Not what was asked for: {_listed(said)}; shown is {' with '.join(names)}."
 
 

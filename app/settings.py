@@ -74,19 +74,19 @@ class Choice:
 
     training: str
     noise: str
-    certify: Meta
-    core: Meta
-    select: Meta | None = None
+    certify_run: Meta
+    core_run: Meta
+    select_run: Meta | None = None
 
     @property
     def address(self) -> tuple[str, str, str, str]:
         """The values of the controls that choose it: training, noise, core, selection."""
-        return self.training, self.noise, self.core.name, self.selection
+        return self.training, self.noise, self.core_run.name, self.selection
 
     @property
     def selection(self) -> str:
         """The name of the selection mechanism."""
-        return self.select.name if self.select is not None else OWN_SELECTION
+        return self.select_run.name if self.select_run is not None else OWN_SELECTION
 
 
 @dataclass(frozen=True)
@@ -118,29 +118,29 @@ class Settings:
     pin_of: str = ""  # or that is of this other dataset, with which nothing here is compared
 
     @property
-    def certify(self) -> Meta:
+    def certify_run(self) -> Meta:
         """The certification run."""
-        return self.choice.certify
+        return self.choice.certify_run
 
     @property
-    def core(self) -> Meta:
+    def core_run(self) -> Meta:
         """The core run."""
-        return self.choice.core
+        return self.choice.core_run
 
     @property
-    def select(self) -> Meta | None:
+    def select_run(self) -> Meta | None:
         """The selection run, None where the certification network's entropy selects."""
-        return self.choice.select
+        return self.choice.select_run
 
     @property
     def smoothing(self) -> Smoothing:
         """The noise of the certification run, with its norm."""
-        return self.certify.smoothing_card
+        return self.certify_run.smoothing_card
 
     @property
     def mechanism(self) -> Words:
         """How texts call what selects."""
-        return words_of(self.select or self.certify)
+        return words_of(self.select_run or self.certify_run)
 
     @property
     def compositions(self) -> tuple[Choice, ...]:
@@ -151,7 +151,12 @@ class Settings:
     def runs(self) -> dict[str, Meta]:
         """The runs that the view rests on, by name: those of the current composition first."""
         every = [self.choice, *self.compositions, *([self.pin.choice] if self.pin else [])]
-        parts = [run for choice in every for run in (choice.certify, choice.core, choice.select) if run is not None]
+        parts = [
+            run
+            for choice in every
+            for run in (choice.certify_run, choice.core_run, choice.select_run)
+            if run is not None
+        ]
         return {run.name: run for run in parts}
 
     @property
@@ -162,7 +167,7 @@ class Settings:
         """
         pinned = () if self.pin is None else (self.pin.choice,)
         seen = (*self.compositions, *pinned)
-        return tuple({(choice.certify.name, choice.selection): choice for choice in seen}.values())
+        return tuple({(choice.certify_run.name, choice.selection): choice for choice in seen}.values())
 
     @property
     def position(self) -> int:
@@ -266,7 +271,7 @@ def pinned(text: str, choices: Sequence[Choice]) -> Pin | None:
 def _renamed(address: Sequence[str], choices: Sequence[Choice]) -> list[Choice]:
     """The only choice of this address whose noise has got a longer label since, as another run came to its side."""
     found = [choice for choice in choices if [*choice.address[:1], *choice.address[2:]] == [*address[:1], *address[2:]]]
-    longer = [choice for choice in found if len(address) > 1 and f"{choice.certify.noise:g}" == address[1]]
+    longer = [choice for choice in found if len(address) > 1 and f"{choice.certify_run.noise:g}" == address[1]]
     return longer if len(longer) == 1 else []
 
 

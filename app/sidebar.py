@@ -251,8 +251,8 @@ def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) 
     """What is drawn beside the current composition: other components, the paper, what is pinned."""
     with st.expander("Compare with", icon=":material/stacked_line_chart:"):
         trainings = _others("Trainings", "with_training", found.trainings, settings.choice.training)
-        networks = _others("Core networks", "with_core", found.cores_for(settings.certify), settings.core.name)
-        selects = found.selections_for(settings.certify, settings.core)
+        networks = _others("Core networks", "with_core", found.cores_for(settings.certify_run), settings.core_run.name)
+        selects = found.selections_for(settings.certify_run, settings.core_run)
         mechanisms = _others("Selections", "with_select", selects, settings.choice.selection)
         noises = st.segmented_control("Noise levels", NOISES, key="noises", bind=URL, default=NOISES[0], required=True)
         paper = _paper(found.dataset) if settings.smoothing == GAUSSIAN else ()  # its radii are ℓ2
@@ -260,9 +260,9 @@ def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) 
             "Convention", list(Convention), format_func=str, key="convention", bind=URL,
             help="How abstentions count at r = 0: as in Algorithm 1, or as in the paper's printed tables.",
         )  # fmt: skip
-    noise = settings.certify.noise if noises == NOISES[1] else None
+    noise = settings.certify_run.noise if noises == NOISES[1] else None
     asked = combinations(trainings, networks, mechanisms, noise, settings.smoothing.norm)
-    every = tuple(choice for choice in asked if data.fits(choice.certify, choice.core, choice.select))
+    every = tuple(choice for choice in asked if data.fits(choice.certify_run, choice.core_run, choice.select_run))
     if len(every) < len(asked):
         st.caption(
             f"{len(asked) - len(every)} of {len(asked)} compositions are not drawn: their runs were evaluated on other "
@@ -274,8 +274,8 @@ def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) 
     text = _kept("pin")
     pin = pinned(text, found.every)
     of = [] if pin else [other.dataset for other in every_dataset if pinned(text, other.every)]
-    if pin is not None and pin.choice.certify.smoothing_card.norm != settings.smoothing.norm:
-        of = [f"{found.dataset} under {pin.choice.certify.smoothing_card.label}"]
+    if pin is not None and pin.choice.certify_run.smoothing_card.norm != settings.smoothing.norm:
+        of = [f"{found.dataset} under {pin.choice.certify_run.smoothing_card.label}"]
         pin = None
     lost = bool(text) and pin is None and not of
     _kept(PICKED)

@@ -19,7 +19,6 @@ from app.settings import Settings
 from app.widgets.notices import errors_in_place, show_error
 from app.widgets.panels import polled
 from engine import datasets
-from engine.datasets import DatasetCard
 from engine.mechanisms import OWN
 from engine.single_image.certify import Certification
 from engine.single_image.plan import Mode, Plan
@@ -48,18 +47,18 @@ def show(settings: Settings) -> None:
 def _show(settings: Settings, limits: Limits, theme: figures.Theme) -> None:
     server, session = server_for(limits), visit(limits).name
     view = _current(server, session)
-    card = datasets.card(settings.certify.dataset)
+    card = datasets.card(settings.certify_run.dataset)
     left, right = st.columns([3, 2], gap="large")
     chosen = None
     with left, errors_in_place():
         chosen = certify_input.choose(settings, card, limits)
         if chosen is not None:
-            certify_input.show(chosen, card, settings.certify.noise, _noise_select(settings), settings.smoothing)
+            certify_input.show(chosen, card, settings.certify_run.noise, _noise_select(settings), settings.smoothing)
         elif view is None:
             st.caption("An image of your own stays in this server's memory, and goes when you leave.")
     now = None
     with right, errors_in_place():
-        now = _ask(server, session, settings, limits, card, chosen, view)
+        now = _ask(server, session, settings, limits, chosen, view)
     if view is not None:
         every = POLL_SECONDS if _active(view) else None
         with right:
@@ -73,7 +72,6 @@ def _ask(
     session: str,
     settings: Settings,
     limits: Limits,
-    card: DatasetCard,
     chosen: Chosen | None,
     view: View | None,
 ) -> Question:
@@ -101,7 +99,7 @@ def _ask(
 
 def _asked(settings: Settings) -> Asked:
     """Who is to answer, by what the runs say of their networks."""
-    certify, core, select = settings.certify, settings.core, settings.select
+    certify, core, select = settings.certify_run, settings.core_run, settings.select_run
     asked = Asked(certify.dataset, certify.network, core.network, _precision(settings))
     if select is None:
         return asked
@@ -110,9 +108,9 @@ def _asked(settings: Settings) -> Asked:
 
 def _who_answers(settings: Settings) -> str:
     """The networks that are asked, in a sentence of Markdown."""
-    certify = markdown(settings.certify.network.name or settings.certify.name)
-    said = f"{certify} with {markdown(settings.core.name)}"
-    select = settings.select
+    certify = markdown(settings.certify_run.network.name or settings.certify_run.name)
+    said = f"{certify} with {markdown(settings.core_run.name)}"
+    select = settings.select_run
     return (
         f"{said}." if select is None else f"{said}, selected by {markdown(select.name)} at its own σ {select.noise:g}."
     )
@@ -148,23 +146,23 @@ def _plan(settings: Settings, limits: Limits) -> Plan:
         "each guess what is to be shown.",
     )
     return Plan(
-        settings.certify.noise, settings.theta, n, 100, settings.alpha, settings.correction, Mode(mode or Mode.EARLY),
-        _noise_select(settings), settings.smoothing.name,
+        settings.certify_run.noise, settings.theta, n, 100, settings.alpha, settings.correction,
+        Mode(mode or Mode.EARLY), _noise_select(settings), settings.smoothing.name,
     )  # fmt: skip
 
 
 def _noise_select(settings: Settings) -> float | None:
     """The noise of a selection network's run; None without one."""
-    return None if settings.select is None else settings.select.noise
+    return None if settings.select_run is None else settings.select_run.noise
 
 
 def _pair(settings: Settings) -> PairSpec:
     """Raises ``AcesError`` that names the network whose weights are not there."""
-    return System.load(settings.certify, settings.core, settings.theta, select=settings.select).pair
+    return System.load(settings.certify_run, settings.core_run, settings.theta, select=settings.select_run).pair
 
 
 def _precision(settings: Settings) -> str:
-    return settings.certify.precision or "float32"
+    return settings.certify_run.precision or "float32"
 
 
 def _facts(server: Server, pair: PairSpec, plan: Plan) -> None:

@@ -109,7 +109,7 @@ def _examples(settings: Settings, card: DatasetCard) -> dict[str, bytes]:
     """Image files by name: what cannot be had is left out."""
     found: dict[str, bytes] = {}
     with suppress(AcesError):
-        shipped, runs = data.pictures(settings.certify).images, data.composition(settings)
+        shipped, runs = data.pictures(settings.certify_run).images, data.composition(settings)
         for index, label in zip(runs.index.tolist(), runs.label.tolist(), strict=True):
             if index in shipped:
                 found.setdefault(card.classes[label], to_png(shipped[index]))

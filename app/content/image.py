@@ -76,7 +76,7 @@ def _verdict(e: explain.Explanation, names: tuple[str, ...], pictures: Pictures)
 
 def _seen(e: explain.Explanation, pictures: Pictures, settings: Settings) -> None:
     """Noisy copies as the smoothed networks are evaluated on; fixed draws for show, not those of the run."""
-    tensor, sigma, smoothing = pictures.images.get(e.index), settings.certify.noise, settings.smoothing
+    tensor, sigma, smoothing = pictures.images.get(e.index), settings.certify_run.noise, settings.smoothing
     if tensor is None:
         st.caption("The pixels of this image do not ship; they appear once the dataset lies in the data folder.")
         return

@@ -38,7 +38,7 @@ def show(settings: Settings) -> None:
     """Which images, and what each is answered."""
     with errors_in_place():
         rests_on(settings, data.composition(settings))
-        names, pictures = data.class_names(settings.certify), _pictures(settings)
+        names, pictures = data.class_names(settings.certify_run), _pictures(settings)
         opened = st.container()
         listed = _choose(settings, names, pictures)
         with opened, errors_in_place():
@@ -50,7 +50,7 @@ def show(settings: Settings) -> None:
 
 def _pictures(settings: Settings) -> Pictures:
     with errors_in_place():
-        return data.pictures(settings.certify)
+        return data.pictures(settings.certify_run)
     return Pictures({})
 
 

@@ -67,7 +67,7 @@ def _signed(settings: Settings, c: Composition) -> figures.Sketch:
     radii = data.signed_radii(settings, thetas)
     figure = figures.signed_radii(radii, thetas, settings.theta, theme())
     images = {k: part.tolist() for k, part in enumerate(by_rank(c.index, radii[:, -1]))}
-    alt = "Signed certified radius of the selection over the images, a line a threshold; a lasso picks images"
+    alt = "Signed certified radius of the selection over the images, one line per threshold; a lasso picks images"
     chart(figure, keys.SIGNED, alt, partial(actions.pick_marked, keys.SIGNED, images), "lasso")
     return figure
 
@@ -76,7 +76,7 @@ def _mechanisms(settings: Settings) -> list[Choice]:
     """Of the compositions drawn, one for each certification run and selection: the core network has no part in it."""
     found: dict[tuple[str, str], Choice] = {}
     for choice in (settings.choice, *settings.compositions):
-        found.setdefault((choice.certify.name, choice.selection), choice)
+        found.setdefault((choice.certify_run.name, choice.selection), choice)
     return sorted(found.values(), key=settings.compositions.index)
 
 

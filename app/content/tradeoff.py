@@ -104,18 +104,18 @@ def _to_deploy(fronts: list[Front], measure: Axis, settings: Settings) -> _Asked
         floor = st.number_input(
             "Deploy for a NAC of at least [%]", 0.0, 100.0, 75.0, 0.5, format="%.1f", key="nac", bind=keys.URL
         )
-        surely = st.toggle(
+        confident = st.toggle(
             "at 95 % confidence", key="surely", bind=keys.URL,
             help="The lower end of the 95 % interval counts, not the estimate.",
         )  # fmt: skip
-        best = deploy.best(fronts, floor, surely=surely)
+        best = deploy.best(fronts, floor, confident=confident)
         if best is None:
             st.caption(
-                f"No composition on the figure has a NAC of {floor:g} %{' at 95 % confidence' if surely else ''}."
+                f"No composition on the figure has a NAC of {floor:g} %{' at 95 % confidence' if confident else ''}."
             )
             return None
         robustness = _answer(best, measure, settings)
-        return _Asked(Rule(floor, surely), best, robustness, st.container())
+        return _Asked(Rule(floor, confident), best, robustness, st.container())
 
 
 def _answer(best: deploy.Deployment, measure: Axis, settings: Settings) -> Estimate:

@@ -34,17 +34,17 @@ def envelope(fronts: Sequence[Front]) -> tuple[Array, Array]:
     return nac[kept], robustness[kept]
 
 
-def best(fronts: Sequence[Front], floor: float, *, surely: bool) -> Deployment | None:
+def best(fronts: Sequence[Front], floor: float, *, confident: bool) -> Deployment | None:
     """The most robust point whose NAC is at least ``floor`` percent; None if there is none.
 
-    ``surely``: the lower end of its 95 % interval is. Of equally robust points the most accurate is taken.
+    ``confident``: the lower end of its 95 % interval is. Of equally robust points the most accurate is taken.
     """
-    found = [point for front in fronts for point in _best_of(front, floor, surely)]
+    found = [point for front in fronts for point in _best_of(front, floor, confident)]
     return max(found, key=lambda point: (point.robustness, point.nac.value), default=None)
 
 
-def _best_of(front: Front, floor: float, surely: bool) -> list[Deployment]:
-    reached = rate_interval(front.nac, front.images)[0] if surely else front.nac
+def _best_of(front: Front, floor: float, confident: bool) -> list[Deployment]:
+    reached = rate_interval(front.nac, front.images)[0] if confident else front.nac
     allowed = np.flatnonzero(reached >= floor - 1e-9)  # 375 of 500 images are 75 %, whatever rounding says
     if not len(allowed):
         return []

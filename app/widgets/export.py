@@ -137,5 +137,5 @@ def _shown(value: Any) -> str:
 
 def title(settings: Settings) -> str:
     """What a report is called."""
-    run = settings.certify
+    run = settings.certify_run
     return f"{run.dataset}: {settings.label}, θ {settings.theta:.3f}, α {alpha_text(settings.alpha)}"

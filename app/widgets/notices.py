@@ -42,13 +42,13 @@ def show_error(error: AcesError | str) -> None:
 
 def rests_on(settings: Settings, c: Composition) -> None:
     """One line: images, draws, noise, alpha, correction, components; a badge where the noise is not the training's."""
-    run = settings.certify
+    run = settings.certify_run
     facts = [
         f"{subset(c.index)} of {markdown(run.dataset)}{f' {markdown(run.split)}' if run.split else ''}",
         f"{c.n0:,} + {c.n:,} draws {_under(c.smoothing)} σ {c.sigma:g}",
         f"α {alpha_text(settings.alpha)}, {settings.correction}",
-        f"{markdown(run.name)} with {markdown(settings.core.name)}"
-        + (f", selected by {markdown(settings.select.name)}" if settings.select else ""),
+        f"{markdown(run.name)} with {markdown(settings.core_run.name)}"
+        + (f", selected by {markdown(settings.select_run.name)}" if settings.select_run else ""),
     ]
     badges = "".join(f" :orange-badge[:material/warning: {text}]" for text in _warnings(settings, c))
     st.caption(" · ".join(facts) + badges)
@@ -60,7 +60,7 @@ def _under(smoothing: Smoothing) -> str:
 
 def _warnings(settings: Settings, c: Composition) -> list[str]:
     """What a reader must know of these runs before believing a difference."""
-    run, said = settings.certify, []
+    run, said = settings.certify_run, []
     if mismatched(run):
         said.append(f"σ differs from the training noise {run.network.sigma_train:g}")
     if c.sigma_select != c.sigma:
@@ -95,7 +95,7 @@ def caveats(settings: Settings) -> None:
 
 def _implied(settings: Settings) -> str:
     """The ℓ∞ radius that a radius implies, with numbers where the images' size is known."""
-    card, values = settings.smoothing, data.values_of(settings.certify)
+    card, values = settings.smoothing, data.values_of(settings.certify_run)
     root = {1: "d", 2: "√d"}.get(card.order, f"d^(1/{card.order})")
     said = f"An {card.norm} radius r implies the ℓ∞ radius r/{root}"
     if values is None:

@@ -103,7 +103,7 @@ def chosen_after_looking(settings: Settings) -> None:
 
 def same_noise(compared: Sequence[Choice]) -> str:
     """Whether the compositions' certification runs were drawn under one seed, in words."""
-    seeds = {choice.certify.seed for choice in compared}
+    seeds = {choice.certify_run.seed for choice in compared}
     if len(seeds) != 1 or None in seeds:
         return ""
     return (

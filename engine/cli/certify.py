@@ -89,7 +89,7 @@ def certify(
         float | None, typer.Option(help="End as soon as this radius is certified (bounds valid at every look).")
     ] = None,
     max_seconds: Annotated[
-        float | None, typer.Option(help="End after so many seconds an image (bounds valid at every look).")
+        float | None, typer.Option(help="End after so many seconds per image (bounds valid at every look).")
     ] = None,
     crop: Annotated[str, typer.Option(help="x,y,zoom of the window: x, y in [0, 1], 0.5 the middle.")] = "0.5,0.5,1",
     invert: Annotated[bool, typer.Option("--invert", help="Turn light into dark before anything else.")] = False,

@@ -99,7 +99,7 @@ def card_at(name: str, place: Path) -> DatasetCard:
 def own_card(
     name: str, place: Path, size: int, *, resize: int | None = None, classes: tuple[str, ...] | None = None
 ) -> DatasetCard:
-    """A dataset of the user's own: a folder with one subfolder a class, or a parquet file (or a folder of them).
+    """A dataset of the user's own: a folder with one subfolder per class, or a parquet file (or a folder of them).
 
     The shorter side is resized to ``resize`` (default: ``size``) and the central square of ``size`` px is taken. For a
     parquet file ``classes`` are needed; of a folder they may be more than it has subfolders. The normalisation that

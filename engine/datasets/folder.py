@@ -1,4 +1,4 @@
-"""Folders with one subfolder a class: ImageNet's validation set, and whatever pictures a user has.
+"""Folders with one subfolder per class: ImageNet's validation set, and whatever pictures a user has.
 
 Classes are the subfolders in order of name, images are sorted by class and then by file name: torchvision's
 ImageFolder, whose positions the published logs use (label = index // 50 on ImageNet's validation set).
@@ -24,7 +24,7 @@ def class_folders(folder: Path) -> tuple[str, ...]:
         raise AcesError(f"there is no folder {folder}")
     classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
     if not classes:
-        raise AcesError(f"{folder} holds no subfolders; put the pictures into one subfolder a class")
+        raise AcesError(f"{folder} holds no subfolders; put the pictures into one subfolder per class")
     return classes
 
 

@@ -184,7 +184,7 @@ class ImageSet:
             shown = "; ".join(list(damaged.values())[:5])
             more = f"; and {len(damaged) - 5} more" if len(damaged) > 5 else ""
             raise AcesError(
-                f"{len(damaged)} of {len(self)} pictures cannot be read: {shown}{more}. Mend or remove them, or set "
+                f"{len(damaged)} of {len(self)} pictures cannot be read: {shown}{more}. Repair or remove them, or set "
                 f"`skip_damaged: true` under `data`"
             )
         keep = np.array([row for row in range(len(self)) if row not in damaged])

@@ -30,10 +30,10 @@ EQUAL = 1e-9  # relative: sums of the same radii in another order
 
 @dataclass(frozen=True)
 class Rule:
-    """The most robust point whose NAC is at least ``floor`` percent; with ``surely`` its 95 % interval's low end is."""
+    """The most robust point whose NAC is at least ``floor`` percent; ``confident``: whose 95 % interval is above it."""
 
     floor: float
-    surely: bool = False
+    confident: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def choose(nac: Array, robustness: Array, images: Array, rule: Rule) -> Array:
 
     ``images`` [P]: how many the interval of a point is taken to rest on. Of equally robust points the most accurate.
     """
-    reached = rate_interval(nac, images)[0] if rule.surely else nac
+    reached = rate_interval(nac, images)[0] if rule.confident else nac
     allowed = reached >= rule.floor - 1e-9  # 375 of 500 images are 75 %, whatever rounding says
     value = np.where(allowed, robustness, -1.0)
     tied = allowed & (value >= value.max(1, keepdims=True) * (1 - EQUAL))

@@ -282,7 +282,7 @@ def _conclusion(e: Explanation, names: tuple[str, ...]) -> tuple[str, str]:
         )
     if e.outcome is Outcome.CORE and e.select is not None:
         return (
-            f"**Core.** The selection surely chooses the core network, which answers {names[e.core]}; no radius.",
+            f"**Core.** The selection certifiably chooses the core network, which answers {names[e.core]}; no radius.",
             rf"\hat s = 0,\quad \underline p_S = {floor(e.select.p)} \ge \tfrac12",
         )
     if e.outcome is Outcome.CONSENSUS:

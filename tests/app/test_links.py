@@ -17,8 +17,8 @@ from app import data, keys, links
 from app.settings import Pin, Settings, combinations, experiments
 from engine.records.runs import Meta, write_run
 from tests import synthetic
+from tests.app.test_escape import shown
 from tests.app.test_settings import smoothed
-from tests.test_escape import shown
 
 APP = Path(keys.__file__).parent
 IMAGES = 40

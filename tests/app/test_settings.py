@@ -118,7 +118,7 @@ def test_a_pin_finds_its_run_whose_label_has_grown_unless_that_may_be_another():
     grown = Experiment("d", "gaussian", (smoothed("a", 0.25), smoothed("b", 0.5, sigma_train=0.25)))
     pin = pinned(text, combinations([grown], [CORE], [None], None))
     assert pin is not None
-    assert pin.choice.certify.name == "b"
+    assert pin.choice.certify_run.name == "b"
     two = Experiment("d", "gaussian", (*grown.runs, smoothed("c", 0.5, sigma_train=1.0)))
     assert pinned(text, combinations([two], [CORE], [None], None)) is None
 

@@ -14,7 +14,7 @@ from cache.entries import DamagedError
 from cache.store import Store
 from engine.errors import AcesError
 from engine.records.runs import RunError, same, write_run
-from tests.cache.test_store import flip
+from tests.cache.damage import flip
 from tests.toy import core_run, smoothed_run
 
 DEMO = ("fashion-gaussian-0.25", "fashion-gaussian-0.5", "fashion-standard")

@@ -7,11 +7,9 @@ import hashlib
 import io
 import json
 import os
-import pickle
 import random
 import re
 import shutil
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -29,45 +27,14 @@ import pytest
 from cache import entries
 from cache import store as store_module
 from cache.entries import BytesDisk, DamagedError
-from cache.store import BlockKey, Part, Store, block_key
+from cache.store import Part, Store, block_key
 from engine.errors import AcesError
-from engine.records.draws import Draws, to_bytes
+from engine.records.draws import Draws
 from engine.records.runs import NewerFormatError, same
 from tests import ROOT
+from tests.cache.damage import equal, flip, put, sql
 from tests.store_writer import KEY, draws, version
 from tests.toy import core_run, smoothed_run
-
-
-def equal(a: Draws | None, b: Draws) -> bool:
-    return a is not None and to_bytes(a) == to_bytes(b)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "here") as store:
-        yield store
-
-
-def put(store: Store, key: BlockKey, content: Draws) -> None:
-    store.put_parts([Part(key, 0, content)])
-
-
-def sql(store: Store, part: str, statement: str, *values: object) -> list[tuple]:
-    """Behind the store's back, as a damaged disk or an attacker would."""
-    connection = sqlite3.connect(store.directory / part / "cache.db", isolation_level=None)
-    try:
-        return connection.execute(statement, values).fetchall()
-    finally:
-        connection.close()
-
-
-def flip(store: Store, part: str, key: str, at: int = -1) -> None:
-    """Change one bit of a stored value."""
-    ((value,),) = sql(store, part, "SELECT value FROM Cache WHERE key = ?", key)
-    value = bytearray(value)
-    value[at] ^= 1
-    sql(store, part, "UPDATE Cache SET value = ? WHERE key = ?", bytes(value), key)
-
 
 # --- the key of a block ----------------------------------------------------------------------------------------
 
@@ -147,60 +114,6 @@ def test_a_part_after_a_gap_is_left_out(store, held):
     store.put_parts([Part(KEY, held + 1, draws(1))])
     block = store.get_block(KEY)
     assert len(block or ()) == held
-
-
-@pytest.mark.parametrize("at", [0, 31, 32, 36, -1], ids=["checksum", "checksum end", "k", "first class", "last score"])
-def test_a_damaged_block_is_named_dropped_and_written_again(store, caplog, at):
-    put(store, KEY, draws())
-    flip(store, "blocks", block_key(KEY), at)
-    assert store.get_block(KEY) is None
-    assert block_key(KEY) in caplog.text
-    assert sql(store, "blocks", "SELECT key FROM Cache") == []
-    put(store, KEY, draws())
-    assert equal(store.get_block(KEY), draws())
-
-
-def test_a_damaged_block_gives_way_to_a_shorter_one(store):
-    put(store, KEY, draws())
-    flip(store, "blocks", block_key(KEY))
-    put(store, KEY, draws().first(100))
-    assert equal(store.get_block(KEY), draws().first(100))
-
-
-def test_damage_in_the_file_itself_is_found(store):
-    put(store, KEY, draws())
-    store.close()
-    file = store.directory / "blocks" / "cache.db"
-    content = bytearray(file.read_bytes())
-    at = content.index(draws().scores[100:104].tobytes())
-    content[at] ^= 1
-    file.write_bytes(content)
-    assert store.get_block(KEY) is None
-
-
-def test_swapped_blocks_are_both_missing(store):
-    other = replace(KEY, block=4)
-    put(store, KEY, draws(0))
-    put(store, other, draws(1))
-    for new, old in [("aside", block_key(KEY)), (block_key(KEY), block_key(other)), (block_key(other), "aside")]:
-        sql(store, "blocks", "UPDATE Cache SET key = ? WHERE key = ?", new, old)
-    assert store.get_block(KEY) is None
-    assert store.get_block(other) is None
-
-
-def test_short_texts_are_remembered_beside_the_draws_and_forgotten_when_damaged(store):
-    assert store.recall("layout") is None
-    store.remember("layout", "channels_last")
-    assert store.recall("layout") == "channels_last"
-    assert store.get_block(KEY) is None
-    flip(store, "blocks", "layout")
-    assert store.recall("layout") is None
-
-
-def test_nothing_is_ever_evicted(store):
-    put(store, KEY, draws())
-    settings = dict(sql(store, "blocks", "SELECT key, value FROM Settings"))
-    assert (settings["eviction_policy"], settings["cull_limit"], settings["size_limit"]) == ("none", 0, 2**62)
 
 
 def test_threads_share_a_store(store):
@@ -383,78 +296,6 @@ def test_swapped_runs_are_damaged(store):
             store.get(name)
 
 
-# --- pickles and planted rows (CVE-2025-69872) -----------------------------------------------------------------
-
-
-class Bomb:
-    """Its pickle, when read, creates a file."""
-
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self):
-        return Path.touch, (self.marker,)
-
-
-def explodes(store: Store, part: str, read) -> bool:
-    """Whether plain diskcache, reading the same rows, sets off the bomb: else the test would prove nothing."""
-    with diskcache.Cache(str(store.directory / part)) as plain:
-        read(plain)
-    return (store.directory.parent / "exploded").exists()
-
-
-@pytest.mark.parametrize("place", ["row", "file"])
-def test_a_planted_pickle_value_executes_nothing(store, tmp_path, place):
-    marker, bomb = tmp_path / "exploded", pickle.dumps(Bomb(tmp_path / "exploded"))
-    put(store, KEY, draws())
-    store.put(core_run("c"))
-    (tmp_path / "bomb.val").write_bytes(bomb)
-    planted = (None, bomb) if place == "row" else ("../../bomb.val", None)
-    for part in ("blocks", "runs"):
-        sql(store, part, "UPDATE Cache SET mode = 4, filename = ?, value = ?", *planted)
-
-    with pytest.raises(DamagedError, match="run 'c'"):
-        store.get("c")
-    assert store.metas() == []
-    assert store.get_block(KEY) is None
-    store.put(core_run("c"))
-    assert not marker.exists()
-
-    sql(store, "runs", "UPDATE Cache SET mode = 4, filename = ?, value = ?", *planted)
-    assert explodes(store, "runs", lambda plain: plain.get("run/c"))
-
-
-def test_a_planted_pickle_key_executes_nothing_and_hides_nothing(store, tmp_path):
-    store.put(core_run("c"))
-    bomb = pickle.dumps(Bomb(tmp_path / "exploded"))
-    sql(store, "runs", "INSERT INTO Cache (key, raw, mode, value) VALUES (?, 0, 1, 'x')", bomb)
-    assert [meta.name for meta in store.metas()] == ["c"]
-    assert not (tmp_path / "exploded").exists()
-    assert explodes(store, "runs", list)
-
-
-def test_a_planted_file_name_neither_reads_nor_removes_that_file(store, tmp_path):
-    victim = tmp_path / "victim"
-    victim.write_bytes(b"precious")
-    put(store, KEY, draws())
-    sql(store, "blocks", "UPDATE Cache SET mode = 2, value = NULL, filename = '../../victim'")
-    assert store.get_block(KEY) is None
-    put(store, KEY, draws())
-    assert victim.read_bytes() == b"precious"
-
-
-@pytest.mark.parametrize("value", ["text", 1, 0.5, None, {"a": 1}, [b"x"]])
-def test_nothing_but_bytes_is_written(tmp_path, value):
-    with diskcache.Cache(str(tmp_path), disk=BytesDisk) as cache, pytest.raises(TypeError, match="a value is bytes"):
-        cache.set("key", value)
-
-
-@pytest.mark.parametrize("key", [b"bytes", 1, 0.5, None, ("a", 1)])
-def test_nothing_but_text_is_a_key(tmp_path, key):
-    with diskcache.Cache(str(tmp_path), disk=BytesDisk) as cache, pytest.raises(TypeError, match="a key is text"):
-        cache.set(key, b"value")
-
-
 # --- the place -------------------------------------------------------------------------------------------------
 
 
@@ -495,17 +336,6 @@ def test_a_place_that_cannot_be_written_is_one_line_that_says_what_to_do(tmp_pat
     assert "\n" not in str(caught.value)
 
 
-def test_a_database_that_is_none_is_one_line_that_says_what_to_do(store):
-    store.put(core_run("c"))
-    put(store, KEY, draws())
-    store.close()
-    (store.directory / "blocks" / "cache.db").write_bytes(b"not SQLite" * 1000)
-    with Store(store.directory) as again:
-        with pytest.raises(AcesError, match=r"blocks/cache\.db is damaged .* move the folder"):
-            again.get_block(KEY)
-        assert same(again.get("c"), core_run("c"))
-
-
 def fill(store: Store) -> None:
     for block in range(100):
         put(store, replace(KEY, block=block), draws(block))
@@ -533,38 +363,6 @@ def test_a_folder_that_finds_no_room_says_so(store, monkeypatch):
     monkeypatch.setattr(Path, "mkdir", no_room)
     with pytest.raises(AcesError, match="is full: free some space"):
         store.put(core_run())
-
-
-def test_a_failed_commit_gives_the_lock_back(store):
-    """An unmet deferred foreign key makes COMMIT fail and leaves the transaction open."""
-    put(store, KEY, draws())
-    store.close()
-    for statement in (
-        "INSERT INTO Settings VALUES ('sqlite_foreign_keys', 1)",
-        "CREATE TABLE Parent (id INTEGER PRIMARY KEY)",
-        "CREATE TABLE Child (id REFERENCES Parent DEFERRABLE INITIALLY DEFERRED)",
-        "CREATE TRIGGER Fail AFTER INSERT ON Cache BEGIN INSERT INTO Child VALUES (1); END",
-    ):
-        sql(store, "blocks", statement)
-    with pytest.raises(AcesError, match="FOREIGN KEY"):
-        put(store, replace(KEY, block=4), draws())
-    sql(store, "blocks", "DROP TRIGGER Fail")
-    put(store, replace(KEY, block=4), draws())
-    assert equal(store.get_block(replace(KEY, block=4)), draws())
-
-
-def test_a_lock_that_is_never_released_is_an_error(store, monkeypatch):
-    monkeypatch.setattr(entries, "LOCK_SECONDS", 0.05)
-    put(store, KEY, draws())
-    holder = sqlite3.connect(store.directory / "blocks" / "cache.db", isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    try:
-        with pytest.raises(AcesError, match="could not be locked"):
-            put(store, replace(KEY, block=4), draws())
-        assert equal(store.get_block(KEY), draws())  # readers do not wait for writers
-    finally:
-        holder.close()
-    put(store, replace(KEY, block=4), draws())
 
 
 # --- removed or replaced under way -----------------------------------------------------------------------------
@@ -656,15 +454,6 @@ def test_a_run_that_another_process_made_at_another_moment_is_confirmed(store):
     run = core_run("c")
     store.put(replace(run, meta=replace(run.meta, created="2026-01-01T00:00:00+00:00")))
     store.confirm(replace(run, meta=replace(run.meta, created="2026-01-02T00:00:00+00:00")))
-
-
-def test_a_store_that_is_read_only_now_is_one_line(store):
-    put(store, KEY, draws())
-    with store.blocks.reading() as cache:
-        cache._sql("PRAGMA query_only = 1")  # what a read-only file system answers
-    with pytest.raises(AcesError, match=r"readonly database.*--cache or ACES_CACHE") as caught:
-        put(store, replace(KEY, block=4), draws(4))
-    assert "\n" not in str(caught.value)
 
 
 # --- kill -9 and company ---------------------------------------------------------------------------------------

@@ -88,10 +88,3 @@ def test_where_pip_installed_it_they_are_kept_in_the_users_folder(monkeypatch, t
     monkeypatch.setenv("XDG_DATA_HOME", named)
     place = Path(expected).expanduser() / "aces-explorer"
     assert (folders.store(), folders.data()) == (place / "store", place / "data")
-
-
-def test_pictures_that_a_killed_process_did_not_take_are_said(monkeypatch):
-    monkeypatch.setattr("app.data.processes.command", lambda *_: [shutil.which("sh") or "sh", "-c", "kill -9 $$"])
-    data.take_pictures.clear()
-    assert "signal 9" in data.take_pictures(data.RunKey("a", "b"))
-    data.take_pictures.clear()

@@ -93,7 +93,7 @@ def test_core_networks_do_not_count_as_compositions_to_choose_from(open_app):
 
 @pytest.mark.parametrize(("seeds", "said"), [((0, 0), "seed 0, under the same"), ((0, 7), ""), ((None, None), "")])
 def test_only_runs_of_one_seed_are_said_to_share_their_noise(seeds, said):
-    compared = [SimpleNamespace(certify=SimpleNamespace(seed=seed)) for seed in seeds]
+    compared = [SimpleNamespace(certify_run=SimpleNamespace(seed=seed)) for seed in seeds]
     assert said in panels.same_noise(compared)
     assert bool(panels.same_noise(compared)) == bool(said)
 

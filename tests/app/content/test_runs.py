@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from app import data
 from app.services import precompute
 from engine.datasets import own_card
 from engine.models import architecture, assemble
+from tests.waiting import wait_until
 
 IMAGES, N0, N = 3, 100, 100_000  # enough that it can be cancelled on a fast machine as well
 PATIENCE = 240  # looks, half a second apart
@@ -124,3 +126,26 @@ def until(page: AppTest, wanted: Callable[[], bool]) -> None:
             return
         time.sleep(0.5)
     raise AssertionError(said(page))
+
+
+def test_the_catalog_is_listed_on_the_runs_page_also_when_it_is_empty(open_page, tmp_path, monkeypatch):
+    listed = open_page("runs").dataframe[0].value
+    assert set(listed["kind"]) == {"smoothed", "core"}
+    assert len(listed) == 5
+    monkeypatch.setenv("ACES_DEMO", str(tmp_path / "nothing"))
+    empty = open_page("runs")
+    assert "Nothing yet" in empty.info[0].value
+    assert "checkpoint:" in empty.code[0].value
+
+
+def test_a_precompute_that_was_started_elsewhere_is_shown(open_page, tmp_path, monkeypatch):
+    code = 'print(\'{"event": "run", "images": 4, "meta": {"name": "net"}}\')'
+    monkeypatch.setattr(precompute, "command_for", lambda store, config, n: [sys.executable, "-c", code])
+    id = precompute.start(tmp_path / "store", Path("a.yaml"))
+    page = open_page("runs")
+    assert any("a.yaml" in markdown.value for markdown in page.markdown)
+    running = precompute.State.RUNNING
+    wait_until(lambda: precompute.every(tmp_path / "store")[0].state is not running, "the precompute's end")
+    page.run()
+    page.button(key=f"dismiss-{id}").click().run()
+    assert not any("a.yaml" in markdown.value for markdown in page.markdown)

@@ -34,15 +34,15 @@ def test_without_fronts_the_envelope_is_empty():
     ("floor", "position", "theta"), [(0, 1, 1.0), (70, 1, 1.0), (75, 1, 0.5), (75.1, 0, 1.0), (86, 0, 0.0)]
 )
 def test_the_most_robust_point_above_the_floor_is_deployed(floor, position, theta):
-    found = best([LOW, HIGH], floor, surely=False)
+    found = best([LOW, HIGH], floor, confident=False)
     assert found is not None
     assert (found.front.position, found.theta) == (position, theta)
     assert found.nac.value >= floor
 
 
-def test_surely_asks_the_lower_end_of_the_interval():
+def test_confidence_asks_the_lower_end_of_the_interval():
     floor = 75.0
-    found = best([LOW, HIGH], floor, surely=True)
+    found = best([LOW, HIGH], floor, confident=True)
     assert found is not None
     assert (found.front.position, found.theta) == (0, 0.5)
     assert found.nac.low == rate_interval(85.0, 100)[0] >= floor
@@ -50,11 +50,11 @@ def test_surely_asks_the_lower_end_of_the_interval():
 
 
 def test_what_nothing_reaches_is_none():
-    assert best([LOW, HIGH], 95, surely=False) is None
-    assert best([], 0, surely=False) is None
+    assert best([LOW, HIGH], 95, confident=False) is None
+    assert best([], 0, confident=False) is None
 
 
 def test_of_equally_robust_points_the_most_accurate_is_taken():
-    found = best([front([70, 90, 80], [0.3, 0.3, 0.3])], 60, surely=False)
+    found = best([front([70, 90, 80], [0.3, 0.3, 0.3])], 60, confident=False)
     assert found is not None
     assert found.nac.value == 90

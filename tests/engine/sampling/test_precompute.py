@@ -22,20 +22,19 @@ from safetensors.torch import save_file
 from cache import entries
 from cache.entries import BytesDisk
 from cache.store import BlockKey, Store
-from engine import datasets
-from engine.datasets import ImageSet, Transform, own_card
+from engine.datasets import Transform, own_card
 from engine.errors import AcesError
 from engine.mechanisms import MECHANISMS, Mechanism
-from engine.models import ARCHITECTURES, NetworkCard, architecture, assemble, build, load, save
+from engine.models import ARCHITECTURES, architecture, assemble, load, save
 from engine.records import runs
 from engine.records.compose import compose
 from engine.records.counts import count
 from engine.records.draws import BLOCK
 from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
 from engine.sampling.config import read_config
-from engine.sampling.plan_runs import jobs
 from engine.sampling.precompute import Progress, precompute
 from tests import toy
+from tests.engine.sampling.sampled_runs import make, of_two_classes, sampled, selecting
 
 pytestmark = pytest.mark.usefixtures("toy_dataset")
 
@@ -52,18 +51,6 @@ def forkserver(monkeypatch):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["engine.sampling.precompute", "tests.toy"])
     return context
-
-
-def make(config: Path, store: Path, **changes):
-    reports: list[Progress] = []
-    settings = read_config(config).model_copy(update=changes)
-    with Store(store) as opened:
-        made = precompute(settings, opened, report=reports.append)
-    return made, reports
-
-
-def sampled(reports: list[Progress]) -> int:
-    return reports[-1].draws - reports[-1].cached if reports else 0
 
 
 def test_a_config_gives_a_smoothed_and_a_core_run_on_the_named_subset(tmp_path):
@@ -137,47 +124,6 @@ def test_another_run_of_the_same_name_is_not_overwritten(tmp_path):
         make(config, store, seed=7)
 
 
-def test_other_noise_than_in_training_is_named_in_the_run(tmp_path):
-    config = toy.config(tmp_path)
-    text = config.read_text().replace("noisy.safetensors", "noisy.safetensors\n    sigma: [0.25, 0.5]")
-    config.write_text(text)
-    with pytest.raises(AcesError, match=r"trained at sigma 0.25 and is to be sampled at 0.5: .* `other_sigma: true`"):
-        jobs(read_config(config))
-    config.write_text(text.replace("[0.25, 0.5]", "[0.25, 0.5]\n    other_sigma: true"))
-    assert [job.name for job in jobs(read_config(config))] == ["noisy", "noisy@0.5", "plain"]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("dataset: toy", "dataset: mnits", "unknown dataset 'mnits'; known: .*, toy$"),
-        ("dataset: toy", "dataset: mnist", "of MNIST only logs can be read here"),
-        ("n: 600", "n: 0", "toy.yaml: n: Input should be greater than or equal to 1"),
-        ("n: 600", "draws: 600", "toy.yaml: draws: Extra inputs are not permitted"),
-        ("noisy.safetensors", "absent.safetensors", "no checkpoint at .*absent.safetensors"),
-        ("n0: 50", "precision: float8", "toy.yaml: precision: Input should be"),
-    ],
-)
-def test_a_wrong_config_is_refused_in_one_line_that_names_it(tmp_path, old, new, message):
-    config = toy.config(tmp_path)
-    config.write_text(config.read_text().replace(old, new))
-    with pytest.raises(AcesError, match=message) as caught:
-        read_config(config)
-    assert "\n" not in str(caught.value)
-
-
-def selecting(folder: Path, outputs: int, part: str = "select", extra: str = "") -> Path:
-    """The toy config, and a network of so many outputs in it as ``part``."""
-    torch.manual_seed(5)
-    network = assemble(architecture("resnet8"), toy.CARD, outputs)
-    save(folder / "other.safetensors", network, NetworkCard("other", "resnet8", "toy", "gaussian", 0.25))
-    path = toy.config(folder)
-    entry = f"\n  - checkpoint: other.safetensors\n{extra}"
-    text = path.read_text()
-    path.write_text(text.replace(f"{part}:", f"{part}:{entry}") if f"{part}:" in text else f"{text}{part}:{entry}")
-    return path
-
-
 def test_a_selection_network_is_sampled_into_a_selection_run(tmp_path):
     (certify, select, core), _ = make(selecting(tmp_path, 2), tmp_path / "store")
     assert isinstance(select, SelectionRun)
@@ -194,36 +140,6 @@ def test_the_entropies_of_another_network_can_select_at_another_sigma(tmp_path):
     extra = "    mechanism: entropy\n    sigma: [0.5]\n    other_sigma: true\n"
     (_, select, _), _ = make(selecting(tmp_path, 3, extra=extra), tmp_path / "store")
     assert (select.meta.name, select.meta.sigma) == ("other@0.5", 0.5)
-
-
-@pytest.fixture
-def two_classes(monkeypatch) -> None:
-    """Of the toy dataset its first two classes: there, a network of two outputs fits either mechanism."""
-
-    def read(split):
-        images = toy.images(split)
-        return ImageSet("two", split, images.index[:16], images.label[:16] % 2, images.pixels()[:16])
-
-    card = replace(toy.CARD, name="two", title="Two", classes=("dark", "bright"), reader=read)
-    monkeypatch.setitem(datasets.DATASETS, "two", card)
-
-
-def of_two_classes(folder: Path, *mechanisms: str, named: bool = False) -> Path:
-    """A config of one certification network and the same selection network under each mechanism."""
-    for name, seed in (("noisy", 0), ("judge", 1)):
-        torch.manual_seed(seed)
-        save(
-            folder / f"{name}.safetensors",
-            build("resnet8", "two"),
-            NetworkCard(name, "resnet8", "two", "gaussian", 0.25),
-        )
-    entries = "".join(
-        f"  - checkpoint: judge.safetensors\n    mechanism: {m}\n" + (f"    name: judge-{m}\n" if named else "")
-        for m in mechanisms
-    )
-    path = folder / "two.yaml"
-    path.write_text(f"dataset: two\nn0: 50\nn: 300\ncertify: [{{checkpoint: noisy.safetensors}}]\nselect:\n{entries}")
-    return path
 
 
 @pytest.mark.usefixtures("two_classes")
@@ -286,33 +202,6 @@ def test_a_newer_programs_run_stops_precompute_before_anything_is_sampled(tmp_pa
         assert store.metas() == []
     with diskcache.Cache(str(place / "runs"), disk=BytesDisk) as cache:
         assert json.loads(entries.read(cache, "meta/noisy")) == card
-
-
-@pytest.mark.parametrize(
-    ("outputs", "part", "message"),
-    [
-        (3, "select", "has 3 outputs; selection by network needs 2"),
-        (1, "select", "has one output: its softmax is 1 whatever the image"),
-        (2, "certify", "has 2 outputs; toy has 3 classes"),
-        (1000, "core", "has 1000 outputs; toy has 3 classes"),
-    ],
-)
-def test_networks_that_do_not_fit_their_part_are_refused_before_anything_is_sampled(tmp_path, outputs, part, message):
-    with pytest.raises(AcesError, match=message):
-        jobs(read_config(selecting(tmp_path, outputs, part)))
-
-
-def test_a_config_can_have_the_normaliser_probed_and_warns_when_that_tells_nothing(tmp_path, caplog):
-    network = assemble(architecture("resnet8"), toy.CARD)
-    path = toy.config(tmp_path)
-    save_file(network.body.state_dict(), tmp_path / "noisy.safetensors")
-    path.write_text(
-        path.read_text().replace("noisy.safetensors", "noisy.safetensors\n    normalizer: probe\n    sigma: [0.5]")
-    )
-    job = jobs(read_config(path))[0]
-    assert job.checkpoint.why.startswith("by a probe: normalize ")
-    assert "at sigma 0.5" in job.checkpoint.why
-    assert "too close to tell" in caplog.text
 
 
 def test_a_core_network_sees_pictures_through_a_transform_of_its_own(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from engine.errors import AcesError
-from engine.mechanisms import core_probability, entropy
+from engine.mechanisms import entropy
 from engine.models import Network, Normalize
 from engine.records.draws import BLOCK, CHUNK, to_bytes
 from engine.sampling.inference import Layout, freeze, intra_op_threads
@@ -131,12 +131,3 @@ def test_noise_is_neither_clamped_nor_scaled(linear):
     # An image of zeros leaves [0, 1] half of the time; clamping would make every mean positive.
     classes = draw(linear, image=torch.zeros(1, 4, 4), sigma=10.0).classes
     assert 0.4 < classes.mean() < 0.55
-
-
-def test_entropy_is_in_units_of_log_m():
-    logits = torch.tensor([[0.0, 0.0, 0.0, 0.0], [1000.0, 0.0, 0.0, 0.0], [5.0, 5.0, -1e4, -1e4]])
-    assert torch.allclose(entropy(logits), torch.tensor([1.0, 0.0, 0.5]))
-
-
-def test_core_probability_is_the_softmax_of_class_0():
-    assert torch.allclose(core_probability(torch.tensor([[0.0, 0.0], [3.0, 0.0]])), torch.tensor([0.5, 0.952574]))

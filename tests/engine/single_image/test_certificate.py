@@ -5,61 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 
-import numpy as np
 import pytest
 
 from engine.errors import AcesError
-from engine.records.draws import Draws
-from engine.records.runs import NetworkInfo
 from engine.single_image import certificate as module
-from engine.single_image.certificate import (
-    Certificate,
-    CertificateError,
-    Networks,
-    Subject,
-    check,
-    from_json,
-    implied,
-    issue,
-    rests_on,
-    to_json,
-)
-from engine.single_image.evidence import Evidence
-from engine.single_image.picture import Framing, tensor_sha256
-from engine.single_image.plan import Mode, Plan
-from engine.single_image.promise import PROMISE, known_classes
+from engine.single_image.certificate import Certificate, CertificateError, check, from_json, implied, to_json
+from engine.single_image.plan import Mode
 from engine.statistics.aces import Outcome, certify
 from engine.statistics.corrections import Correction
-from engine.statistics.looks import schedule
-
-GOLDEN = "7b985a71d734b38d2486b5be9113899bd17ae9754e6beda27ebd637f22a81c2b"
-TENSOR = np.arange(64, dtype=np.uint8).reshape(1, 8, 8)
-SUBJECT = Subject("f" * 64, tensor_sha256(TENSOR), (1, 8, 8), Framing(x=0.3))
-NETWORKS = Networks(
-    "toy", ("dark", "grey", "bright"), NetworkInfo("noisy", "a" * 64), NetworkInfo("plain", "b" * 64), "float32", "cpu"
-)
-
-
-def draws(k: int, p: tuple[float, ...] = (0.9, 0.06, 0.04), low: float = 0.0, seed: int = 0) -> Draws:
-    rng = np.random.default_rng(seed)
-    return Draws(rng.choice(3, k, p=p).astype(np.uint16), rng.uniform(low, low + 0.32, k).astype(np.float32))
-
-
-def evidence(k: int = 10_000, core: int = 0, **kind: object) -> Evidence:
-    return Evidence(3, core, draws(100, seed=1, **kind), draws(k, **kind))
-
-
-def made(plan: Plan, **kind: object) -> Certificate:
-    return issue(evidence(**kind), plan, SUBJECT, NETWORKS, seed=7)
-
-
-PLAN = Plan(sigma=0.5, theta=0.3)
-KINDS = {
-    "certified": {},
-    "core": {"low": 0.6, "core": 2},
-    "consensus": {"low": 0.14},
-    "abstain": {"low": 0.14, "core": 2},
-}
+from tests.engine.single_image.issued_toy import KINDS, PLAN, TENSOR, evidence, made
 
 
 @pytest.mark.parametrize("correction", Correction)
@@ -193,40 +147,6 @@ def test_what_is_written_is_never_more_than_what_was_computed():
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
-    [
-        (
-            "certified",
-            "the system answers, here and anywhere within the radius, except with probability at most 0.01",
-        ),
-        ("core", "its smoothed selection surely chooses the core network, except with probability at most 0.01"),
-        ("consensus", "whichever of its networks is selected, except with probability at most 0.01"),
-        ("abstain", "Nothing is promised"),
-    ],
-)
-def test_the_promise_says_what_alpha_is_of_and_that_nobody_says_whether_it_is_right(kind, said):
-    certificate = made(dataclasses.replace(PLAN, alpha=0.01), **KINDS[kind])
-    assert said in certificate.promise
-    assert "wrong with probability" not in certificate.statement + certificate.promise
-    if kind != "abstain":
-        assert "whether the answer is right is not said" in certificate.promise
-        assert certificate.promise.endswith("one of the classes that the networks know: dark, grey, bright.")
-    if kind == "certified":
-        assert certificate.promise.startswith(PROMISE.format(alpha="0.01"))
-
-
-def test_of_many_classes_some_are_named():
-    assert known_classes(tuple(f"c{i}" for i in range(1_000))).endswith("c18, c19 and 980 more.")
-
-
-def test_the_streams_of_a_certificate_have_a_name_for_ever():
-    """Certificates in the world are drawn again by it: whoever changes what it is made of makes a new version."""
-    streams = made(dataclasses.replace(PLAN, theta=0)).streams
-    assert streams.of("select") == f"select|{streams.commitment}"
-    assert streams.commitment == GOLDEN
-
-
-@pytest.mark.parametrize(
     ("text", "where"),
     [("{}", "outcome"), ("no JSON", "JSON"), ('{"format": "aces-run"}', "outcome"), ("[]", "the file")],
 )
@@ -244,47 +164,6 @@ def test_values_out_of_range_are_named(field, value):
 def test_another_image_is_found():
     with pytest.raises(CertificateError, match="another image"):
         check(made(PLAN), TENSOR + 1)
-
-
-def test_streams_are_named_by_the_tensor_and_never_by_a_data_set_index():
-    other = dataclasses.replace(SUBJECT, tensor_sha256=tensor_sha256(TENSOR + 1))
-    assert SUBJECT.index < 0
-    assert SUBJECT.index != other.index
-
-
-@pytest.mark.parametrize(
-    ("theta", "correction", "thetas"),
-    [
-        (0.3, Correction.BONFERRONI, [0.3]),
-        (0.3333, Correction.INTERSECTION_UNION, [0.333, 0.334]),
-        (1.0, Correction.BONFERRONI, [1.0]),
-    ],
-)
-def test_only_the_thresholds_that_the_answer_needs_are_recorded(theta, correction, thetas):
-    assert rests_on(Plan(0.5, theta, correction=correction)).tolist() == thetas
-
-
-def test_simultaneous_records_its_101_thresholds_and_answers_between_them():
-    plan = Plan(0.5, 0.333, correction=Correction.SIMULTANEOUS)
-    certificate = made(plan)
-    assert len(certificate.thetas) == 101
-    assert certificate.outcome == "certified"
-    check(certificate)
-
-
-def test_the_ceiling_is_what_unanimous_draws_certify():
-    for mode in Mode:
-        plan = dataclasses.replace(PLAN, mode=mode, theta=0.5)
-        certificate = made(plan, p=(1.0, 0.0, 0.0))
-        assert certificate.radius == pytest.approx(plan.ceiling, rel=1e-8)
-
-
-def test_the_smallest_n_is_the_first_that_certifies():
-    plan = dataclasses.replace(PLAN, mode=Mode.FIXED, theta=0.5)
-    enough, few = (dataclasses.replace(plan, n=n) for n in (plan.smallest_n, plan.smallest_n - 1))
-    unanimous = {"p": (1.0, 0.0, 0.0)}
-    assert made(enough, k=enough.n, **unanimous).outcome == "certified"
-    assert made(few, k=few.n, **unanimous).radius == 0
 
 
 @pytest.mark.parametrize(("smoothing", "share"), [("gaussian", 8), ("uniform", 64)])
@@ -331,18 +210,3 @@ def test_the_noise_of_a_certificate_cannot_be_exchanged():
     data["plan"]["smoothing"] = "laplace"
     with pytest.raises(CertificateError, match="unknown smoothing 'laplace'"):
         from_json(json.dumps(data))
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"sigma": 0.0}, {"sigma": float("nan")}, {"theta": 1.5}, {"n": 0}, {"n0": 0}, {"alpha": 1.0}, {"mode": "maybe"},
-     {"correction": "holm"}, {"n": 10**9}],
-)  # fmt: skip
-def test_a_plan_out_of_range_is_refused(wrong):
-    with pytest.raises(AcesError):
-        Plan(**{"sigma": 0.5, "theta": 0.3} | wrong)
-
-
-def test_a_plan_looks_as_the_schedule_says_only_if_it_may_stop():
-    assert Plan(0.5, 0.3, n=5_000).looks == schedule(5_000)
-    assert Plan(0.5, 0.3, n=5_000, mode=Mode.FIXED).looks == (5_000,)

@@ -6,7 +6,7 @@ import dataclasses
 from html.parser import HTMLParser
 
 from engine.single_image.certificate_page import to_html
-from tests.engine.single_image.test_certificate import PLAN, TENSOR, made
+from tests.engine.single_image.issued_toy import PLAN, TENSOR, made
 
 
 class Tags(HTMLParser):

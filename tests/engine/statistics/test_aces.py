@@ -8,13 +8,7 @@ import pytest
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.statistics.aces import (
-    Outcome,
-    certify,
-    predict,
-    predict_class,
-    selection_votes,
-)
+from engine.statistics.aces import Outcome, certify, predict, predict_class, selection_votes
 from engine.statistics.corrections import CERTIFY, CORE, Correction
 from engine.statistics.metrics import evaluate
 from tests import oracle

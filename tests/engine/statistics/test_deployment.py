@@ -83,22 +83,22 @@ def test_a_half_gives_the_metrics_of_its_images():
         assert np.allclose(found.first[1][s], part.acr)
 
 
-@pytest.mark.parametrize("surely", [False, True])
-def test_a_half_chooses_by_the_rule_of_the_page(surely):
+@pytest.mark.parametrize("confident", [False, True])
+def test_a_half_chooses_by_the_rule_of_the_page(confident):
     rng = np.random.default_rng(0)
     for _ in range(200):
         fronts = [front(rng.integers(60, 95, 7), rng.integers(0, 4, 7) / 10, position=k, images=100) for k in range(3)]
         floor = float(rng.integers(55, 100))
         nac, robustness = (np.concatenate([getattr(f, name) for f in fronts]) for name in ("nac", "robustness"))
-        at = int(choose(nac[None], robustness[None], np.full(21, 100), Rule(floor, surely))[0])
-        found = best(fronts, floor, surely=surely)
+        at = int(choose(nac[None], robustness[None], np.full(21, 100), Rule(floor, confident))[0])
+        found = best(fronts, floor, confident=confident)
         if found is None:
             assert at == -1
         else:
             assert (nac[at], robustness[at]) == (found.nac.value, found.robustness)
 
 
-@pytest.mark.parametrize("rule", [Rule(70), Rule(70, surely=True), Rule(85)])
+@pytest.mark.parametrize("rule", [Rule(70), Rule(70, confident=True), Rule(85)])
 def test_the_optimism_is_that_of_a_plain_loop_over_halves(rule):
     compositions = [composition(seed) for seed in (0, 1)]
     first = halvings(compositions[0].index)

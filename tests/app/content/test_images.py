@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+
+from tests.app_pages import IMAGES, IMAGES_PAGE, specs
+
+
+def test_the_table_lists_certifys_answers_with_pictures(open_page):
+    table = open_page(IMAGES_PAGE, theta="0.3").dataframe[0].value
+    assert len(table) == IMAGES
+    assert table["index"].tolist() == list(range(0, 20 * IMAGES, 20))
+    assert table["picture"].str.startswith("data:image/png;base64,").all()
+    assert (table["radius"] > 0).equals(table["outcome"] == "certified")
+    assert (table["answer is"] == "correct").equals(table["label"] == table["answer"])
+
+
+def test_pictures_may_be_missing(open_page, demo, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACES_DATA", str(tmp_path))  # a checkout may hold the dataset, whose pictures are not these
+    (demo / "fashion_mnist_images.npz").unlink()
+    page = open_page(IMAGES_PAGE, image="40")
+    assert not page.error
+    assert "picture" not in page.dataframe[0].value
+
+
+def test_damaged_pictures_are_named_and_missed(open_page, demo):
+    np.savez(demo / "fashion_mnist_images.npz", index=np.arange(3))
+    page = open_page(IMAGES_PAGE, image="40")
+    assert ["no readable image file" in error.value for error in page.error] == [True]
+    assert len(specs(page)) == 4
+
+
+def test_radius_and_entropy_filter_the_images(open_page):
+    page = open_page(IMAGES_PAGE, theta="0.3")
+    page.slider(key="radii").set_value((0.2, 0.5)).run()
+    page.slider(key="scores").set_value((0.0, 0.2)).run()
+    table = page.dataframe[0].value
+    assert 0 < len(table) < IMAGES
+    assert table["radius"].between(0.1999, 0.5).all()
+    assert table["score"].between(0, 0.2).all()

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from app import data
+from app.settings import Choice, Settings
+from cache import Store
+from engine.records.compose import compose
+from engine.records.runs import write_run
+from engine.statistics.aces import certify, predict
+from engine.statistics.metrics import evaluate
+from tests import synthetic
+from tests.app_pages import (
+    A_PIN,
+    CERTIFIED,
+    COMPARE,
+    IMAGES,
+    IMAGES_PAGE,
+    SELECTION,
+    captions,
+    damage,
+    write_photographs,
+)
+
+
+def test_pictures_that_do_not_ship_come_from_the_datasets_files(open_page, demo, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACES_CACHE", str(tmp_path / "store"))
+    monkeypatch.setenv("ACES_DATA", str(tmp_path / "data"))
+    renamed = {}
+    for run in (synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES)):
+        renamed[run.meta.kind] = replace(
+            run, meta=replace(run.meta, name=f"photographs-{run.meta.kind}", dataset="cifar10")
+        )
+    with Store(tmp_path / "store") as store:
+        for run in renamed.values():
+            store.put(run)
+    page = open_page(IMAGES_PAGE, dataset="cifar10")
+    assert "picture" not in page.dataframe[0].value
+    write_photographs(tmp_path / "data" / "cifar10" / "test.parquet", renamed["core"])
+    page = open_page(IMAGES_PAGE, dataset="cifar10")
+    assert page.dataframe[0].value["picture"].str.startswith("data:image/png").all()
+
+
+@pytest.mark.parametrize("path", ["", CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE, "runs"])
+def test_a_run_that_is_deleted_while_it_is_shown_leaves_a_page_of_the_others(path, open_page, demo):
+    page = open_page(path, sigma="0.5", pin=A_PIN)
+    (demo / "fashion_mnist-gaussian-0.5.npz").unlink()
+    data.look_again()
+    page.run()
+    assert not page.exception
+    assert page.select_slider(key="sigma").options == ["0.25", "1"]
+    assert "pinned view of this address is not in this catalog" in captions(page)
+
+
+def test_pictures_that_a_killed_process_did_not_take_are_said(monkeypatch):
+    monkeypatch.setattr("app.data.processes.command", lambda *_: [shutil.which("sh") or "sh", "-c", "kill -9 $$"])
+    data.take_pictures.clear()
+    assert "signal 9" in data.take_pictures(data.RunKey("a", "b"))
+    data.take_pictures.clear()
+
+
+def settings(**changes) -> Settings:
+    certify, core = synthetic.smoothed(0.25, IMAGES).meta, synthetic.core(IMAGES).meta
+    return replace(Settings(Choice("gaussian", "0.25", certify, core)), **changes)
+
+
+def test_what_pages_show_is_what_the_engine_computes(demo):
+    data.look_again()
+    view = settings(theta=0.3)
+    c = compose(synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES))
+    assert data.composition(view).class_counts.tolist() == c.class_counts.tolist()
+    assert data.answer(view).radius.tolist() == certify(c, [0.3], view.alpha, view.correction).radius.tolist()
+    assert data.natural_predictions(view).tolist() == predict(c, [0.3], view.alpha).prediction()[:, 0].tolist()
+    m = evaluate(c, c.thetas, alpha=view.alpha, correction=view.correction, radii=(view.radius,))
+    assert data.over_theta(view).nac.tolist() == m.nac.tolist()
+    (front,), problems = data.fronts(view, data.Axis.ACR)
+    assert front.robustness.tolist() == m.acr.tolist()
+    assert problems == {}
+
+
+def test_a_front_that_cannot_be_drawn_is_a_problem_by_its_label(demo):
+    data.look_again()
+    damage(demo, synthetic.certify_name(0.25))
+    fronts, problems = data.fronts(settings(), data.Axis.ACR)
+    assert fronts == []
+    ((label, problem),) = problems.items()
+    assert label == "σ 0.25"
+    assert "row" in problem
+
+
+def test_a_run_is_another_one_as_soon_as_its_content_is(demo):
+    data.look_again()
+    meta = synthetic.smoothed(0.25, IMAGES).meta
+    before = data.fingerprint(meta)
+    write_run(synthetic.smoothed(0.25, IMAGES - 1), demo / f"{meta.name}.npz")
+    data.look_again()
+    assert data.fingerprint(meta) != before
+    assert len(data.composition(settings())) == IMAGES - 1
+
+
+def test_a_dataset_that_is_not_known_has_numbers_for_classes_and_no_size(demo):
+    meta = replace(synthetic.smoothed(0.25, IMAGES).meta, dataset="pets", num_classes=3)
+    assert data.class_names(meta) == ("0", "1", "2")
+    assert data.values_of(meta) is None
+    assert data.values_of(replace(meta, dataset="cifar10")) == 3072

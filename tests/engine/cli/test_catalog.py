@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+import re
+
+import diskcache
+
+from cache import entries
+from cache.entries import BytesDisk
+from cache.store import Store
+from engine.records import runs
+from tests import toy
+
+
+def test_runs_lists_the_meta_of_every_run(call, store):
+    status, out, _ = call("runs", "--format", "json", "--cache", store)
+    listed = {meta["name"]: meta for meta in json.loads(out)}
+    assert status == 0
+    assert listed["toy-noisy"] == toy.smoothed_run().meta.to_json()
+    assert listed["toy-core"]["kind"] == "core"
+    status, out, _ = call("runs", "--cache", store)
+    assert "toy-noisy" in out
+
+
+def test_export_then_import_elsewhere_gives_the_same_run(call, store, tmp_path):
+    exported, elsewhere = tmp_path / "out.npz", tmp_path / "elsewhere"
+    assert call("export", "toy-noisy", "-o", exported, "--cache", store)[0] == 0
+    status, out, _ = call("import", exported, "--cache", elsewhere)
+    assert status == 0
+    assert "toy-noisy" in out
+    with Store(elsewhere) as opened:
+        assert runs.same(opened.get("toy-noisy"), toy.smoothed_run())
+
+
+def test_what_a_newer_program_wrote_is_named_and_survives_every_import(call, store, tmp_path):
+    path = tmp_path / "core.npz"
+    runs.write_run(toy.core_run(), path)
+    with diskcache.Cache(str(store / "runs"), disk=BytesDisk) as cache:
+        card = {"meta": toy.core_run().meta.to_json() | {"version": 3}, "sha256": ""}
+        entries.write(cache, "meta/toy-core", json.dumps(card).encode())
+        held = cache["meta/toy-core"], cache["run/toy-core"]
+    said = "run 'toy-core' in .* was written by a newer program .*update it"
+    for arguments in (
+        ["import", path],
+        ["import", path, "--replace"],
+        ["export", "toy-core", "-o", tmp_path / "out.npz"],
+    ):
+        status, out, err = call(*arguments, "--cache", store)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert re.search(said, err)
+    status, out, err = call("runs", "--cache", store)
+    assert status == 0
+    assert "toy-noisy" in out
+    assert "toy-core" not in out
+    assert re.search(said, err)
+    with diskcache.Cache(str(store / "runs"), disk=BytesDisk) as cache:
+        assert (cache["meta/toy-core"], cache["run/toy-core"]) == held
+
+
+def test_the_alpha_of_a_log_is_stated_on_the_command_line(call, tmp_path):
+    log = tmp_path / "cifar10" / "noise_0.25" / "few"
+    log.parent.mkdir(parents=True)
+    rows = [f"{2000 * i}\t{i}\t{i}\t0.{3 + i}01\t1\t1.0\n" for i in range(5)]
+    log.write_text("idx\tlabel\tpredict\tradius\tcorrect\ttime\n" + "".join(rows))
+    status, out, _ = call("import", log, "--cache", tmp_path / "a")
+    assert status == 0
+    assert "ambiguous: its radii fit n = " in out
+    assert '"alpha": 0.01' in out
+    status, out, _ = call("import", log, "--alpha-of-log", "0.001", "--cache", tmp_path / "b")
+    assert status == 0
+    assert '"alpha": 0.001' in out
+    assert '"stated": ["alpha"]' in out
+    for alpha, message in [
+        ("0.7", "must lie in (0, 0.5]"),
+        ("nan", "the alpha of a log is nan"),
+        ("1e-300", "does not fit"),
+    ]:
+        status, out, err = call("import", log, "--alpha-of-log", alpha, "--cache", tmp_path / "c")
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert message in err
+
+
+def test_a_bad_file_among_good_ones_changes_nothing(call, tmp_path):
+    good, bad = tmp_path / "good.npz", tmp_path / "bad.npz"
+    runs.write_run(toy.core_run(), good)
+    bad.write_bytes(good.read_bytes()[:-200])
+    status, _, err = call("import", good, bad, "--cache", tmp_path / "new")
+    assert status == 2
+    assert "bad.npz" in err
+    with Store(tmp_path / "new") as opened:
+        assert opened.metas() == []

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from engine.cli.options import parse_numbers
+from engine.errors import AcesError
+from tests import toy
+
+
+@pytest.mark.usefixtures("toy_dataset")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--executor", "ray", "--devices", "cpu,cpu"], "--devices is for this machine"),
+        (["--address", "127.0.0.1:6379"], "--address is of a Ray cluster: add --executor ray"),
+        (["--devices", "cpu,cuda:77"], "device 'cuda:77' is not available"),
+        (["--n", "0"], "--n is 0; it must be at least 1"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_in_one_line(call, tmp_path, options, message):
+    status, out, err = call("precompute", toy.config(tmp_path), *options, "--cache", tmp_path / "s")
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0.5", [0.5]), ("0,0.1", [0, 0.1]), ("0:0.3:0.1", [0, 0.1, 0.2, 0.3]), ("0:1:0.4", [0, 0.4, 0.8])],
+)
+def test_thresholds_are_read_in_decimal(text, expected):
+    assert parse_numbers(text, "--theta") == expected
+
+
+def test_a_huge_grid_is_refused():
+    with pytest.raises(AcesError, match=r"100,000"):
+        parse_numbers("0:1:1e-9", "--theta")

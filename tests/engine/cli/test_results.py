@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from cache.store import Store
+from engine.records.compose import compose
+from engine.statistics.aces import Outcome, certify
+from engine.statistics.corrections import Correction
+from engine.statistics.metrics import evaluate
+from tests import toy
+from tests.engine.cli.tables import rows
+
+
+def test_table_has_the_contract_columns_and_the_engines_numbers(call, store):
+    status, out, _ = call("table", "--certify", "toy-n", "--core", "toy-c", "--theta", "0:1:0.25",
+                          "--radii", "0,0.25,1.0", "--format", "csv", "--cache", store)  # fmt: skip
+    assert status == 0
+    table = rows(out)
+    assert list(table[0]) == [
+        "theta",
+        "nac",
+        "acr",
+        *("cert_0", "cert_0.25", "cert_1.0"),
+        *("select_0", "select_0.25", "select_1.0"),
+    ]
+    assert [float(row["theta"]) for row in table] == [0, 0.25, 0.5, 0.75, 1]
+    expected = evaluate(compose(toy.smoothed_run(), toy.core_run()), [0, 0.25, 0.5, 0.75, 1], radii=[0, 0.25, 1])
+    assert [float(row["acr"]) for row in table] == pytest.approx(expected.acr, rel=1e-8)
+    assert [float(row["cert_0.25"]) for row in table] == pytest.approx(expected.certified_accuracy[:, 1])
+
+
+def test_outcomes_have_one_row_an_image_and_radii_rounded_down(call, store):
+    status, out, _ = call("outcomes", "--certify", "toy-noisy", "--core", "toy-core", "--theta", "0.3",
+                          "--cache", store)  # fmt: skip
+    assert status == 0
+    assert out.splitlines()[0] == (
+        "index,label,outcome,prediction,radius,radius_certify,radius_select,core_prediction,natural_prediction,"
+        "entropy_median"
+    )
+    answer = certify(compose(toy.smoothed_run(), toy.core_run()), [0.3], 0.001, Correction.INTERSECTION_UNION)
+    table = rows(out)
+    assert [row["outcome"] for row in table] == [Outcome(o).label for o in answer.outcome[:, 0]]
+    shown, exact = np.array([float(row["radius"]) for row in table]), answer.radius[:, 0]
+    assert (shown <= exact).all()
+    assert shown == pytest.approx(exact, abs=1e-8)
+
+
+@pytest.mark.parametrize(("form", "starts"), [("latex", r"(\d\.\d+) & "), ("markdown", r"\| (\d\.\d+) \| ")])
+def test_tables_for_people_have_a_line_for_every_threshold(call, store, form, starts):
+    status, out, _ = call("table", "--certify", "toy-noisy", "--core", "toy-core", "--theta", "0,0.5",
+                          "--format", form, "--cache", store)  # fmt: skip
+    assert status == 0
+    assert re.findall(f"^{starts}", out, re.MULTILINE) == ["0.00", "0.50"]
+
+
+def test_json_holds_every_threshold(call, store):
+    status, out, _ = call("table", "--certify", "toy-noisy", "--core", "toy-core", "--theta", "0,0.5",
+                          "--format", "json", "--cache", store)  # fmt: skip
+    assert status == 0
+    assert [row["theta"] for row in json.loads(out)] == [0.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--theta", "1.5"], "theta is 1.5"),
+        (["--theta", "0:1:0"], "positive step"),
+        (["--theta", "high"], "'high' is not a number"),
+        (["--alpha", "0"], "alpha is 0"),
+        (["--alpha", "1"], "alpha is 1"),
+        (["--radii", "-1"], "radius -1"),
+        (["--certify", "absent"], "absent"),
+        (["--correction", "holm"], "holm"),
+        (["--colour", "red"], "--colour"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line_and_status_2(call, store, arguments, message):
+    status, out, err = call("table", "--certify", "toy-noisy", "--core", "toy-core", "--cache", store, *arguments)
+    assert status == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("error: ")
+    assert message in err
+
+
+def test_runs_without_common_images_do_not_compose(call, tmp_path):
+    import dataclasses
+
+    core = toy.core_run()
+    with Store(tmp_path / "s") as opened:
+        opened.put(toy.smoothed_run())
+        opened.put(dataclasses.replace(core, index=core.index + 1))
+    status, _, err = call("table", "--certify", "toy-noisy", "--core", "toy-core", "--cache", tmp_path / "s")
+    assert status == 2
+    assert "share no images" in err
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_a_table_warns_where_n_was_changed_after_looking(call, tmp_path):
+    config, place = toy.config(tmp_path), tmp_path / "s"
+    for n in (200, 300):
+        assert call("precompute", config, "--n", n, "--cache", place)[0] == 0
+        _, _, err = call("table", "--certify", "noisy", "--core", "plain", "--theta", "1", "--cache", place)
+    assert "n of 'noisy' was changed after results could be seen (200, then 300)" in err

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cache.store import Store
+from engine.records import runs
+from tests import toy
+from tests.engine.cli.tables import rows
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_precompute_from_a_config_and_look_at_the_result(call, tmp_path):
+    config = toy.config(tmp_path, n=300)
+    status, out, _ = call("precompute", config, "--n", "260", "--cache", tmp_path / "s")
+    assert status == 0
+    assert "noisy" in out
+    status, out, _ = call("table", "--certify", "noisy", "--core", "plain", "--theta", "1", "--format", "csv",
+                          "--cache", tmp_path / "s")  # fmt: skip
+    assert status == 0
+    assert len(rows(out)) == 1
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_precompute_takes_another_seed_and_keeps_todays_by_default(call, tmp_path):
+    path = toy.config(tmp_path)
+    seeds = {"none": (), "zero": ("--seed", "0"), "other": ("--seed", "7")}
+    found = {}
+    for name, options in seeds.items():
+        assert call("precompute", path, *options, "--cache", tmp_path / name)[0] == 0
+        assert call("export", "noisy", "-o", tmp_path / f"{name}.npz", "--cache", tmp_path / name)[0] == 0
+        found[name] = runs.read_run(tmp_path / f"{name}.npz")
+    assert [run.meta.seed for run in found.values()] == [0, 0, 7]
+    assert np.array_equal(found["none"].class_counts, found["zero"].class_counts)
+    assert np.array_equal(found["none"].select_counts, found["zero"].select_counts)
+    assert not np.array_equal(found["none"].select_counts, found["other"].select_counts)
+    status, _, err = call("precompute", path, "--seed", "7", "--cache", tmp_path / "none")
+    assert (status, "the store holds another run named 'noisy'" in err) == (2, True)
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_a_dry_run_says_what_is_missing_and_samples_nothing(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.sampling.estimate.PROBE_SECONDS", 0.05)
+    status, out, _ = call("precompute", toy.config(tmp_path), "--dry-run", "--cache", tmp_path / "s")
+    assert status == 0
+    assert re.search(r"noisy +smoothed +6 +3,900 +0 +3,900", out)
+    assert "from a probe of two seconds" in out
+    assert "noisy" not in call("runs", "--cache", tmp_path / "s")[1]
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_a_dry_run_for_programs_is_a_line_of_json_a_run(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.sampling.estimate.PROBE_SECONDS", 0.05)
+    status, out, _ = call(
+        "precompute", toy.config(tmp_path), "--dry-run", "--progress", "json", "--cache", tmp_path / "s"
+    )
+    noisy, plain = (json.loads(line) for line in out.splitlines())
+    assert (status, noisy["event"], noisy["name"], plain["name"]) == (0, "estimate", "noisy", "plain")
+    assert (noisy["draws"], noisy["cached"]) == (3900, 0)
+    assert noisy["seconds"] == pytest.approx(3900 / noisy["rate"])
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_progress_for_programs_is_a_line_of_json_an_event(call, tmp_path):
+    status, out, err = call("precompute", toy.config(tmp_path), "--progress", "json", "--cache", tmp_path / "s")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert (status, err) == (0, "")
+    last = [event for event in events if event["event"] == "progress"][-1]
+    assert (last["job"], last["images"], last["draws"], last["total"]) == ("noisy", 6, 3900, 3900)
+    assert last["draws_per_second"] > 0
+    assert [event["meta"]["name"] for event in events if event["event"] == "run"] == ["noisy", "plain"]
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_verify_samples_again_and_finds_a_tampered_run(call, tmp_path):
+    config, place = toy.config(tmp_path), tmp_path / "s"
+    call("precompute", config, "--cache", place)
+    status, out, err = call("verify", "noisy", "--config", config, "--images", "2", "--cache", place)
+    assert (status, out) == (0, "'noisy': 2 images sampled again, every count the same\n")
+    assert err.count("650 draws, the same") == 2
+    status, _, err = call("verify", "noisy", "--cache", place)
+    assert (status, "the weights of 'noisy' are missing" in err) == (2, True)
+    with Store(place) as store:
+        run = store.get("noisy")
+        store.put(replace(run, class_counts=np.roll(run.class_counts, 1, 1)), replace=True)
+    status, _, err = call("verify", "noisy", "--checkpoint", tmp_path / "noisy.safetensors", "--cache", place)
+    assert status == 2
+    assert "5 of 5 images of 'noisy' differ" in err
+    assert "do not trust this run" in err

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from engine.datasets import DATASETS
+from engine.single_image.certificate import Certificate, issue
+from engine.single_image.live import Pair, open_pair
+from engine.single_image.system import PairSpec, Selector
+from tests import toy
+from tests.engine.single_image.toy_case import PLAN, SUBJECT, TENSOR, TWO
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    folder = tmp_path_factory.mktemp("networks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(DATASETS, "toy", toy.CARD)
+        certify = toy.checkpoint(folder / "noisy.safetensors")
+        core = toy.checkpoint(folder / "plain.safetensors", training="standard", sigma=0.0, seed=1)
+        return open_pair(PairSpec(certify, core))
+
+
+@pytest.fixture(scope="module")
+def issued(pair: Pair) -> Certificate:
+    *_, evidence = toy.evidence_of(pair, TENSOR, PLAN, 11)
+    return issue(evidence, PLAN, SUBJECT, pair.networks, 11)
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """With a selection network of two outputs, untrained: it selects about half of the draws."""
+    folder = tmp_path_factory.mktemp("three")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(DATASETS, "toy", toy.CARD)
+        certify = toy.checkpoint(folder / "noisy.safetensors")
+        core = toy.checkpoint(folder / "plain.safetensors", training="standard", sigma=0.0, seed=1)
+        return open_pair(PairSpec(certify, core, select=Selector(toy.selector(folder / "chooser.safetensors"))))
+
+
+@pytest.fixture(scope="module")
+def issued_by_three(three: Pair) -> Certificate:
+    *_, evidence = toy.evidence_of(three, TENSOR, TWO, 11)
+    return issue(evidence, TWO, SUBJECT, three.networks, 11)

@@ -1,0 +1,42 @@
+"""Certificates of chosen draws: no network is asked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.records.draws import Draws
+from engine.records.runs import NetworkInfo
+from engine.single_image.certificate import Certificate, Networks, Subject, issue
+from engine.single_image.evidence import Evidence
+from engine.single_image.picture import Framing, tensor_sha256
+from engine.single_image.plan import Plan
+
+TENSOR = np.arange(64, dtype=np.uint8).reshape(1, 8, 8)
+SUBJECT = Subject("f" * 64, tensor_sha256(TENSOR), (1, 8, 8), Framing(x=0.3))
+NETWORKS = Networks(
+    "toy", ("dark", "grey", "bright"), NetworkInfo("noisy", "a" * 64), NetworkInfo("plain", "b" * 64), "float32", "cpu"
+)
+
+
+def draws(k: int, p: tuple[float, ...] = (0.9, 0.06, 0.04), low: float = 0.0, seed: int = 0) -> Draws:
+    rng = np.random.default_rng(seed)
+    return Draws(rng.choice(3, k, p=p).astype(np.uint16), rng.uniform(low, low + 0.32, k).astype(np.float32))
+
+
+def evidence(k: int = 10_000, core: int = 0, **kind: object) -> Evidence:
+    return Evidence(3, core, draws(100, seed=1, **kind), draws(k, **kind))
+
+
+def made(plan: Plan, **kind: object) -> Certificate:
+    return issue(evidence(**kind), plan, SUBJECT, NETWORKS, seed=7)
+
+
+PLAN = Plan(sigma=0.5, theta=0.3)
+
+
+KINDS = {
+    "certified": {},
+    "core": {"low": 0.6, "core": 2},
+    "consensus": {"low": 0.14},
+    "abstain": {"low": 0.14, "core": 2},
+}

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from engine.errors import AcesError
+from engine.records.draws import Draws
+from engine.sampling.stream import Stage
+from engine.single_image.certificate import Certificate, CertificateError, Segment, check, from_json, issue, to_json
+from engine.single_image.live import Pair
+from engine.single_image.plan import Mode, Plan
+from engine.single_image.resample import against, check_claim, resample
+from engine.statistics.corrections import CERTIFY, CORE
+from tests import toy
+from tests.engine.single_image.toy_case import PLAN, SUBJECT, TENSOR, swapped
+from tests.forge import anew, lifted
+
+
+def test_resampling_everything_finds_what_was_recorded(pair, issued):
+    again = resample(from_json(to_json(issued)), pair, TENSOR, fraction=1.0)
+    assert again.draws == PLAN.n0 + PLAN.n
+    assert again.turned == 0
+
+
+def test_resampling_a_fraction_draws_the_guesses_and_some_blocks(pair, issued):
+    assert resample(issued, pair, TENSOR, fraction=0.3).draws in (60 + 2_500, 60 + 100)
+
+
+def test_another_seed_is_found_out(pair, issued):
+    with pytest.raises(CertificateError, match="votes differ"):
+        resample(swapped(issued, seed=12), pair, TENSOR, fraction=1.0)
+
+
+def test_votes_that_were_made_up_are_found_out(pair, issued):
+    first = issued.segments[1]
+    lied = dataclasses.replace(first, class_counts=(first.draws, 0, 0), select_counts=(first.draws,))
+    with pytest.raises(CertificateError, match="votes differ"):
+        resample(swapped(issued, segments=(issued.segments[0], lied, *issued.segments[2:])), pair, TENSOR, 1.0)
+
+
+def test_other_networks_and_other_precision_are_found_out(pair, issued):
+    other = dataclasses.replace(issued.networks.certify, sha256="0" * 64)
+    with pytest.raises(CertificateError, match="other weights"):
+        resample(swapped(issued, networks=dataclasses.replace(issued.networks, certify=other)), pair, TENSOR)
+    with pytest.raises(CertificateError, match="precision bfloat16"):
+        resample(swapped(issued, networks=dataclasses.replace(issued.networks, precision="bfloat16")), pair, TENSOR)
+
+
+def test_a_wrong_core_answer_is_found_out(pair, issued):
+    with pytest.raises(CertificateError, match="core network answers"):
+        resample(swapped(issued, core_answer=(issued.core_answer + 1) % 3), pair, TENSOR)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.5, -1.0])
+def test_a_fraction_outside_of_its_range_is_refused(pair, issued, fraction):
+    with pytest.raises(AcesError, match="fraction"):
+        resample(issued, pair, TENSOR, fraction)
+
+
+def test_many_guess_draws_are_cut_into_blocks_as_well(pair):
+    plan = Plan(sigma=0.25, theta=0.9, n=10, n0=2_600, mode=Mode.FIXED)
+    *_, evidence = toy.evidence_of(pair, TENSOR, plan, 3)
+    made = issue(evidence, plan, SUBJECT, pair.networks, 3)
+    check(made)
+    assert resample(made, pair, TENSOR).draws == 2_610
+
+
+def test_a_challenge_that_was_not_mixed_in_is_found_out(pair, issued):
+    with pytest.raises(CertificateError, match="votes differ"):
+        resample(swapped(issued, challenge="a beacon"), pair, TENSOR)
+
+
+def test_a_plan_that_was_changed_after_the_fact_is_found_out(pair, issued):
+    forged = anew(issued, plan=dataclasses.replace(PLAN, alpha=0.002))
+    check(forged, TENSOR)  # it agrees with itself
+    with pytest.raises(CertificateError, match="votes differ"):
+        resample(forged, pair, TENSOR)
+
+
+SURE = Plan(sigma=1.0, theta=1.0, n=5_000, n0=60)
+
+
+def elsewhere(pair: Pair) -> Pair:
+    """The same networks, on a machine of another kind."""
+    as_run = dataclasses.replace(pair.networks.as_run, hardware="AVX2")
+    return dataclasses.replace(pair, networks=dataclasses.replace(pair.networks, as_run=as_run))
+
+
+def certified(pair: Pair) -> Certificate:
+    *_, evidence = toy.evidence_of(pair, TENSOR, SURE, 5)
+    made = issue(evidence, SURE, SUBJECT, pair.networks, 5)
+    assert made.outcome == "certified"
+    return made
+
+
+class Turning(Pair):
+    """A pair whose floating point turns one vote for the class in every block, or gives one."""
+
+    def block(self, role, pixels, plan, streams, stage, block, draws=2_500):
+        drawn = super().block(role, pixels, plan, streams, stage, block, draws)
+        classes = drawn.classes.copy()
+        if stage is Stage.ESTIMATE:
+            classes[0] = (classes[0] + 1) % 3
+        return Draws(classes, drawn.scores)
+
+
+def turning(pair: Pair) -> Pair:
+    return Turning(**vars(pair))
+
+
+def test_on_the_machine_that_made_it_not_one_vote_may_differ(pair):
+    made = certified(pair)
+    assert resample(made, pair, TENSOR, 1.0).same_machine is True
+    with pytest.raises(CertificateError, match="1 of 1000 votes differ when drawn again, on the kind of machine"):
+        resample(made, turning(pair), TENSOR, 1.0)
+
+
+def test_elsewhere_equal_votes_are_as_good(pair):
+    again = resample(certified(elsewhere(pair)), pair, TENSOR, 0.3)
+    assert (again.turned, again.same_machine) == (0, False)
+
+
+@pytest.mark.parametrize("fraction", [0.3, 1.0])
+def test_elsewhere_a_vote_less_takes_the_radius_away(pair, fraction):
+    with pytest.raises(CertificateError, match=r"certified with radius .* follows, where the certificate claims"):
+        resample(certified(elsewhere(pair)), turning(pair), TENSOR, fraction)
+
+
+def test_elsewhere_a_smaller_claim_still_follows(pair):
+    """With the tolerated share against it, which leaves a radius of its own."""
+    made = certified(elsewhere(pair))
+    claimed = dataclasses.replace(made, radius=made.radius / 2)
+    again = resample(claimed, turning(pair), TENSOR, 0.3)
+    assert again.turned == 1
+
+
+def test_elsewhere_lifted_votes_never_pass(pair):
+    made = certified(elsewhere(pair))
+    *_, evidence = toy.evidence_of(elsewhere(pair), TENSOR, SURE, 5)
+    fewer = np.where(np.arange(5_000) % 150 == 0, 0, evidence.estimate.classes).astype(np.uint16)
+    honest = Turning(**vars(pair))
+    lower = issue(
+        dataclasses.replace(evidence, estimate=Draws(fewer, evidence.estimate.scores)),
+        SURE, SUBJECT, elsewhere(pair).networks, 5,
+    )  # fmt: skip
+    assert lower.radius < made.radius  # as if its networks had been a little less sure
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr(Turning, "block", _less_sure)
+    with monkey.context():
+        for fraction in (0.3, 0.7, 1.0):
+            with pytest.raises(CertificateError, match="where the certificate claims"):
+                resample(lifted(lower, 0.006), honest, TENSOR, fraction)
+    monkey.undo()
+
+
+def _less_sure(self, role, pixels, plan, streams, stage, block, draws=2_500):
+    drawn = Pair.block(self, role, pixels, plan, streams, stage, block, draws)
+    if stage is Stage.GUESS:
+        return drawn
+    at = 2_500 * block + np.arange(len(drawn))
+    return Draws(np.where(at % 150 == 0, 0, drawn.classes).astype(np.uint16), drawn.scores)
+
+
+def test_a_guess_that_comes_out_otherwise_ends_it(pair):
+    made = certified(elsewhere(pair))
+    close = dataclasses.replace(made.segments[0], class_counts=(0, 30, 30))
+    recorded = dataclasses.replace(close, class_counts=(0, 30, 30))
+    forged = dataclasses.replace(made, segments=(recorded, *made.segments[1:]))
+    again = {recorded: dataclasses.replace(close, class_counts=(0, 29, 31))}
+    with pytest.raises(CertificateError, match="guess otherwise"):
+        check_claim(forged, again, 1)
+
+
+@pytest.mark.parametrize(
+    ("theta", "s_hat", "select_counts"), [(0.8, CERTIFY, (590,)), (0.8, CORE, (610,)), (1.0, CERTIFY, (600,))]
+)
+def test_what_was_not_drawn_is_turned_against_both_guesses(issued, theta, s_hat, select_counts):
+    """From the class to another one, and away from the selection; at a threshold of 1 every draw is selected."""
+    part = Segment("estimate", 0, 1_000, (13, 985, 2), (600,))
+    turned = against(part, dataclasses.replace(issued, thetas=(theta,)), 1, s_hat)
+    assert turned.class_counts == (13, 975, 12)
+    assert turned.select_counts == select_counts
+
+
+def test_forged_selection_votes_are_found_out(three, issued_by_three):
+    forged = lifted(issued_by_three)
+    check(forged, TENSOR)
+    with pytest.raises(CertificateError, match="votes differ"):
+        resample(forged, three, TENSOR, 1.0)
+
+
+def test_networks_that_are_not_the_certificates_are_named(pair, three, issued, issued_by_three):
+    with pytest.raises(CertificateError, match="networks are certify, core, not certify, core, select"):
+        resample(issued, three, TENSOR)
+    with pytest.raises(CertificateError, match="networks are certify, core, select, not"):
+        resample(issued_by_three, pair, TENSOR)

@@ -1,0 +1,87 @@
+"""The worker's end of the pipe, in this process; that it starts, stops and dies is tested with the queue."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from multiprocessing import Pipe
+
+import pytest
+
+from engine.single_image import worker as module
+from engine.single_image.case import Case
+from engine.single_image.messages import Attack, Break, Core, Done, Drawn, Failed, Probe, Rate, Sample
+from engine.single_image.plan import Plan
+from engine.single_image.system import PairSpec
+from engine.single_image.worker import Worker
+from tests import toy
+from tests.engine.single_image.toy_case import SUBJECT, TENSOR
+
+pytestmark = pytest.mark.usefixtures("toy_dataset")
+PLAN = Plan(sigma=2.0, theta=0.8, n=1_000, n0=60)
+CASE = Case(TENSOR, SUBJECT, PLAN, 11)
+
+
+@pytest.fixture
+def files(tmp_path) -> PairSpec:
+    core = toy.checkpoint(tmp_path / "plain.safetensors", training="standard", sigma=0.0, seed=1)
+    return PairSpec(toy.checkpoint(tmp_path / "noisy.safetensors"), core)
+
+
+@pytest.fixture
+def asked():
+    """Asks a worker: its messages, and its last word."""
+    here, there = Pipe()
+
+    def answer(request):
+        last = worker.reply_to(request)
+        said = []
+        while here.poll():
+            said.append(here.recv())
+        return said, last
+
+    worker = Worker(there)
+    yield answer
+    here.close()
+    there.close()
+
+
+def test_a_case_is_answered_by_the_core_network_and_then_draw_by_draw(asked, files):
+    (core, *drawn), last = asked(Sample(1, files, CASE))
+    assert isinstance(core, Core)
+    assert core.networks.dataset == "toy"
+    assert all(isinstance(part, Drawn) for part in drawn)
+    assert {stage: sum(len(p.draws) for p in drawn if p.stage == stage) for stage in ("guess", "estimate")} == {
+        "guess": PLAN.n0, "estimate": PLAN.n,
+    }  # fmt: skip
+    assert last == Done()
+    again, _ = asked(Sample(2, files, CASE))
+    assert [part.draws.classes.tolist() for part in again[1:]] == [part.draws.classes.tolist() for part in drawn]
+
+
+def test_a_probe_gives_a_rate_and_an_attack_what_it_found(asked, files):
+    (rate,), last = asked(Probe(1, files, 0.25))
+    assert isinstance(rate, Rate)
+    assert rate.rate > 0
+    assert last == Done()
+    (found,), last = asked(Break(2, files, PLAN, TENSOR, 0, 0.1))
+    assert isinstance(found, Attack)
+    assert found.norm <= 0.1 + 1e-6
+    assert last == Done()
+
+
+def test_what_cannot_be_done_is_one_sentence_and_the_next_request_is_served(asked, files, tmp_path):
+    gone = replace(files, certify=tmp_path / "gone.safetensors")
+    said, last = asked(Sample(1, gone, CASE))
+    assert said == []
+    assert isinstance(last, Failed)
+    assert "gone.safetensors" in last.message
+    assert asked(Sample(2, files, CASE))[1] == Done()
+
+
+def test_a_fault_of_our_own_is_said_and_ends_nothing(asked, files, monkeypatch, capfd):
+    with monkeypatch.context() as broken:
+        broken.setattr(module, "open_once", lambda _: 1 / 0)
+        _, last = asked(Sample(1, files, CASE))
+    assert last == Failed("sampling failed (ZeroDivisionError: division by zero); the server's log has more")
+    assert "ZeroDivisionError" in capfd.readouterr().err
+    assert asked(Sample(2, files, CASE))[1] == Done()
