@@ -2,7 +2,7 @@
 
     state (widgets <-> URL) -> data (cached runs) -> views (plot-ready tables) -> figures -> the page
 
-``content`` holds the pages, ``widgets`` what they are put together from.
+``content`` holds the pages, ``widgets`` what they are put together from, ``components`` what the browser draws itself.
 What computes and draws needs no Streamlit: ``settings``, ``links``, ``escape``, ``figures``, ``tables``, ``services``
 and ``widgets.export`` know no Streamlit.
 Nothing here imports torch: a worker process does (``engine/single_image/worker.py``), and the command line.

@@ -10,6 +10,8 @@ from typing import Self, TypeVar
 import streamlit as st
 
 from app import actions, data, links, state
+from app.components import linkbar
+from app.components.dial import Dial
 from app.escape import markdown
 from app.figures import overlay
 from app.keys import (
@@ -40,8 +42,6 @@ from app.settings import (
     pinned,
     selections,
 )
-from app.widgets import linkbar
-from app.widgets.dial import Dial
 from engine.records.runs import Meta
 from engine.smoothing import GAUSSIAN
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION

@@ -17,9 +17,9 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.scriptrunner import RerunException
 
+from app.components import dial
+from app.components.dial import Dial
 from app.keys import CONTROLS, DIALS, FIRST_PAGE, PAGE_DEFAULTS, PICKED
-from app.widgets import dial
-from app.widgets.dial import Dial
 
 P = ParamSpec("P")
 PICK_SEPARATOR = "."

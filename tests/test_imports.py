@@ -62,16 +62,36 @@ def test_records_and_statistics_need_numpy_and_scipy_only(path):
         assert not {name for name in names if name.startswith("engine.statistics")}
 
 
-ORDER = ("records", "statistics", "datasets", "models", "sampling", "single_image", "training", "published", "cli")
-IN_ROOMS = [(room, path) for room in ORDER for path in files(f"engine/{room}")]
+# Rooms and the modules beside them, from what needs nothing to what needs everything: each imports from before it.
+ENGINE = (
+    *("errors", "arrays", "escape", "folders", "names", "output", "processes", "smoothing"),
+    *("records", "mechanisms", "weights", "statistics", "tables", "datasets", "models", "sampling"),
+    *("single_image", "training", "published", "aces", "bounds", "compose", "runs", "cli", "__main__"),
+)
+APP = (
+    *("escape", "settings", "keys", "links", "tables", "figures", "services", "data", "components"),
+    *("state", "actions", "sidebar", "widgets", "content", "pages", "main"),
+)
+
+
+def ordered(package: str, order: tuple[str, ...]) -> list[tuple[str, tuple[str, ...], Path]]:
+    """The package, what stands above the file in its order, and the file."""
+    found = []
+    for path in files(package):
+        room = path.relative_to(ROOT / package).parts[0].removesuffix(".py")
+        if room != "__init__":
+            found.append((package, order[order.index(room) + 1 :], path))
+    return found
 
 
 @pytest.mark.parametrize(
-    ("room", "path"), IN_ROOMS, ids=[str(path.relative_to(ROOT / "engine")) for _, path in IN_ROOMS]
+    ("package", "above", "path"),
+    ordered("engine", ENGINE) + ordered("app", APP),
+    ids=lambda value: str(value.relative_to(ROOT)) if isinstance(value, Path) else "",
 )
-def test_a_room_imports_from_those_before_it_only(room, path):
-    above = tuple(f"engine.{other}." for other in ORDER[ORDER.index(room) + 1 :])
-    assert not {name for name in imported(path) if above and f"{name}.".startswith(above)}
+def test_a_room_imports_from_those_before_it_only(package, above, path):
+    names = {name.split(".")[1] for name in imported(path) if name.startswith(f"{package}.")}
+    assert not names & set(above)
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ ELSEWHERE = {
     "engine/training/standard.py": "tests/engine/training/test_objective.py",
     "app/keys.py": "tests/app/test_links.py",  # names
     "app/main.py": "tests/app/test_pages.py",
-    "app/widgets/chart.py": "tests/browser/test_tradeoff_page.py",  # what a browser does with it
-    "app/widgets/linkbar.py": "tests/browser/test_links.py",
+    "app/components/chart.py": "tests/browser/test_tradeoff_page.py",  # what a browser does with it
+    "app/components/linkbar.py": "tests/browser/test_links.py",
 }
 MODULES = sorted(
     path.relative_to(ROOT)

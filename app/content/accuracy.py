@@ -8,10 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from app import data, figures, keys
+from app.components.chart import chart
 from app.figures import overlay
 from app.settings import Settings
 from app.widgets import downloads
-from app.widgets.chart import chart
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import paper_notes, theme
 from engine.statistics.metrics import DEFAULT_RADII

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import actions, data, figures, keys, state
+from app.components.chart import chart
 from app.escape import markdown
 from app.services.pictures import Pictures, noisy_copies
 from app.settings import Settings
-from app.widgets.chart import chart
 from app.widgets.panels import theme
 from engine.arrays import ABSTAIN
 from engine.statistics import explain

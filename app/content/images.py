@@ -8,13 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from app import actions, data, figures, keys
+from app.components.chart import chart
 from app.content import image
 from app.escape import markdown
 from app.services.pictures import Pictures
 from app.settings import Settings
 from app.tables.views import ImageRows
 from app.widgets import downloads, filters
-from app.widgets.chart import chart
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import picked, theme
 from engine.arrays import ABSTAIN

@@ -7,10 +7,10 @@ from functools import partial
 import streamlit as st
 
 from app import actions, data, figures, keys
+from app.components.chart import chart
 from app.settings import Choice, Settings, labels
 from app.tables.views import by_rank
 from app.widgets import downloads
-from app.widgets.chart import chart
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import picked, theme
 from engine.records.compose import Composition

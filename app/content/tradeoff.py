@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import actions, data, figures, keys
+from app.components.chart import chart
 from app.data import Axis
 from app.escape import markdown
 from app.figures import overlay
@@ -15,7 +16,6 @@ from app.settings import Settings
 from app.tables import deploy
 from app.tables.views import Front
 from app.widgets import downloads
-from app.widgets.chart import chart
 from app.widgets.notices import NAC_IS_NOT, caveats, errors_in_place, rests_on, show_error
 from app.widgets.panels import TILE_WIDTH, chosen_after_looking, paper_notes, subsets_differ, theme, tile
 from engine.errors import AcesError

@@ -1,6 +1,6 @@
 // Draws a figure, and redraws it in place: zoom, pan and hidden lines stay as the reader left them.
 
-const LIBRARY = "component/app.widgets.chart.plotly/plotly.min.js"; // served from Python's plotly, see chart.py
+const LIBRARY = "component/app.components.chart.plotly/plotly.min.js"; // served from Python's plotly, see chart.py
 const NEVER = ["sendChartToCloud"]; // it would upload the figure
 const LASSOS = ["lasso2d", "select2d"];
 const CORNERS = "M3 3h7v2H5v5H3zM14 3h7v7h-2V5h-5zM3 14h2v5h5v2H3zM19 14h2v7h-7v-2h5z";

@@ -1,0 +1,1 @@
+"""What the browser draws itself, each a small module of JavaScript beside its Python: figures, dials, links."""
