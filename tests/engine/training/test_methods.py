@@ -17,7 +17,7 @@ def test_a_method_is_found_by_its_name_and_trains_under_noise_unless_it_is_stand
 
 
 def test_hyper_parameters_are_bound_into_the_loss():
-    hyper = Macer()
+    hyper = Macer(12.0)
     bound = method("macer").objective(hyper)
     assert isinstance(bound, partial)
     assert (bound.func, bound.keywords) == (macer, {"h": hyper})

@@ -52,6 +52,7 @@ def test_between_published_noise_levels_the_nearest_one_serves(sigma, lam):
     assert colour_preset("consistency", sigma)[1].lam == lam
 
 
+@pytest.mark.usefixtures("toy_dataset")
 def test_settings_are_replaced_by_name_wherever_they_live():
     recipe, hyper = preset("demo", "smoothadv", "toy", 0.25)
     recipe, hyper = override(recipe, hyper, {"lr": "0.3", "attack": "ddn", "steps": "7", "flip": "false"})
