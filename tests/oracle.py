@@ -58,9 +58,17 @@ def top(counts: list[int]) -> int:
     return best
 
 
-def guess(counts0_s: tuple[int, int]) -> int:
-    """Algorithm 1: s_hat <- 0 if counts0_S[0] > counts0_S[1] else 1."""
-    return CORE if counts0_s[0] > counts0_s[1] else CERTIFY
+@cache
+def binom_tail(k: int, n: int, t: float) -> float:
+    """P(Bin(n, t) >= k)."""
+    return float(binomtest(k, n, t, alternative="greater").pvalue)
+
+
+def guess(counts0_s: tuple[int, int], t: float = 0.5) -> int:
+    """Algorithm 1: s_hat <- 0 if counts0_S[0] > counts0_S[1] else 1; at another t, 1 from a share t of the votes on."""
+    if t == 0.5:
+        return CORE if counts0_s[0] > counts0_s[1] else CERTIFY
+    return CERTIFY if counts0_s[1] >= t * (counts0_s[0] + counts0_s[1]) else CORE
 
 
 def certify(
@@ -73,21 +81,24 @@ def certify(
     sigma_c: float,
     f_core: int,
     levels: tuple[float, float],
+    t: float = 0.5,
 ) -> Answer:
-    """Algorithm 1 after its draws."""
+    """Algorithm 1 after its draws; docs/statistics.md, section 17, for another t than 1/2."""
     c_hat = top(counts0_c)
     p_s = lower_conf_bound(votes_for_s_hat, n_s, levels[0])
     p_a = lower_conf_bound(counts_c[c_hat], sum(counts_c), levels[1])
-    if s_hat == CERTIFY and min(p_a, p_s) > 0.5:
-        return Answer("certified", c_hat, min(sigma_s * norm.ppf(p_s), sigma_c * norm.ppf(p_a)))
-    if s_hat == CORE and p_s >= 0.5:
+    if s_hat == CERTIFY and p_a > 0.5 and p_s > t:
+        return Answer("certified", c_hat, min(sigma_s * (norm.ppf(p_s) - norm.ppf(t)), sigma_c * norm.ppf(p_a)))
+    if s_hat == CORE and p_s >= 1 - t:
         return Answer("core", f_core, 0.0)
     if c_hat == f_core and p_a >= 0.5:
         return Answer("consensus", c_hat, 0.0)
     return Answer("abstain", ABSTAIN, 0.0)
 
 
-def predict(votes_core: int, votes_certify: int, n_s: int, counts_c: list[int], f_core: int, alpha: float) -> int:
+def predict(
+    votes_core: int, votes_certify: int, n_s: int, counts_c: list[int], f_core: int, alpha: float, t: float = 0.5
+) -> int:
     """Algorithm 4 after its draws, with "n0 > n1 and p <= alpha/2" where the paper prints "or".
 
     At a stored threshold the two votes sum to n_s; between two thresholds they may sum to less.
@@ -97,6 +108,9 @@ def predict(votes_core: int, votes_certify: int, n_s: int, counts_c: list[int], 
     p_class = binom_p_value(n_a, n_a + n_b)
     for_certify = votes_certify > n_s - votes_certify and binom_p_value(votes_certify, n_s) <= alpha / 2
     for_core = votes_core > n_s - votes_core and binom_p_value(votes_core, n_s) <= alpha / 2
+    if t != 0.5:  # one side each, at the same price
+        for_certify = binom_tail(votes_certify, n_s, t) <= alpha / 4
+        for_core = binom_tail(votes_core, n_s, 1 - t) <= alpha / 4
     if for_certify and p_class <= alpha / 2:
         return c_a
     if for_core:
@@ -148,7 +162,7 @@ class Row:
     f_core: int
 
 
-def certify_at(row: Row, theta: float, alpha: float, correction: str) -> Answer:
+def certify_at(row: Row, theta: float, alpha: float, correction: str, t: float = 0.5) -> Answer:
     """Algorithm 1 at any theta. Off the stored thresholds: certify counts of the lower one, core counts of the upper.
 
     Where the neighbours guess differently the selection is undecided and only the consensus branch is left.
@@ -159,21 +173,21 @@ def certify_at(row: Row, theta: float, alpha: float, correction: str) -> Answer:
     # neither: the guesses then differ, and the selection is undecided.
     low0, low = (row.select0[usable[lower]], row.select[usable[lower]]) if lower is not None else (0, 0)
     high0, high = (row.select0[usable[upper]], row.select[usable[upper]]) if upper is not None else (row.n0_s, row.n_s)
-    s_low, s_high = guess((row.n0_s - low0, low0)), guess((row.n0_s - high0, high0))
+    s_low, s_high = guess((row.n0_s - low0, low0), t), guess((row.n0_s - high0, high0), t)
     votes = (low if s_low == CERTIFY else row.n_s - high) if s_low == s_high else 0
     s_hat = s_high
     return certify(
         s_hat, votes, row.n_s, row.sigma_s, row.classes0, row.classes, row.sigma_c, row.f_core,
-        spend(correction, alpha, s_hat),
+        spend(correction, alpha, s_hat), t,
     )  # fmt: skip
 
 
-def predict_at(row: Row, theta: float, alpha: float) -> int:
+def predict_at(row: Row, theta: float, alpha: float, t: float = 0.5) -> int:
     """Algorithm 4 at any theta, by the same rule."""
     lower, upper = neighbours(row.thetas, theta)
     low = row.select[lower] if lower is not None else 0
     high = row.select[upper] if upper is not None else row.n_s
-    return predict(row.n_s - high, low, row.n_s, row.classes, row.f_core, alpha)
+    return predict(row.n_s - high, low, row.n_s, row.classes, row.f_core, alpha, t)
 
 
 # --- metrics ---------------------------------------------------------------------------------------------------
@@ -190,26 +204,32 @@ class Scores:
 
 
 def metrics_at(
-    rows: list[Row], labels: list[int], theta: float, alpha: float, correction: str, radii: list[float]
+    rows: list[Row],
+    labels: list[int],
+    theta: float,
+    alpha: float,
+    correction: str,
+    radii: list[float],
+    t: float = 0.5,
 ) -> Scores:
     """The metrics by their definitions, image after image."""
-    answers = [certify_at(row, theta, alpha, correction) for row in rows]
+    answers = [certify_at(row, theta, alpha, correction, t) for row in rows]
     n = len(rows)
-    nac = sum(predict_at(row, theta, alpha) == y for row, y in zip(rows, labels, strict=True))
+    nac = sum(predict_at(row, theta, alpha, t) == y for row, y in zip(rows, labels, strict=True))
     acr = sum(a.radius for a, y in zip(answers, labels, strict=True) if a.outcome == "certified" and a.label == y)
     accuracy, selection = [], []
     for r in radii:
         hits, selected = 0, 0
         for row, a, y in zip(rows, answers, labels, strict=True):
             hits += a.label == y and (r == 0 or (a.outcome == "certified" and a.radius >= r))
-            radius = selection_radius(row, theta, alpha, correction)
+            radius = selection_radius(row, theta, alpha, correction, t)
             selected += radius > 0 and radius >= r
         accuracy.append(100 * hits / n)
         selection.append(100 * selected / n)
     return Scores(100 * nac / n, acr / n, accuracy, selection)
 
 
-def selection_radius(row: Row, theta: float, alpha: float, correction: str) -> float:
-    """sigma_S Phi^-1(p_S) where s_hat = 1 and p_S > 1/2, else 0: CERTIFY beside a network that never fails."""
+def selection_radius(row: Row, theta: float, alpha: float, correction: str, t: float = 0.5) -> float:
+    """sigma_S (Phi^-1(p_S) - Phi^-1(t)) where s_hat = 1, p_S > t, else 0: CERTIFY beside a network that never fails."""
     sure = Row(**{**vars(row), "classes0": [1, 0], "classes": [10**9, 0], "sigma_c": inf, "f_core": 1})
-    return certify_at(sure, theta, alpha, correction).radius
+    return certify_at(sure, theta, alpha, correction, t).radius

@@ -31,6 +31,14 @@ CorrectionOption = Annotated[
     typer.Option(parser=Correction, metavar=f"<{'|'.join(CORRECTIONS)}>", help="How alpha is spent on the two bounds."),
 ]
 
+VotesOption = Annotated[
+    float,
+    typer.Option(
+        "--votes",
+        help="Share t of noisy votes by which the selection certifies, in (0, 1); 0.5 is the paper's majority.",
+    ),
+]
+
 
 def number(text: str, option: str) -> Decimal:
     """One number of an option. Raises ``AcesError`` that quotes it."""

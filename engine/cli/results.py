@@ -15,6 +15,7 @@ from engine.cli.options import (
     CoreOption,
     CorrectionOption,
     SelectOption,
+    VotesOption,
     number,
     parse_numbers,
 )
@@ -23,6 +24,7 @@ from engine.records.compose import Composition, compose
 from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun, decisions
 from engine.smoothing import Smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, Certificates, certify, predict
+from engine.statistics.bounds import MAJORITY
 from engine.statistics.metrics import Convention, evaluate, standalone
 from engine.tables import Format, Rows, metric_rows, outcome_rows, render, standalone_row
 
@@ -37,6 +39,7 @@ def table(
     ] = "0,0.25,0.5,0.75,1.0,1.25,1.5",
     alpha: AlphaOption = DEFAULT_ALPHA,
     correction: CorrectionOption = DEFAULT_CORRECTION,
+    votes: VotesOption = MAJORITY,
     convention: Annotated[
         Convention,
         typer.Option(help="paper: as the printed tables, which count abstentions at r = 0 and round imported radii."),
@@ -57,6 +60,7 @@ def table(
         correction=correction,
         radii=[float(number(name, "--radii")) for name in names],
         convention=convention,
+        t=votes,
     )
     _print_rows(metric_rows(metrics, names), form)
 
@@ -92,6 +96,7 @@ def outcomes(
     select: SelectOption = None,
     alpha: AlphaOption = DEFAULT_ALPHA,
     correction: CorrectionOption = DEFAULT_CORRECTION,
+    votes: VotesOption = MAJORITY,
     form: Annotated[Format, typer.Option("--format")] = Format.CSV,
     cache: CacheOption = None,
 ) -> None:
@@ -102,8 +107,8 @@ def outcomes(
     Example: python -m engine outcomes --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --theta 0.3
     """
     composition = _compose(Catalog(cache), certify_run, core, select)
-    answer: Certificates = certify(composition, [theta], alpha, correction)
-    natural = predict(composition, [theta], alpha).prediction()[:, 0]
+    answer: Certificates = certify(composition, [theta], alpha, correction, t=votes)
+    natural = predict(composition, [theta], alpha, votes).prediction()[:, 0]
     _print_rows(outcome_rows(answer, natural, composition.score_median), form)
 
 

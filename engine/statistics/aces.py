@@ -18,9 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.arrays import ABSTAIN, Array
+from engine.errors import AcesError
 from engine.records.compose import Composition
 from engine.smoothing import Smoothing
-from engine.statistics.bounds import check_level, critical_count, round_significant, two_sided_p_value, z_table
+from engine.statistics.bounds import (
+    MAJORITY,
+    check_level,
+    critical_count,
+    round_significant,
+    smallest_n,
+    two_sided_p_value,
+    z_table,
+)
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.thresholds import check_thetas, neighbours
 
@@ -46,7 +55,7 @@ DEFAULT_CORRECTION = Correction.INTERSECTION_UNION
 class SelectionVotes:
     """Votes of the selection at the thresholds asked for, [N, T'] each.
 
-    ``s_hat``: CORE where more than half of the n0 draws vote core, else CERTIFY. ``certify`` and ``core``: votes among
+    ``s_hat``: CERTIFY where a share t of the n0 draws vote for it, else CORE. ``certify`` and ``core``: votes among
     the n draws that support that answer, at a stored threshold their plain numbers. Where the guess is not known (the
     run stores no threshold on one side, or the two beside it guess differently) there are none.
     """
@@ -56,7 +65,9 @@ class SelectionVotes:
     core: Array
 
 
-def selection_votes(c: Composition, thetas: Array, correction: Correction | None = None) -> SelectionVotes:
+def selection_votes(
+    c: Composition, thetas: Array, correction: Correction | None = None, t: float = MAJORITY
+) -> SelectionVotes:
     """Look the votes up at ``thetas`` [T'], from the stored thresholds on which the correction lets an answer rest.
 
     Between two stored thresholds monotonicity serves: a score is <= theta at least as often as at the lower
@@ -65,12 +76,11 @@ def selection_votes(c: Composition, thetas: Array, correction: Correction | None
     lower, upper = neighbours(c.thetas, thetas, correction)
     low0, low = _columns(c.select_counts0, lower, 0), _columns(c.select_counts, lower, 0)
     if np.array_equal(lower, upper):  # all stored: a threshold that is missing below is never one missing above
-        s_hat = np.where(2 * (c.n0_select - low0) > c.n0_select, np.int8(CORE), np.int8(CERTIFY))
+        s_hat = np.where(_guesses_core(low0, c.n0_select, t), np.int8(CORE), np.int8(CERTIFY))
         return SelectionVotes(s_hat, low, c.n_select - low)
     high0 = _columns(c.select_counts0, upper, c.n0_select)
     high = _columns(c.select_counts, upper, c.n_select)
-    core_at_lower = 2 * (c.n0_select - low0) > c.n0_select
-    core_at_upper = 2 * (c.n0_select - high0) > c.n0_select
+    core_at_lower, core_at_upper = (_guesses_core(votes0, c.n0_select, t) for votes0 in (low0, high0))
     # `simultaneous` spends alpha on one direction at each stored threshold: the one guessed there. Where the two
     # neighbours guess differently neither bound may be used, and the selection stays undecided: no votes at all.
     return SelectionVotes(
@@ -78,6 +88,11 @@ def selection_votes(c: Composition, thetas: Array, correction: Correction | None
         np.where(core_at_lower, 0, low),
         np.where(core_at_upper, c.n_select - high, 0),
     )
+
+
+def _guesses_core(votes0: Array, n0: int, t: float) -> Array:
+    """Where fewer than a share t of the n0 draws vote to certify: a guess, which costs power only where it is wrong."""
+    return votes0 < t * n0
 
 
 def _columns(counts: Array, columns: Array, missing: int) -> Array:
@@ -133,19 +148,22 @@ def certify(
     alpha: float = DEFAULT_ALPHA,
     correction: Correction = DEFAULT_CORRECTION,
     *,
+    t: float = MAJORITY,
     as_printed: bool = False,
 ) -> Certificates:
     """ACES Algorithm 1 on stored counts: with probability >= 1 - alpha an answer is F_ACES's on the whole ball.
 
     The promise is per image and per threshold fixed in advance; with ``simultaneous`` it holds for all
-    thresholds at once. ``thetas`` [T] in [0, 1]. ``as_printed`` rounds each component's radii as its log did, up or
-    down: to reproduce printed tables, never to certify.
-    Raises ``AcesError`` for thresholds outside and alpha outside (0, 1).
+    thresholds at once. ``thetas`` [T] in [0, 1]. ``t``: the share of noisy votes by which the selection chooses the
+    certification network, 1/2 in the paper (section 17 of docs/statistics.md). ``as_printed`` rounds each component's
+    radii as its log did, up or down: to reproduce printed tables, never to certify.
+    Raises ``AcesError`` for thresholds outside, alpha and t outside (0, 1), and for t where ``check_share`` does.
     """
     thetas = check_thetas(thetas)
     correction = Correction(correction)
     spend = levels(correction, alpha)
-    votes = selection_votes(c, thetas, correction)
+    check_share(t, c, min(spend.select_1, spend.select_0))
+    votes = selection_votes(c, thetas, correction, t)
     guess_1 = votes.s_hat == CERTIFY
     c_hat = c.class_counts0.argmax(1)  # the first on ties; from the n0 draws, so that the n draws stay fresh
     k_a = np.take_along_axis(c.class_counts, c_hat[:, None], 1)  # [N, 1]
@@ -155,13 +173,13 @@ def certify(
         guess_1, _radii(k_a, c.n, a_1, c.sigma, c.smoothing), _radii(k_a, c.n, a_0, c.sigma, c.smoothing)
     )
     for_certify = np.where(guess_1, votes.certify, 0)
-    radius_select = _radii(for_certify, c.n_select, s_1, c.sigma_select, c.smoothing_select)
+    radius_select = _radii(for_certify, c.n_select, s_1, c.sigma_select, c.smoothing_select, t)
     if as_printed:
         radius_certify = printed(radius_certify, c.radius_digits)
         radius_select = printed(radius_select, c.radius_digits_select)
     radius = np.minimum(radius_select, radius_certify)  # 0 where s_hat is 0
     class_holds = np.where(guess_1, k_a >= critical_count(c.n, a_1), k_a >= critical_count(c.n, a_0))
-    core_holds = ~guess_1 & (votes.core >= critical_count(c.n_select, s_0))
+    core_holds = ~guess_1 & (votes.core >= critical_count(c.n_select, s_0, 1 - t))
     outcome = decide(radius, core_holds, class_holds, c_hat == c.core)
     return Certificates(
         thetas, c.index, c.label, c_hat, c.core, outcome, radius, radius_select, radius_certify, class_holds
@@ -181,9 +199,32 @@ def decide(radius: Array, core_holds: Array, class_holds: Array, agreed: Array) 
     return outcome
 
 
-def _radii(k: Array, n: int, alpha: float, sigma: float, smoothing: Smoothing) -> Array:
-    """sigma * link(LCB(k, n, alpha)) where that is positive, else 0."""
-    radius: Array = z_table(n, alpha, smoothing.link)(k)
+def check_share(t: float, c: Composition, alpha: float) -> None:
+    """Raise ``AcesError`` for a share t outside (0, 1), and for one other than 1/2 that the counts cannot speak of.
+
+    Counts reconstructed from a log are the fewest votes for whichever side won, so they are no votes at another
+    share; and from n draws at level ``alpha`` no share below 1 - alpha^(1/n) can be told from 0, nor one above
+    alpha^(1/n) from 1.
+    """
+    if not 0 < t < 1:  # also false for NaN
+        raise AcesError(f"t is {t:g}; a share of votes lies strictly between 0 and 1, and 0.5 is a majority")
+    if t == MAJORITY:  # of which the paper and its logs speak
+        return
+    if c.predict_select is not None or c.radius_digits_select is not None:
+        raise AcesError(
+            f"the selection's votes were reconstructed from a log, which tells of a majority alone: t is {t:g}, and "
+            f"only 0.5 is possible"
+        )
+    needed = smallest_n(alpha, max(t, 1 - t))
+    if c.n_select < needed:
+        raise AcesError(
+            f"t is {t:g}: {c.n_select:,} draws cannot tell it from {round(t)} at level {alpha:.2g}; {needed:,} can"
+        )
+
+
+def _radii(k: Array, n: int, alpha: float, sigma: float, smoothing: Smoothing, share: float = MAJORITY) -> Array:
+    """sigma * (link(LCB(k, n, alpha)) - link(share)) where that is positive, else 0."""
+    radius: Array = z_table(n, alpha, smoothing.link, share)(k)
     radius *= sigma
     return radius
 
@@ -212,23 +253,25 @@ class Predictions:
         return np.where(self.selected == CORE, core, np.where(chosen, classed, ABSTAIN))
 
 
-def predict(c: Composition, thetas: npt.ArrayLike, alpha: float = DEFAULT_ALPHA) -> Predictions:
+def predict(c: Composition, thetas: npt.ArrayLike, alpha: float = DEFAULT_ALPHA, t: float = MAJORITY) -> Predictions:
     """ACES Algorithm 4 on stored counts, at alpha/2 a test, with two slips of its text corrected.
 
     The p-values are two-sided, because each winner is picked from the draws that test it, and the core branch
-    needs a majority *and* a small p-value. Recorded decisions of imported logs are used as they are.
+    needs a majority *and* a small p-value. Recorded decisions of imported logs are used as they are. ``t`` as in
+    ``certify``: the selection's votes are tested against it, each direction at alpha/4.
     """
     thetas = check_thetas(thetas)
     half = check_level(alpha) / 2
+    check_share(t, c, half / 2)
     lower, upper = neighbours(c.thetas, thetas, None)
     if c.predict_class is not None and c.predict_select is not None:
         low, high = _columns(c.predict_select, lower, ABSTAIN), _columns(c.predict_select, upper, ABSTAIN)
         # Between two recorded thresholds only a decision that both share is known to hold.
         return Predictions(thetas, c.label, c.core, np.where(low == high, low, ABSTAIN), c.predict_class)
-    # The two-sided p-value of k among n is <= alpha/2 exactly when the larger of k and n - k reaches this count.
-    needed = critical_count(c.n_select, half / 2)
-    for_certify = _columns(c.select_counts, lower, 0) >= needed
-    for_core = _columns(c.select_counts, upper, c.n_select) <= c.n_select - needed
+    # At 1/2: the two-sided p-value of k among n is <= alpha/2 exactly when the larger of k and n - k reaches this.
+    for_certify = _columns(c.select_counts, lower, 0) >= critical_count(c.n_select, half / 2, t)
+    core_votes = c.n_select - _columns(c.select_counts, upper, c.n_select)
+    for_core = core_votes >= critical_count(c.n_select, half / 2, 1 - t)
     selected = np.where(for_certify, np.int8(CERTIFY), np.where(for_core, np.int8(CORE), np.int8(ABSTAIN)))
     return Predictions(thetas, c.label, c.core, selected, predict_class(c.class_counts, half))
 

@@ -20,6 +20,7 @@ from engine.arrays import Floats, Ints
 from engine.errors import AcesError
 from engine.smoothing import GAUSSIAN, Link
 
+MAJORITY = 0.5  # the share of votes that the paper's smoothed networks answer by
 SMOOTH_N = 10_000  # from this n on, tables interpolate where the bound is smooth in the count
 WHOLE = 400  # decimal digits that hold the integer part of any float
 
@@ -52,44 +53,58 @@ def lower_confidence_bound(k: npt.ArrayLike, n: int, alpha: float) -> Floats:
     return bound
 
 
-def z_lower_bound(k: npt.ArrayLike, n: int, alpha: float, link: Link = GAUSSIAN.link) -> Floats:
-    """``link`` of the lower confidence bound where that exceeds 1/2, else 0: the certified radius at sigma = 1.
+def z_lower_bound(
+    k: npt.ArrayLike, n: int, alpha: float, link: Link = GAUSSIAN.link, share: float = MAJORITY
+) -> Floats:
+    """link(bound) - link(share) where the lower confidence bound exceeds ``share``, else 0: the radius at sigma = 1.
 
-    Under Gaussian noise: Cohen et al. 2019, Theorem 1 with p_B = 1 - p_A. Shapes and errors as for
+    Within it what has at least the probability of the bound keeps more than ``share`` (docs/statistics.md, sections 2
+    and 17). At 1/2 under Gaussian noise: Cohen et al. 2019, Theorem 1 with p_B = 1 - p_A. Shapes and errors as for
     ``lower_confidence_bound``.
 
     >>> round(0.25 * float(z_lower_bound(100_000, n=100_000, alpha=0.0005)), 3)
     0.947
     """
     counts = np.asarray(k)
-    # For alpha <= 1/2 the bound is at most k/n, so only a majority can exceed 1/2: skip the dear inversion elsewhere.
-    live = 2 * counts > n if alpha <= 0.5 else np.ones(counts.shape, bool)
+    # For alpha <= 1/2 the bound is at most k/n, so only a larger one can exceed it: skip the dear inversion elsewhere.
+    live = counts > share * n if alpha <= 0.5 else np.ones(counts.shape, bool)
     bound = lower_confidence_bound(np.where(live, counts, 0), n, alpha)
-    return _z(bound, link)
+    return _z(bound, link, share)
 
 
 class ZTable:
-    """Count -> z of one (n, alpha, link), for all counts at once: images x thresholds become one gather.
+    """Count -> z of one (n, alpha, link, share), for all counts at once: images x thresholds become one gather.
 
-    ``table(counts)`` equals ``z_lower_bound(counts, n, alpha, link)`` for an integer array of any shape; from
+    ``table(counts)`` equals ``z_lower_bound(counts, n, alpha, link, share)`` for an integer array of any shape; from
     n = ``SMOOTH_N`` on to within rounding, 1e-13 in the bound.
     """
 
-    def __init__(self, n: int, alpha: float, link: Link = GAUSSIAN.link) -> None:
+    def __init__(self, n: int, alpha: float, link: Link = GAUSSIAN.link, share: float = MAJORITY) -> None:
         check_level(alpha)
-        self._z = np.zeros(n + 1)
-        bend = n - n // 100 if n >= SMOOTH_N and alpha <= 0.5 else 0
-        self._z[bend:] = z_lower_bound(np.arange(bend, n + 1), n, alpha, link)
-        if bend:
-            smooth = np.arange(n // 2, bend)  # a minority's z is 0
-            self._z[smooth] = _z(_smooth_lower_bound(smooth, n, alpha), link)
+        self._z = _z(lower_bounds(n, alpha, whole=share < MAJORITY), link, share)
 
     def __call__(self, counts: Ints) -> Floats:
         return np.take(self._z, counts.astype(np.intp))  # take is slow on narrower integers
 
 
+@lru_cache(maxsize=64)
+def lower_bounds(n: int, alpha: float, whole: bool) -> Floats:
+    """``lower_confidence_bound`` of the counts 0, ..., n; 0 for minorities unless the ``whole`` is asked for."""
+    first = 0 if whole or alpha > 0.5 else n // 2
+    bound = np.zeros(n + 1)
+    edge = n // 100 if n >= SMOOTH_N and alpha <= 0.5 else n + 1  # near 0 and n the quantile bends
+    counts = np.arange(first, n + 1)
+    bends = (counts < edge) | (counts >= n - edge)
+    bound[counts[bends]] = lower_confidence_bound(counts[bends], n, alpha)
+    for part in (counts[~bends & (counts < n // 2)], counts[~bends & (counts >= n // 2)]):
+        if len(part):
+            bound[part] = _smooth_lower_bound(part, n, alpha)
+    bound.flags.writeable = False  # shared
+    return bound
+
+
 def _smooth_lower_bound(k: Ints, n: int, alpha: float) -> Floats:
-    """``lower_confidence_bound`` of the counts k, rising from n/2 to 0.99 n, by 48 inversions instead of one a count.
+    """``lower_confidence_bound`` of rising counts k, 0.01 n to n/2 or n/2 to 0.99 n, by 48 inversions and not one each.
 
     The beta quantile is smooth in real k. In the angle arcsin(sqrt(k / n)), which evens out the binomial's spread, the
     bound keeps so steady a distance from the observed rate that the polynomial through 48 Chebyshev points meets it
@@ -107,14 +122,14 @@ def _smooth_lower_bound(k: Ints, n: int, alpha: float) -> Floats:
 
 
 @lru_cache(maxsize=64)
-def z_table(n: int, alpha: float, link: Link = GAUSSIAN.link) -> ZTable:
-    """The shared table of one (n, alpha, link)."""
-    return ZTable(n, alpha, link)
+def z_table(n: int, alpha: float, link: Link = GAUSSIAN.link, share: float = MAJORITY) -> ZTable:
+    """The shared table of one (n, alpha, link, share)."""
+    return ZTable(n, alpha, link, share)
 
 
 @lru_cache(maxsize=1024)
-def critical_count(n: int, alpha: float) -> int:
-    """The smallest k with ``lower_confidence_bound(k, n, alpha) >= 1/2``; n + 1 when even k = n falls short.
+def critical_count(n: int, alpha: float, share: float = MAJORITY) -> int:
+    """The smallest k with ``lower_confidence_bound(k, n, alpha) >= share``; n + 1 when even k = n falls short.
 
     >>> critical_count(11, 0.001), critical_count(9, 0.001)
     (11, 10)
@@ -123,7 +138,7 @@ def critical_count(n: int, alpha: float) -> int:
     low, high = 0, n + 1
     while low < high:
         middle = (low + high) // 2
-        if lower_confidence_bound(middle, n, alpha) >= 0.5:
+        if lower_confidence_bound(middle, n, alpha) >= share:
             high = middle
         else:
             low = middle + 1
@@ -145,22 +160,22 @@ def two_sided_p_value(n_a: npt.ArrayLike, n_b: npt.ArrayLike) -> Floats:
     return np.where(top == rest, 1.0, np.minimum(1.0, 2.0 * tail))
 
 
-def ceiling(sigma: float, n: int, alpha: float, link: Link = GAUSSIAN.link) -> float:
-    """The largest radius that n unanimous draws can certify: sigma * link(alpha^(1/n)), 0 if that is negative.
+def ceiling(sigma: float, n: int, alpha: float, link: Link = GAUSSIAN.link, share: float = MAJORITY) -> float:
+    """The largest radius that n unanimous draws can certify: sigma * (link(alpha^(1/n)) - link(share)), 0 if negative.
 
     >>> round(ceiling(1.0, 100_000, 0.001), 2)
     3.81
     """
-    return sigma * float(z_lower_bound(n, n, alpha, link))
+    return sigma * float(z_lower_bound(n, n, alpha, link, share))
 
 
-def smallest_n(alpha: float) -> int:
-    """The fewest draws with which unanimous votes can certify any radius at all at level ``alpha``.
+def smallest_n(alpha: float, share: float = MAJORITY) -> int:
+    """The fewest draws with which unanimous votes show a probability above ``share`` at level ``alpha``.
 
-    >>> smallest_n(0.001)
-    10
+    >>> smallest_n(0.001), smallest_n(0.001, share=0.99)
+    (10, 688)
     """
-    return math.floor(math.log(check_level(alpha)) / math.log(0.5)) + 1  # alpha^(1/n) > 1/2
+    return math.floor(math.log(check_level(alpha)) / math.log(share)) + 1  # alpha^(1/n) > share
 
 
 def round_down(x: float, digits: int = 9, *, decimals: int | None = None) -> Decimal:
@@ -239,8 +254,9 @@ def round_significant(x: npt.ArrayLike, digits: int) -> Floats:
     return np.round(values * scale) / scale
 
 
-def _z(bound: Floats, link: Link) -> Floats:
-    return np.where(bound > 0.5, link(np.maximum(bound, 0.5)), 0.0)
+def _z(bound: Floats, link: Link, share: float) -> Floats:
+    z: Floats = np.where(bound > share, link(np.maximum(bound, share)) - link(np.asarray(share)), 0.0)
+    return z
 
 
 def _range(counts: npt.NDArray[np.generic]) -> str:

@@ -10,6 +10,7 @@ from engine.arrays import Array
 from engine.errors import AcesError
 from engine.records.compose import Composition
 from engine.statistics.aces import Outcome, certify, predict
+from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import Correction
 from engine.statistics.intervals import Estimate, mean_interval
 from engine.statistics.metrics import composition_ceiling
@@ -52,13 +53,15 @@ class Comparison:
         return np.array([[len(cell) for cell in row] for row in self.cells])
 
 
-def answers(c: Composition, theta: float, radius: float, alpha: float, correction: Correction) -> Answers:
-    """What CERTIFY and PREDICT answer at theta."""
-    found = certify(c, [theta], alpha, correction)
+def answers(
+    c: Composition, theta: float, radius: float, alpha: float, correction: Correction, t: float = MAJORITY
+) -> Answers:
+    """What CERTIFY and PREDICT answer at theta; ``t`` as in ``certify``."""
+    found = certify(c, [theta], alpha, correction, t=t)
     correct_radius = np.where(found.c_hat == c.label, found.radius[:, 0], 0.0)
     reached = found.correct()[:, 0] if radius == 0 else correct_radius >= radius
-    natural = predict(c, [theta], alpha).prediction()[:, 0] == c.label
-    ceiling = composition_ceiling(c, alpha, correction)
+    natural = predict(c, [theta], alpha, t).prediction()[:, 0] == c.label
+    ceiling = composition_ceiling(c, alpha, correction, t)
     return Answers(c.index, c.label, found.outcome[:, 0], correct_radius, reached, natural, ceiling, c.norm)
 
 

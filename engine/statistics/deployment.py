@@ -17,6 +17,7 @@ import numpy as np
 from engine.arrays import Array
 from engine.records.compose import Composition
 from engine.statistics.aces import certify, predict
+from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import Correction
 from engine.statistics.intervals import rate_interval
 from engine.statistics.metrics import BLOCK_ENTRIES, Convention, at_0
@@ -38,18 +39,22 @@ class Rule:
 
 @dataclass(frozen=True)
 class Measure:
-    """How robustness is measured: ACR where ``radius`` is None, else certified accuracy at it, in percent."""
+    """How robustness is measured: ACR where ``radius`` is None, else certified accuracy at it, in percent.
+
+    ``t`` as in ``aces.certify``.
+    """
 
     alpha: float
     correction: Correction
     radius: float | None = None
     convention: Convention = Convention.ALGORITHM
+    t: float = MAJORITY
 
     def of(self, c: Composition, thetas: Array) -> tuple[Array, Array]:
         """By image and threshold, [N, T]: 100 where PREDICT is correct, and what the image adds to the robustness."""
         as_printed = self.convention is Convention.PAPER
-        answer = certify(c, thetas, self.alpha, self.correction, as_printed=as_printed)
-        natural = 100.0 * (predict(c, thetas, self.alpha).prediction() == c.label[:, None])
+        answer = certify(c, thetas, self.alpha, self.correction, t=self.t, as_printed=as_printed)
+        natural = 100.0 * (predict(c, thetas, self.alpha, self.t).prediction() == c.label[:, None])
         correct_radius = answer.radius * (answer.c_hat == c.label)[:, None]
         if self.radius is None:
             return natural, correct_radius

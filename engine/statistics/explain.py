@@ -14,7 +14,7 @@ from engine.records.compose import Composition
 from engine.smoothing import Smoothing
 from engine.statistics import bounds
 from engine.statistics.aces import Outcome, certify, selection_votes
-from engine.statistics.bounds import lower_confidence_bound, round_up
+from engine.statistics.bounds import MAJORITY, lower_confidence_bound, round_up
 from engine.statistics.corrections import CERTIFY, Correction, levels
 from engine.statistics.thresholds import neighbours
 
@@ -49,7 +49,8 @@ class Explanation:
 
     The answer at theta rests on the stored thresholds ``below`` and ``above`` (or at) it, None where there is none. The
     ``n0`` guess draws there decide ``chose_certify`` (s_hat = 1); ``select`` bounds how many of the ``select_draws``
-    agree, and is None where the two guess differently: then the selection is undecided. ``certify`` bounds the votes
+    agree, and is None where the two guess differently: then the selection is undecided. A share ``t`` of the votes
+    selects. ``certify`` bounds the votes
     for the class ``c_hat``. ``prediction`` may be ``ABSTAIN``. ``class_counts`` int32 [m]; ``select_share`` [T]: share
     of the n draws whose score, which ``words`` name, is <= ``thetas`` [T].
     """
@@ -58,6 +59,7 @@ class Explanation:
     label: int
     theta: float
     words: Words
+    t: float
     below: Threshold | None
     above: Threshold | None
     n0: int
@@ -104,16 +106,22 @@ def row_of(c: Composition, index: int) -> int:
 
 
 def explain(
-    c: Composition, index: int, theta: float, alpha: float, correction: Correction, words: Words
+    c: Composition,
+    index: int,
+    theta: float,
+    alpha: float,
+    correction: Correction,
+    words: Words,
+    t: float = MAJORITY,
 ) -> Explanation:
     """The numbers behind CERTIFY's answer for the image of this ``index``; ``words`` of the mechanism that selects.
 
-    Raises ``AcesError`` if the image is not there.
+    ``t`` as in ``certify``. Raises ``AcesError`` if the image is not there.
     """
     at = row_of(c, index)
     row = c.rows(slice(at, at + 1))
-    answer = certify(row, [theta], alpha, correction)
-    votes = selection_votes(row, np.array([theta]), correction)
+    answer = certify(row, [theta], alpha, correction, t=t)
+    votes = selection_votes(row, np.array([theta]), correction, t)
     chose_certify = bool(votes.s_hat[0, 0] == CERTIFY)
     spend = levels(correction, alpha)
     a_s, a_c = spend.of(int(votes.s_hat[0, 0]))
@@ -129,12 +137,13 @@ def explain(
         label=int(row.label[0]),
         theta=theta,
         words=words,
+        t=t,
         below=below,
         above=above,
         n0=c.n0_select,
         chose_certify=chose_certify,
         select_draws=c.n_select,
-        select=select if _is_decided(below, above, c.n0_select) else None,
+        select=select if _is_decided(below, above, c.n0_select, t) else None,
         c_hat=c_hat,
         certify=Bound(k_a, c.n, a_c, p_a, c.sigma, c.smoothing, radius_a),
         core=int(row.core[0]),
@@ -165,17 +174,17 @@ def _threshold(row: Composition, column: int) -> Threshold | None:
     return Threshold(float(row.thetas[column]), core, int(row.select_counts[0, column]))
 
 
-def _guesses_core(t: Threshold, n0: int) -> bool:
-    return 2 * t.core > n0
+def _guesses_core(at: Threshold, n0: int, t: float) -> bool:
+    return n0 - at.core < t * n0
 
 
-def _is_decided(below: Threshold | None, above: Threshold | None, n0: int) -> bool:
+def _is_decided(below: Threshold | None, above: Threshold | None, n0: int, t: float) -> bool:
     """Scores fall below theta the more often the larger it is: core above means core at theta, certification below too.
 
     So the two must agree; where one is missing, the other must be the one that carries over.
     """
-    core_below = below is None or _guesses_core(below, n0)
-    core_above = above is not None and _guesses_core(above, n0)
+    core_below = below is None or _guesses_core(below, n0, t)
+    core_above = above is not None and _guesses_core(above, n0, t)
     return core_below == core_above
 
 
@@ -208,7 +217,7 @@ def _of_selection(e: Explanation) -> list[tuple[str, str]]:
     agree = f"{e.select.k:,} of {e.select.n:,} fresh draws agree with ŝ{_monotone(e)}."
     return [
         (f"**Guess the selection.** {guess}", tex),
-        (f"**Bound the selection.** {agree}", _bound_tex("S", e.select, shows_radius=e.chose_certify)),
+        (f"**Bound the selection.** {agree}", _bound_tex("S", e.select, e.chose_certify, e.t)),
     ]
 
 
@@ -248,18 +257,24 @@ def _monotone(e: Explanation) -> str:
 
 def _guess_tex(e: Explanation, t: Threshold) -> str:
     s = r"\hat s" if e.below == e.above else rf"\hat s({t.theta:g})"
-    guess = int(not _guesses_core(t, e.n0))
-    return rf"{s} = \mathbb 1\left[{t.core} \le \tfrac12 \cdot {e.n0}\right] = {guess}"
+    guess = int(not _guesses_core(t, e.n0, e.t))
+    return rf"{s} = \mathbb 1\left[{t.core} \le {_share_tex(1 - e.t)} \cdot {e.n0}\right] = {guess}"
 
 
-def _bound_tex(name: str, b: Bound, shows_radius: bool) -> str:
+def _share_tex(share: float) -> str:
+    return r"\tfrac12" if share == MAJORITY else f"{share:g}"
+
+
+def _bound_tex(name: str, b: Bound, shows_radius: bool, share: float = MAJORITY) -> str:
     p = rf"\underline p_{name} = \mathrm{{LCB}}({b.k}, {b.n}, {round_up(b.alpha, 3):f}) = {floor(b.p)}"
     if not shows_radius:
         return p
     if b.radius == 0:
-        return rf"{p} \le \tfrac12 \;\Rightarrow\; R_{name} = 0" if b.p <= 0.5 else p
+        return rf"{p} \le {_share_tex(share)} \;\Rightarrow\; R_{name} = 0" if b.p <= share else p
     z = round_down(b.radius / b.sigma)
     link = b.smoothing.tex.format(p=rf"\underline p_{name}")
+    if share != MAJORITY:
+        link = rf"\left({link} - {b.smoothing.tex.format(p=f'{share:g}')}\right)"
     radius = rf"R_{name} = \sigma\,{link} = {b.sigma:g} \cdot {z} = {round_down(b.radius)}"
     return rf"\begin{{gathered}} {p} \\ {radius} \end{{gathered}}"
 
@@ -283,7 +298,7 @@ def _conclusion(e: Explanation, names: tuple[str, ...]) -> tuple[str, str]:
     if e.outcome is Outcome.CORE and e.select is not None:
         return (
             f"**Core.** The selection certifiably chooses the core network, which answers {names[e.core]}; no radius.",
-            rf"\hat s = 0,\quad \underline p_S = {floor(e.select.p)} \ge \tfrac12",
+            rf"\hat s = 0,\quad \underline p_S = {floor(e.select.p)} \ge {_share_tex(1 - e.t)}",
         )
     if e.outcome is Outcome.CONSENSUS:
         return (

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from engine.errors import AcesError
 from engine.records.compose import Composition
 from engine.statistics.aces import Certificates, Outcome, certify, decide, selection_votes
-from engine.statistics.bounds import lower_confidence_bound
+from engine.statistics.bounds import MAJORITY, lower_confidence_bound
 from engine.statistics.corrections import CERTIFY, Correction, levels
 
 FIRST_LOOK = 1_000
@@ -39,15 +39,20 @@ def schedule(n: int) -> tuple[int, ...]:
 
 
 def certify_at_looks(
-    looks: Sequence[Composition], planned: int, thetas: npt.ArrayLike, alpha: float, correction: Correction
+    looks: Sequence[Composition],
+    planned: int,
+    thetas: npt.ArrayLike,
+    alpha: float,
+    correction: Correction,
+    t: float = MAJORITY,
 ) -> Certificates:
     """ACES Algorithm 1 by the best of each component's bounds over the looks so far, each look at alpha / planned.
 
     ``looks``: the counts of the same images at the looks that were reached, at least one, of ``planned`` in all, with
-    the same guess draws. With ``planned`` = 1 this is plain CERTIFY.
+    the same guess draws; ``t`` as in ``certify``. With ``planned`` = 1 this is plain CERTIFY.
     """
     assert 1 <= len(looks) <= planned, f"{len(looks)} of {planned} looks"
-    each = [certify(look, thetas, alpha / planned, correction) for look in looks]
+    each = [certify(look, thetas, alpha / planned, correction, t=t) for look in looks]
     # The best bound of each component, perhaps from different looks: a bound of one component is bad with probability
     # at most alpha / planned a look, over all looks at most alpha, and that is all that the proofs of CERTIFY ask.
     radius_select = np.maximum.reduce([answer.radius_select for answer in each])
@@ -87,13 +92,18 @@ class LookBounds:
 
 
 def bounds_at_looks(
-    looks: Sequence[Composition], planned: int, theta: float, alpha: float, correction: Correction
+    looks: Sequence[Composition],
+    planned: int,
+    theta: float,
+    alpha: float,
+    correction: Correction,
+    t: float = MAJORITY,
 ) -> tuple[LookBounds, ...]:
     """The lower bounds behind ``certify_at_looks`` for one image (the first) and one threshold, look by look."""
     spend = levels(correction, alpha / planned)
     found: list[LookBounds] = []
     for look in looks:
-        votes = selection_votes(look, np.array([theta]), correction)
+        votes = selection_votes(look, np.array([theta]), correction, t)
         s_hat = int(votes.s_hat[0, 0])
         select = int((votes.certify if s_hat == CERTIFY else votes.core)[0, 0])
         of_class = int(look.class_counts[0, look.class_counts0[0].argmax()])

@@ -28,7 +28,7 @@ from engine.statistics.aces import (
     predict_class,
     printed,
 )
-from engine.statistics.bounds import ceiling, critical_count, z_table
+from engine.statistics.bounds import MAJORITY, ceiling, critical_count, z_table
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.thresholds import check_thetas
 
@@ -71,14 +71,20 @@ def evaluate(
     correction: Correction = DEFAULT_CORRECTION,
     radii: npt.ArrayLike = DEFAULT_RADII,
     convention: Convention = Convention.ALGORITHM,
+    t: float = MAJORITY,
 ) -> Metrics:
-    """All metrics at ``thetas`` [T] in [0, 1] and ``radii`` [R] >= 0. Raises ``AcesError`` for values outside."""
+    """All metrics at ``thetas`` [T] in [0, 1] and ``radii`` [R] >= 0; ``t`` as in ``certify``.
+
+    Raises ``AcesError`` for values outside, and for another t than 1/2 under the paper's convention.
+    """
+    if convention == Convention.PAPER and t != MAJORITY:
+        raise AcesError(f"the paper's selection asks for a majority: t is {t:g}, and under its convention 0.5")
     thetas, radii = check_thetas(thetas), check_radii(radii)
     block = max(1, BLOCK_ENTRIES // len(thetas))
     sums = None
     for start in range(0, len(c), block):
         part = c.rows(slice(start, start + block))
-        added = _sums(part, thetas, alpha, correction, radii, Convention(convention))
+        added = _sums(part, thetas, alpha, correction, radii, Convention(convention), t)
         sums = added if sums is None else [a + b for a, b in zip(sums, added, strict=True)]
     if sums is None:
         raise AcesError("a composition without images has no metrics")
@@ -87,17 +93,17 @@ def evaluate(
 
 
 def _sums(
-    c: Composition, thetas: Array, alpha: float, correction: Correction, radii: Array, convention: Convention
+    c: Composition, thetas: Array, alpha: float, correction: Correction, radii: Array, convention: Convention, t: float
 ) -> list[Array]:
     """Sums over the images of: correct predictions [T], radii [T], [T, R] twice, outcomes [T, 4]."""
-    answer = certify(c, thetas, alpha, correction, as_printed=convention is Convention.PAPER)
+    answer = certify(c, thetas, alpha, correction, t=t, as_printed=convention is Convention.PAPER)
     correct_0, selected_0 = at_0(answer, convention)
     correct_radius = answer.radius[answer.c_hat == c.label]
     accuracy = [correct_0.sum(0) if r == 0 else (correct_radius >= r).sum(0) for r in radii]
     selection = [selected_0.sum(0) if r == 0 else (answer.radius_select >= r).sum(0) for r in radii]
     shape = (len(radii), len(thetas))
     return [
-        predictions_correct(predict(c, thetas, alpha)),
+        predictions_correct(predict(c, thetas, alpha, t)),
         correct_radius.sum(0),
         np.reshape(accuracy, shape).T,
         np.reshape(selection, shape).T,
@@ -192,12 +198,14 @@ def curve_over_radius(radius: Array, correct_at_0: Array, radii: npt.ArrayLike) 
     return 100 * np.where(at == 0, correct_at_0.sum(), reached) / len(radius)
 
 
-def composition_ceiling(c: Composition, alpha: float, correction: Correction = DEFAULT_CORRECTION) -> float:
+def composition_ceiling(
+    c: Composition, alpha: float, correction: Correction = DEFAULT_CORRECTION, t: float = MAJORITY
+) -> float:
     """The largest radius that unanimous draws could certify: the lower of the two components' ceilings."""
     select, of_class = levels(correction, alpha).of(CERTIFY)
     return min(
         ceiling(c.sigma, c.n, of_class, c.smoothing.link),
-        ceiling(c.sigma_select, c.n_select, select, c.smoothing_select.link),
+        ceiling(c.sigma_select, c.n_select, select, c.smoothing_select.link, t),
     )
 
 

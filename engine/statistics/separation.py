@@ -9,21 +9,21 @@ import numpy as np
 from engine.arrays import Array
 from engine.records.compose import Composition
 from engine.statistics.aces import selection_votes
-from engine.statistics.bounds import z_table
+from engine.statistics.bounds import MAJORITY, z_table
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.intervals import area, area_interval
 
 
-def signed_radii(c: Composition, thetas: Array, alpha: float, correction: Correction) -> Array:
+def signed_radii(c: Composition, thetas: Array, alpha: float, correction: Correction, t: float = MAJORITY) -> Array:
     """Within which radius the selection cannot change, [N, T]: positive where it chooses the certification network,
-    negative where the core network, 0 where it abstains (Fig. 6 of the paper).
+    negative where the core network, 0 where it abstains (Fig. 6 of the paper). ``t`` as in ``certify``.
     """
-    votes = selection_votes(c, thetas, correction)
+    votes = selection_votes(c, thetas, correction, t)
     spend = levels(correction, alpha)
     core = votes.s_hat == CORE
     link = c.smoothing_select.link
-    to_core = z_table(c.n_select, spend.of(CORE)[0], link)(np.where(core, votes.core, 0))
-    to_certify = z_table(c.n_select, spend.of(CERTIFY)[0], link)(np.where(core, 0, votes.certify))
+    to_core = z_table(c.n_select, spend.of(CORE)[0], link, 1 - t)(np.where(core, votes.core, 0))
+    to_certify = z_table(c.n_select, spend.of(CERTIFY)[0], link, t)(np.where(core, 0, votes.certify))
     signed: Array = c.sigma_select * (to_certify - to_core)
     return signed
 
@@ -47,9 +47,9 @@ class Separation:
     images: int
 
 
-def separation(c: Composition, wanted: Array) -> Separation:
-    """How the selection separates the images that are ``wanted`` bool [N]: selected is what most of its n draws say."""
-    selected = 2 * c.select_counts > c.n_select
+def separation(c: Composition, wanted: Array, t: float = MAJORITY) -> Separation:
+    """How the selection separates the images ``wanted`` bool [N]: selected is what more than t of the n draws say."""
+    selected = c.select_counts > t * c.n_select
     first = np.where(selected.any(1), selected.argmax(1), selected.shape[1])  # the threshold at which it turns
     true, false = (_share(selected[part]) for part in (wanted, ~wanted))
     early, late = first[wanted], first[~wanted]

@@ -19,20 +19,22 @@ OFF_GRID = np.array([0.0, 0.05, 0.1, 0.3, 0.31, 0.3999, 0.4, 0.55, 0.77, 0.999, 
 FINE = np.round(np.arange(1001) / 1000, 3)
 
 
-def assert_agrees_with_oracle(c: Composition, thetas: np.ndarray, alpha: float, correction: Correction) -> set[str]:
+def assert_agrees_with_oracle(
+    c: Composition, thetas: np.ndarray, alpha: float, correction: Correction, t: float = 0.5
+) -> set[str]:
     """Outcome, class and radius of every image and threshold; returns the outcomes met."""
-    got, predicted = certify(c, thetas, alpha, correction), predict(c, thetas, alpha).prediction()
+    got, predicted = certify(c, thetas, alpha, correction, t=t), predict(c, thetas, alpha, t).prediction()
     classes = got.prediction()
     for i, row in enumerate(rows_of(c)):
-        for t, theta in enumerate(thetas):
-            want = oracle.certify_at(row, float(theta), alpha, correction)
-            assert Outcome(got.outcome[i, t]).label == want.outcome, (i, theta)
-            assert classes[i, t] == want.label
-            assert got.radius[i, t] == pytest.approx(want.radius, rel=1e-12, abs=1e-15)
-            assert got.radius_select[i, t] == pytest.approx(
-                oracle.selection_radius(row, float(theta), alpha, correction), rel=1e-12, abs=1e-15
+        for at, theta in enumerate(thetas):
+            want = oracle.certify_at(row, float(theta), alpha, correction, t)
+            assert Outcome(got.outcome[i, at]).label == want.outcome, (i, theta)
+            assert classes[i, at] == want.label
+            assert got.radius[i, at] == pytest.approx(want.radius, rel=1e-11, abs=1e-14)
+            assert got.radius_select[i, at] == pytest.approx(
+                oracle.selection_radius(row, float(theta), alpha, correction, t), rel=1e-11, abs=1e-14
             )
-            assert predicted[i, t] == oracle.predict_at(row, float(theta), alpha)
+            assert predicted[i, at] == oracle.predict_at(row, float(theta), alpha, t)
     return {Outcome(o).label for o in np.unique(got.outcome)}
 
 
