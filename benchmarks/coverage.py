@@ -20,7 +20,7 @@ from engine.arrays import ABSTAIN, Array
 from engine.records.compose import Composition
 from engine.smoothing import GAUSSIAN, SMOOTHINGS, UNIFORM, Smoothing
 from engine.statistics.aces import Certificates, certify, predict, predict_class
-from engine.statistics.bounds import critical_count, lower_confidence_bound
+from engine.statistics.bounds import MAJORITY, critical_count, lower_confidence_bound
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.looks import certify_at_looks, schedule
 
@@ -38,7 +38,8 @@ class Truth:
     The guesses are fixed, as the proofs condition on them: a worst case may choose them. ``votes`` is how the normals
     of the two half-spaces lie: "orthogonal" (independent votes), "same" or "opposite". ``others`` further classes
     share what class 0 leaves, evenly; of them class 1 is the answer, where they are likelier. Under ``smoothing`` the
-    radius of a half-space is sigma * link(p), of one that looks at a single pixel in every norm.
+    radius of a half-space is sigma * link(p), of one that looks at a single pixel in every norm. A share ``t`` of the
+    draws selects.
     """
 
     select: float
@@ -51,18 +52,19 @@ class Truth:
     sigma: float = 0.5
     others: int = 1
     smoothing: Smoothing = GAUSSIAN
+    t: float = MAJORITY
 
     @property
     def answer(self) -> int:
         """What F_ACES answers at the image itself."""
-        return self.core if self.select < 0.5 else int(self.certify < (1 - self.certify) / self.others)
+        return self.core if self.select < self.t else int(self.certify < (1 - self.certify) / self.others)
 
     @property
     def radius(self) -> float:
         """The distance to the nearer of the two smoothed boundaries; 0 where the core network answers."""
-        to_selection, to_class = (float(self.smoothing.link(np.array(p))) for p in (self.select, self.certify))
+        share, to_selection, to_class = self.smoothing.link(np.array([self.t, self.select, self.certify])).tolist()
         distance = self.sigma * abs(to_class)  # to half of the draws: of many classes, the least it can be
-        return min(self.sigma_select * to_selection, distance) if self.select > 0.5 else 0.0
+        return min(self.sigma_select * (to_selection - share), distance) if self.select > self.t else 0.0
 
     def joint(self) -> Array:
         """Probabilities of (select, class 0), (select, class 1), (core, class 0), (core, class 1)."""
@@ -103,7 +105,7 @@ def composition(truth: Truth, n: int, selected: Array, classes: Array) -> Compos
 
 def wrong_certificates(truth: Truth, c: Composition, alpha: float, correction: Correction) -> float:
     """The share of answers of CERTIFY that are not the truth, or claim more than the true radius."""
-    return float(np.mean(is_wrong(truth, certify(c, THETA, alpha, correction))))
+    return float(np.mean(is_wrong(truth, certify(c, THETA, alpha, correction, t=truth.t))))
 
 
 def is_wrong(truth: Truth, answer: Certificates) -> Array:
@@ -115,7 +117,7 @@ def is_wrong(truth: Truth, answer: Certificates) -> Array:
 
 def wrong_predictions(truth: Truth, c: Composition, alpha: float) -> float:
     """The share of answers of PREDICT that are not the truth."""
-    answer = predict(c, THETA, alpha).prediction()
+    answer = predict(c, THETA, alpha, truth.t).prediction()
     return float(np.mean((answer != ABSTAIN) & (answer != truth.answer)))
 
 
@@ -184,6 +186,48 @@ def certified(correction: Correction, repetitions: int) -> Iterator[Row]:
     for branch, (truth, exact) in cases.items():
         measured = wrong_certificates(truth, draw(truth, N, repetitions), ALPHA, correction)
         yield Row(branch, correction, exact, measured)
+
+
+SHARES = {0.1: 150, 0.9: 940}  # t, and the votes whose bound exceeds it
+
+
+def of_a_share(correction: Correction, repetitions: int) -> Iterator[Row]:
+    """A share t of the votes selects: certified and too far, core or consensus and wrong, PREDICT and wrong."""
+    spend = levels(correction, ALPHA)
+    for t, k in SHARES.items():
+        weak_s = just_below_a_bound(N, spend.select_1, k)
+        for dependence in DEPENDENCE:
+            truth = Truth(weak_s, 1 - EPSILON, 1, votes=dependence, t=t)
+            measured = wrong_certificates(truth, draw(truth, N, repetitions), ALPHA, correction)
+            branch = f"t = {t}: certified, the selection falls short, votes {DEPENDENCE[dependence]}"
+            yield Row(branch, correction, spend.select_1, measured)
+            truth = Truth(t + EPSILON, 0.5 - EPSILON, core=0, s_hat=CORE, votes=dependence, t=t)
+            n = tightest_n(spend.certify_0)
+            measured = wrong_certificates(truth, draw(truth, n, repetitions), ALPHA, correction)
+            branch = f"t = {t}: core or consensus, s_hat = 0, votes {DEPENDENCE[dependence]}"
+            yield Row(branch, correction, np.nan, measured)
+
+
+def predictions_of_a_share(classes: int, repetitions: int) -> Iterator[Row]:
+    """PREDICT where a share t selects: it and the classes are all but tied."""
+    for t in SHARES:
+        for dependence in DEPENDENCE:
+            truth = Truth(
+                t + EPSILON, 1 / classes - EPSILON, core=0, votes=dependence, others=classes - 1, t=t
+            )  # fmt: skip
+            measured = wrong_predictions(truth, draw(truth, tightest_n(ALPHA / 4), repetitions), ALPHA)
+            branch = f"t = {t}: PREDICT, {classes} classes all but tied, votes {DEPENDENCE[dependence]}"
+            yield Row(branch, "alpha/4 a side, alpha/2 the class", np.nan, measured)
+
+
+def of_a_majority(repetitions: int) -> Iterator[Row]:
+    """Bounds that know of a majority alone, where another share selects."""
+    for what, truth in {
+        "t = 0.1: core by a majority of the votes": Truth(0.3, 1 - EPSILON, 1, s_hat=CORE, t=0.1),
+        "t = 0.9: the radius to a majority": Truth(0.95, 1 - EPSILON, 1, t=0.9),
+    }.items():
+        answer = certify(draw(truth, N, repetitions), THETA, ALPHA, Correction.INTERSECTION_UNION)
+        yield Row(what, "t = 0.5", np.nan, float(np.mean(is_wrong(truth, answer))))
 
 
 def drawn(smoothing: Smoothing, correction: Correction, repetitions: int) -> Row:
@@ -337,6 +381,7 @@ TEMPTED = {
     "radius, both equally strong": Truth(0.8, 0.8, core=1),
     "radius of the certification network": Truth(0.999, 0.97, core=1),
     "core or consensus, s_hat = 0": Truth(0.5 + EPSILON, 0.5 - EPSILON, core=0, s_hat=CORE),
+    "radius of the selection at t = 0.1": Truth(0.2, 0.999, core=1, t=0.1),
 }
 
 
@@ -350,9 +395,9 @@ def tempted(correction: Correction, dependence: str, repetitions: int, *, valid:
         looks = sessions(one, 10_000, repetitions)
         if valid:
             upto = [looks[: j + 1] for j in range(len(looks))]
-            shown = [certify_at_looks(seen, len(looks), THETA, ALPHA, correction) for seen in upto]
+            shown = [certify_at_looks(seen, len(looks), THETA, ALPHA, correction, truth.t) for seen in upto]
         else:
-            shown = [certify(look, THETA, ALPHA, correction) for look in looks]
+            shown = [certify(look, THETA, ALPHA, correction, t=truth.t) for look in looks]
         wrong = np.logical_or.reduce([is_wrong(one, answer) for answer in shown])
         branch = f"{len(looks)} looks, {what}, votes {DEPENDENCE[dependence]}"
         yield Row(branch, correction, np.nan, float(wrong.mean()))
@@ -372,6 +417,8 @@ def sound(repetitions: int = REPETITIONS) -> list[Row]:
     rows += [predictions(repetitions), predictions_opposed(repetitions)]
     rows += [predictions_of_many(classes, repetitions) for classes in (3, 10)]
     rows += [answers_at_a_tie(repetitions)]
+    rows += [row for correction in Correction for row in of_a_share(correction, repetitions)]
+    rows += [row for classes in (2, 3, 10) for row in predictions_of_a_share(classes, repetitions)]
     rows += [fixed_theta(correction, few) for correction in Correction]
     rows += [chosen_theta(Correction.SIMULTANEOUS, thresholds, few) for thresholds in (101, 1001)]
     looks = [(correction, votes) for correction in Correction for votes in DEPENDENCE]
@@ -386,6 +433,7 @@ def unsound(repetitions: int = REPETITIONS) -> list[Row]:
         Row(everywhere.branch, "alpha each", everywhere.exact, everywhere.measured),
         Row(one_sided.branch, "one-sided", one_sided.exact, one_sided.measured),
         printed_or(repetitions),
+        *of_a_majority(repetitions),
         chosen_theta(Correction.BONFERRONI, 101, repetitions // 10),
         chosen_theta(Correction.INTERSECTION_UNION, 101, repetitions // 10),
         *(

@@ -12,9 +12,8 @@ from typing import Any
 from app.settings import alpha_text
 from engine.mechanisms import NETWORK, OWN
 from engine.records.runs import NetworkInfo
-from engine.single_image.plan import Plan
+from engine.single_image.plan import NEWER, Plan
 from engine.single_image.subject import Subject
-from engine.smoothing import GAUSSIAN
 
 LABELS = {  # of the fields that are not called on the page as they are here
     "certify": "certification network",
@@ -27,6 +26,7 @@ LABELS = {  # of the fields that are not called on the page as they are here
     "mode": "promise",
     "mechanism": "selected by",
     "smoothing": "noise",
+    "t": "votes t",
 }
 UNSAID = ("n0",)  # shown only where they differ
 LONGEST = 60  # letters of a picture's name that are shown
@@ -66,8 +66,7 @@ class Question:
     def facts(self) -> list[str]:
         """Networks and plan, as a line of text says them."""
         left_out = {*UNSAID, *(["mechanism"] if self._names_its_mechanism else [])}
-        if self.plan.smoothing == GAUSSIAN.name:
-            left_out.add("smoothing")
+        left_out |= {name for name, (_, usual) in NEWER.items() if getattr(self.plan, name) == usual}
         return [_said(field, v) for field, v in self.values.items() if v is not None and field not in left_out]
 
     @property

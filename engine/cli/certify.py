@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cache.catalog import Catalog
-from engine.cli.options import AlphaOption, CacheOption, CorrectionOption, TrustOption, number
+from engine.cli.options import AlphaOption, CacheOption, CorrectionOption, TrustOption, VotesOption, number
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.output import make_folder, write_file
@@ -22,6 +22,7 @@ from engine.records.runs import CoreRun, NetworkInfo, SelectionRun, SmoothedRun
 from engine.single_image.plan import Mode, Plan
 from engine.smoothing import SMOOTHINGS
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
+from engine.statistics.bounds import MAJORITY
 from engine.weights import places
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def certify(
     n0: Annotated[int, typer.Option(help="Draws that guess.")] = 100,
     alpha: AlphaOption = DEFAULT_ALPHA,
     correction: CorrectionOption = DEFAULT_CORRECTION,
+    votes: VotesOption = MAJORITY,
     until_radius: Annotated[
         float | None, typer.Option(help="End as soon as this radius is certified (bounds valid at every look).")
     ] = None,
@@ -122,7 +124,7 @@ def certify(
     check_challenge(challenge, seed)
     system = System.load(
         certify_network, core, theta, select=select, alpha=alpha, correction=correction, sigma=sigma,
-        sigma_select=sigma_select, smoothing=smoothing, precision=precision, device=device, dataset=dataset,
+        sigma_select=sigma_select, smoothing=smoothing, t=votes, precision=precision, device=device, dataset=dataset,
         trust=trust, runs=Catalog(cache),
     )  # fmt: skip
     system.open()  # what is wrong with the networks is said once, and not of every image

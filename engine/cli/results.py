@@ -23,7 +23,15 @@ from engine.cli.printing import say, warn
 from engine.records.compose import Composition, compose
 from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun, decisions
 from engine.smoothing import Smoothing
-from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, Certificates, certify, predict
+from engine.statistics.aces import (
+    DEFAULT_ALPHA,
+    DEFAULT_CORRECTION,
+    Certificates,
+    certify,
+    check_draws,
+    check_share,
+    predict,
+)
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.metrics import Convention, evaluate, standalone
 from engine.tables import Format, Rows, metric_rows, outcome_rows, render, standalone_row
@@ -107,6 +115,8 @@ def outcomes(
     Example: python -m engine outcomes --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --theta 0.3
     """
     composition = _compose(Catalog(cache), certify_run, core, select)
+    check_share(votes, composition)
+    check_draws(votes, composition.n_select, alpha, correction)
     answer: Certificates = certify(composition, [theta], alpha, correction, t=votes)
     natural = predict(composition, [theta], alpha, votes).prediction()[:, 0]
     _print_rows(outcome_rows(answer, natural, composition.score_median), form)

@@ -86,6 +86,6 @@ def _judge(pair: Pair, pixels: Tensor, plan: Plan, target: int) -> Judged:
         for stage in ("guess", "estimate"):  # PREDICT needs no guesses of their own
             evidence = evidence.with_draws(stage, draws, role)
     counts = evidence.composition(plan, JUDGES)
-    answer = int(predict(counts, [plan.theta], plan.alpha).prediction()[0, 0])
+    answer = int(predict(counts, [plan.theta], plan.alpha, plan.t).prediction()[0, 0])
     at = int(np.searchsorted(counts.thetas, plan.theta + 1e-9, side="right")) - 1
     return Judged(JUDGES, int(counts.select_counts[0, at]), int(counts.class_counts[0, target]), answer, evidence.core)

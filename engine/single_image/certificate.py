@@ -13,7 +13,7 @@ import reprlib
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -27,11 +27,10 @@ from engine.records.draws import BLOCK
 from engine.single_image import strict_json
 from engine.single_image.evidence import Evidence
 from engine.single_image.picture import Pixels, tensor_sha256
-from engine.single_image.plan import Mode, Plan
+from engine.single_image.plan import NEWER, Mode, Plan
 from engine.single_image.promise import PROMISE, promise, statement, statement_1
 from engine.single_image.segments import Segment, compositions, rests_on, roles, segments_of, selecting
 from engine.single_image.subject import AsRun, Networks, Streams, Subject, commitment, is_sha256
-from engine.smoothing import GAUSSIAN
 from engine.statistics.aces import Outcome, selection_votes
 from engine.statistics.bounds import round_down
 from engine.statistics.looks import LookBounds, bounds_at_looks, certify_at_looks
@@ -58,9 +57,8 @@ __all__ = [
 ]
 
 FORMAT: Literal["aces-certificate"] = "aces-certificate"
-VERSION: Literal[2] = 2  # what is issued where version 3 has nothing to add
-SMOOTHED: Literal[3] = 3  # the plan names its noise
-NEWEST = SMOOTHED
+VERSION: Literal[2] = 2  # what is issued where later ones (``plan.NEWER``) have nothing to add
+NEWEST: Literal[4] = 4
 MAX_BYTES = 32_000_000  # of a file: 10,000,000 draws of a network of 1,000 classes take half of it
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 MAX_SEED = 2**63
@@ -104,7 +102,7 @@ class Certificate:
     created: str
     engine_version: str = __version__
     format: Literal["aces-certificate"] = FORMAT
-    version: Literal[1, 2, 3] = VERSION
+    version: Literal[1, 2, 3, 4] = VERSION
 
     @property
     def streams(self) -> Streams:
@@ -153,7 +151,7 @@ def issue(
         segments=segments,
         looks=tuple(_rounded(look) for look in bounds_of(looks, plan)),
         created=(created or datetime.now(UTC)).isoformat(timespec="seconds"),
-        version=VERSION if plan.smoothing == GAUSSIAN.name else SMOOTHED,
+        version=cast(Any, plan.version),
     )
 
 
@@ -164,7 +162,7 @@ def implied(certificate: Certificate) -> float:
 
 def to_json(certificate: Certificate) -> str:
     """The certificate as JSON text, lists of numbers on one line."""
-    unknown = {"plan": {"smoothing"}} if certificate.version < SMOOTHED else None
+    unknown = {"plan": {name for name, (since, _) in NEWER.items() if certificate.version < since}}
     text = _ADAPTER.dump_json(certificate, indent=1, exclude=unknown).decode()
     return re.sub(r"\[[\d\s.,eE+-]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
 
@@ -242,7 +240,7 @@ def guesses(certificate: Certificate, segments: tuple[Segment, ...]) -> tuple[in
     """What the guess draws among ``segments`` guess: the class, and whether core or certify is selected at theta."""
     plan = certificate.plan
     look = compositions(segments, plan, certificate.core_answer)[0]
-    votes = selection_votes(look, np.array([plan.theta]), plan.correction)
+    votes = selection_votes(look, np.array([plan.theta]), plan.correction, plan.t)
     return int(look.class_counts0[0].argmax()), int(votes.s_hat[0, 0])
 
 
@@ -285,13 +283,13 @@ def _first_promise(plan: Plan) -> str:
 
 def answer_at(looks: list[Composition], plan: Plan) -> Answer:
     """Outcome, class and radius at the looks that were reached."""
-    answer = certify_at_looks(looks, len(plan.looks), [plan.theta], plan.alpha, plan.correction)
+    answer = certify_at_looks(looks, len(plan.looks), [plan.theta], plan.alpha, plan.correction, plan.t)
     outcome: Any = Outcome(answer.outcome[0, 0]).label
     return Answer(outcome, int(answer.prediction()[0, 0]), float(answer.radius[0, 0]))
 
 
 def bounds_of(looks: list[Composition], plan: Plan) -> tuple[LookBounds, ...]:
-    return bounds_at_looks(looks, len(plan.looks), plan.theta, plan.alpha, plan.correction)
+    return bounds_at_looks(looks, len(plan.looks), plan.theta, plan.alpha, plan.correction, plan.t)
 
 
 def _below(bound: float) -> float:
@@ -316,10 +314,11 @@ def _statement(certificate: Certificate, found: Answer) -> str:
 def _check_version(certificate: Certificate) -> None:
     """Raise where an entry is not of its version: in version 1 no stream depends on a challenge or a second network."""
     networks, plan = certificate.networks, certificate.plan
-    if certificate.version < SMOOTHED and plan.smoothing != GAUSSIAN.name:
-        raise CertificateError(f"plan.smoothing: version {certificate.version} knows no such entry")
-    if certificate.version == SMOOTHED and plan.smoothing == GAUSSIAN.name:
-        raise CertificateError(f"version: under {plan.smoothing_card.label} it is {VERSION}, and not {SMOOTHED}")
+    for name, (since, usual) in NEWER.items():
+        if certificate.version < since and getattr(plan, name) != usual:
+            raise CertificateError(f"plan.{name}: version {certificate.version} knows no such entry")
+    if certificate.version > plan.version:
+        raise CertificateError(f"version: of this plan it is {plan.version}, and not {certificate.version}")
     if certificate.version > 1:
         return
     newer = {

@@ -14,6 +14,7 @@ from engine.mechanisms import MECHANISMS
 from engine.records.runs import NetworkInfo
 from engine.single_image.certificate import Certificate, CertificateError, check
 from engine.single_image.picture import Framing, Picture, Pixels, tensor_sha256, to_tensor
+from engine.single_image.plan import NEWER
 from engine.single_image.subject import Part
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ FILE = "the exact tensor was given, not the file that it was cut from"
 CARD = "no dataset of that name is known here"
 WEIGHTS = "no checkpoint of that name was found here: name it with --{part}"
 AGAIN = "only --resample tells"
-PLAN = ("sigma", "theta", "n", "n0", "alpha", "correction", "mode", "sigma_select", "smoothing")
+PLAN = ("sigma", "theta", "n", "n0", "alpha", "correction", "mode", "sigma_select", "smoothing", "t")
 
 # Every entry of a certificate, with what is said of it where nothing verified it. An empty reason: `check` always does.
 # tests/engine/single_image/test_certificate_check.py compares this with the records: no new entry can be forgotten.
@@ -225,8 +226,9 @@ def _written(certificate: Certificate, entry: str) -> bool:
         value = getattr(value, name)
         if value is None:
             return False
-    if entry == "plan.smoothing":
-        return certificate.version > 2
+    since, _ = NEWER.get(entry.removeprefix("plan."), (1, None))
+    if since > 1:
+        return certificate.version >= since
     return certificate.version > 1 or entry not in ("networks.mechanism", "segments.network")
 
 

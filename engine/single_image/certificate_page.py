@@ -9,7 +9,7 @@ from engine.single_image.certificate import Certificate, implied
 from engine.single_image.picture import Pixels, to_png
 from engine.single_image.plan import Mode
 from engine.single_image.promise import promise
-from engine.statistics.bounds import round_down
+from engine.statistics.bounds import MAJORITY, round_down
 
 STYLE = """
 body { font: 16px/1.5 "Source Sans 3", "Source Sans Pro", system-ui, sans-serif; color: #1b2430; max-width: 46rem;
@@ -76,6 +76,7 @@ def _facts(certificate: Certificate) -> list[tuple[str, str]]:
     return [
         ("Noise", f"{escape(plan.smoothing_card.label)}, σ {plan.sigma:g}{_noise_select(certificate)}"),
         ("Threshold", f"θ {plan.theta:g}"),
+        *([("Selected", f"by a share of t = {plan.t:g} of the noisy votes")] if plan.t != MAJORITY else []),
         ("The promise fails", f"with probability at most α {plan.alpha} over the sampling, {escape(plan.correction)}"),
         ("Draws", f"{plan.n0:,} that guess, {drawn:,} of {plan.n:,} that estimate"),
         ("Seed", str(certificate.seed)),
@@ -94,8 +95,11 @@ def _promise(certificate: Certificate) -> str:
 
 
 def _radius(certificate: Certificate) -> str:
-    of_p = certificate.plan.smoothing_card.text.format(p="p")
-    if certificate.plan.sigma_select is None:
+    text, plan = certificate.plan.smoothing_card.text, certificate.plan
+    of_p = text.format(p="p")
+    if plan.t != MAJORITY:
+        return f"the smaller of σ ({of_p} − {text.format(p=f'{plan.t:g}')}) of p_S and σ {of_p} of p_A, each with its σ"
+    if plan.sigma_select is None:
         return f"σ {of_p} of the smaller bound p"
     return f"the smaller of σ {of_p} of the two bounds p, each with its network's σ"
 

@@ -99,11 +99,11 @@ class Evidence:
         """CERTIFY at the looks so far, at the plan's theta or at others; None before the first look."""
         looks = self.looks(plan)
         at = [plan.theta] if thetas is None else thetas
-        return certify_at_looks(looks, len(plan.looks), at, plan.alpha, plan.correction) if looks else None
+        return certify_at_looks(looks, len(plan.looks), at, plan.alpha, plan.correction, plan.t) if looks else None
 
     def bounds(self, plan: Plan) -> tuple[LookBounds, ...]:
         """The lower bounds at every look so far."""
-        return bounds_at_looks(self.looks(plan), len(plan.looks), plan.theta, plan.alpha, plan.correction)
+        return bounds_at_looks(self.looks(plan), len(plan.looks), plan.theta, plan.alpha, plan.correction, plan.t)
 
     def provisional(self, plan: Plan) -> LookBounds | None:
         """Of a fixed-n plan under way: the bounds as if n were what has been drawn. They promise nothing."""
@@ -111,7 +111,7 @@ class Evidence:
         if not self.drawn:
             return None
         so_far = self.composition(plan, self.drawn)
-        return bounds_at_looks([so_far], 1, plan.theta, plan.alpha, plan.correction)[0]
+        return bounds_at_looks([so_far], 1, plan.theta, plan.alpha, plan.correction, plan.t)[0]
 
 
 def one_image(

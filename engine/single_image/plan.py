@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from engine.errors import AcesError
 from engine.smoothing import GAUSSIAN, Smoothing, smoothing
-from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
-from engine.statistics.bounds import ceiling, check_level, smallest_n
+from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, check_draws, check_share
+from engine.statistics.bounds import MAJORITY, ceiling, check_level, smallest_n
 from engine.statistics.corrections import CERTIFY, Correction, Levels, levels
 from engine.statistics.looks import schedule
 from engine.statistics.thresholds import check_thetas
@@ -36,14 +36,18 @@ class Mode(StrEnum):
         raise AcesError(f"unknown mode {value!r}; known: {', '.join(cls)}")
 
 
+# Entries that came after version 2 of the certificate: with which version, and what they are where nothing says.
+NEWER: dict[str, tuple[int, object]] = {"smoothing": (3, GAUSSIAN.name), "t": (4, MAJORITY)}
+
+
 @dataclass(frozen=True)
 class Plan:
     """Noise ``sigma`` (pixel units), threshold ``theta``, ``n0`` draws that guess, at most ``n`` that estimate.
 
     ``alpha`` is the probability that the answer is not the system's. ``sigma_select``: the noise of a selection
     network, whose draws are its own, as many of them; None where the certification network's entropies select.
-    ``smoothing`` names the noise of both, and with it the norm of the radius. Raises ``AcesError`` for values outside
-    their ranges.
+    ``smoothing`` names the noise of both, and with it the norm of the radius. ``t``: the share of votes by which the
+    selection chooses the certification network. Raises ``AcesError`` for values outside their ranges.
     """
 
     sigma: float
@@ -55,6 +59,7 @@ class Plan:
     mode: Mode = Mode.EARLY
     sigma_select: float | None = None
     smoothing: str = GAUSSIAN.name
+    t: float = MAJORITY
 
     def __post_init__(self) -> None:
         for name in ("sigma", "sigma_select"):
@@ -71,6 +76,13 @@ class Plan:
         check_level(self.alpha)
         object.__setattr__(self, "correction", Correction(self.correction))
         object.__setattr__(self, "mode", Mode(self.mode))
+        check_share(self.t)
+        check_draws(self.t, self.n, self.alpha / len(self.looks), self.correction)
+
+    @property
+    def version(self) -> int:
+        """Of the certificates that can state it: the oldest one, so that older programs read what they understand."""
+        return max([since for name, (since, usual) in NEWER.items() if getattr(self, name) != usual], default=2)
 
     @property
     def looks(self) -> tuple[int, ...]:
@@ -92,12 +104,15 @@ class Plan:
         """The largest radius that n unanimous draws can certify."""
         link = self.smoothing_card.link
         select, of_class = self._levels.of(CERTIFY)
-        return min(ceiling(self.noise_select, self.n, select, link), ceiling(self.sigma, self.n, of_class, link))
+        return min(
+            ceiling(self.noise_select, self.n, select, link, self.t), ceiling(self.sigma, self.n, of_class, link)
+        )
 
     @property
     def smallest_n(self) -> int:
         """The fewest draws of a look that can certify any radius at all."""
-        return smallest_n(min(self._levels.of(CERTIFY)))
+        select, of_class = self._levels.of(CERTIFY)
+        return max(smallest_n(select, self.t), smallest_n(of_class))
 
     @property
     def _levels(self) -> Levels:

@@ -15,8 +15,7 @@ from engine.mechanisms import OWN
 from engine.records.runs import NetworkInfo
 from engine.single_image.evidence import Role
 from engine.single_image.picture import Framing
-from engine.single_image.plan import Plan
-from engine.smoothing import GAUSSIAN
+from engine.single_image.plan import NEWER, Plan
 
 Part = Literal["certify", "core", "select"]
 
@@ -104,8 +103,9 @@ def commitment(plan: Plan, networks: Networks, tensor_sha256: str, challenge: st
     known when another one is chosen.
     """
     planned = asdict(plan)
-    if plan.smoothing == GAUSSIAN.name:  # as before there was other noise: streams keep their names
-        del planned["smoothing"]
+    for name, (_, usual) in NEWER.items():
+        if planned[name] == usual:  # as before there was anything else: streams keep their names
+            del planned[name]
     fixed = {
         "challenge": challenge,
         "networks": asdict(networks),

@@ -19,10 +19,11 @@ from engine.mechanisms import NETWORK, words_for
 from engine.records.compose import Composition
 from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
 from engine.single_image.picture import CENTRED, Framing, Readable
-from engine.single_image.plan import Mode, Plan
+from engine.single_image.plan import MAX_N, Mode, Plan
 from engine.smoothing import GAUSSIAN
 from engine.statistics import aces
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
+from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import CERTIFY, CORE, Correction
 from engine.statistics.explain import Explanation, explain
 from engine.weights import weights_of
@@ -91,7 +92,8 @@ class System:
 
     ``sigma``: noise of the certification network, in pixel units; ``sigma_select``: that of a selection network, None
     without one; ``smoothing``: the kind of both. ``alpha``: the probability that an answer is not the system's, for
-    each picture. Raises ``AcesError`` for values outside their ranges.
+    each picture; ``t``: the share of votes by which the selection chooses the certification network. Raises
+    ``AcesError`` for values outside their ranges.
     """
 
     pair: PairSpec
@@ -101,10 +103,11 @@ class System:
     correction: Correction = DEFAULT_CORRECTION
     sigma_select: float | None = None
     smoothing: str = GAUSSIAN.name
+    t: float = MAJORITY
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "correction", Correction(self.correction))
-        self.plan()
+        self.plan(MAX_N)
         if (self.sigma_select is None) != (self.pair.select is None):
             raise AcesError("sigma_select is the noise of a selection network: name both, or none of them")
 
@@ -121,6 +124,7 @@ class System:
         sigma: float | None = None,
         sigma_select: float | None = None,
         smoothing: str | None = None,
+        t: float = MAJORITY,
         precision: str | None = None,
         device: str = "cpu",
         dataset: str | None = None,
@@ -150,7 +154,7 @@ class System:
         if sigma_select is None and third is not None:
             sigma_select = third.sigma or _trained_with(pair, "select")
         smoothing = _one_smoothing(smoothing, first, third)
-        return cls(pair, sigma, theta, alpha, correction, sigma_select, smoothing)
+        return cls(pair, sigma, theta, alpha, correction, sigma_select, smoothing, t)
 
     def open(self) -> Pair:
         """The networks, loaded and frozen. The last few systems' stay loaded, until their files change."""
@@ -160,7 +164,8 @@ class System:
 
     def plan(self, n: int = 10_000, n0: int = 100, mode: Mode = Mode.EARLY) -> Plan:
         """What to draw to certify a picture by this system: ``n0`` draws that guess, at most ``n`` that estimate."""
-        return Plan(self.sigma, self.theta, n, n0, self.alpha, self.correction, mode, self.sigma_select, self.smoothing)
+        own = self.alpha, self.correction, mode, self.sigma_select, self.smoothing, self.t
+        return Plan(self.sigma, self.theta, n, n0, *own)
 
     def check_plan(self, plan: Plan) -> None:
         """Raise ``AcesError`` that names what a plan says otherwise: it would certify another system."""
@@ -196,7 +201,7 @@ class System:
         found = []
         for picture in pictures:
             counts = self._counts(picture, self.plan(n, 1, Mode.FIXED), framing)  # PREDICT needs no guesses
-            answers = aces.predict(counts, [self.theta], self.alpha)
+            answers = aces.predict(counts, [self.theta], self.alpha, self.t)
             answer = int(answers.prediction()[0, 0])
             name = None if answer == ABSTAIN else classes[answer]
             found.append(Prediction(answer, name, SELECTED[int(answers.selected[0, 0])]))
@@ -209,7 +214,7 @@ class System:
         """
         words = words_for(self.open().networks.mechanism)
         counts = self._counts(picture, self.plan(n, n0, Mode.FIXED), framing)
-        return explain(counts, 0, self.theta, self.alpha, self.correction, words)
+        return explain(counts, 0, self.theta, self.alpha, self.correction, words, self.t)
 
     def _counts(self, picture: Readable, plan: Plan, framing: Framing) -> Composition:
         """The counts of all draws of a plan."""

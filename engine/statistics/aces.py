@@ -160,9 +160,9 @@ def certify(
     Raises ``AcesError`` for thresholds outside, alpha and t outside (0, 1), and for t where ``check_share`` does.
     """
     thetas = check_thetas(thetas)
+    check_share(t, c)
     correction = Correction(correction)
     spend = levels(correction, alpha)
-    check_share(t, c, min(spend.select_1, spend.select_0))
     votes = selection_votes(c, thetas, correction, t)
     guess_1 = votes.s_hat == CERTIFY
     c_hat = c.class_counts0.argmax(1)  # the first on ties; from the n0 draws, so that the n draws stay fresh
@@ -199,27 +199,31 @@ def decide(radius: Array, core_holds: Array, class_holds: Array, agreed: Array) 
     return outcome
 
 
-def check_share(t: float, c: Composition, alpha: float) -> None:
-    """Raise ``AcesError`` for a share t outside (0, 1), and for one other than 1/2 that the counts cannot speak of.
+def check_share(t: float, c: Composition | None = None) -> None:
+    """Raise ``AcesError`` for a share t outside (0, 1), and for one other than 1/2 of votes that a log tells.
 
-    Counts reconstructed from a log are the fewest votes for whichever side won, so they are no votes at another
-    share; and from n draws at level ``alpha`` no share below 1 - alpha^(1/n) can be told from 0, nor one above
-    alpha^(1/n) from 1.
+    Counts reconstructed from a log are the fewest votes for whichever side won: no votes at another share.
     """
     if not 0 < t < 1:  # also false for NaN
         raise AcesError(f"t is {t:g}; a share of votes lies strictly between 0 and 1, and 0.5 is a majority")
-    if t == MAJORITY:  # of which the paper and its logs speak
-        return
-    if c.predict_select is not None or c.radius_digits_select is not None:
+    if t != MAJORITY and c is not None and (c.predict_select is not None or c.radius_digits_select is not None):
         raise AcesError(
             f"the selection's votes were reconstructed from a log, which tells of a majority alone: t is {t:g}, and "
             f"only 0.5 is possible"
         )
-    needed = smallest_n(alpha, max(t, 1 - t))
-    if c.n_select < needed:
-        raise AcesError(
-            f"t is {t:g}: {c.n_select:,} draws cannot tell it from {round(t)} at level {alpha:.2g}; {needed:,} can"
-        )
+
+
+def check_draws(t: float, n: int, alpha: float, correction: Correction) -> None:
+    """Raise ``AcesError`` where n draws, whatever they vote, cannot tell a share t from 0 or from 1.
+
+    At level a no share below 1 - a^(1/n) can be told from 0, nor one above a^(1/n) from 1. Of a majority (t = 1/2) that
+    is nobody's mistake, and no error.
+    """
+    spend = levels(correction, alpha)
+    level = min(spend.select_1, spend.select_0)
+    needed = smallest_n(level, max(t, 1 - t))
+    if t != MAJORITY and n < needed:
+        raise AcesError(f"t is {t:g}: {n:,} draws cannot tell it from {round(t)} at level {level:.2g}; {needed:,} can")
 
 
 def _radii(k: Array, n: int, alpha: float, sigma: float, smoothing: Smoothing, share: float = MAJORITY) -> Array:
@@ -262,7 +266,7 @@ def predict(c: Composition, thetas: npt.ArrayLike, alpha: float = DEFAULT_ALPHA,
     """
     thetas = check_thetas(thetas)
     half = check_level(alpha) / 2
-    check_share(t, c, half / 2)
+    check_share(t, c)
     lower, upper = neighbours(c.thetas, thetas, None)
     if c.predict_class is not None and c.predict_select is not None:
         low, high = _columns(c.predict_select, lower, ABSTAIN), _columns(c.predict_select, upper, ABSTAIN)

@@ -24,6 +24,8 @@ from engine.statistics.aces import (
     Outcome,
     Predictions,
     certify,
+    check_draws,
+    check_share,
     predict,
     predict_class,
     printed,
@@ -79,6 +81,8 @@ def evaluate(
     """
     if convention == Convention.PAPER and t != MAJORITY:
         raise AcesError(f"the paper's selection asks for a majority: t is {t:g}, and under its convention 0.5")
+    check_share(t, c)
+    check_draws(t, c.n_select, alpha, correction)
     thetas, radii = check_thetas(thetas), check_radii(radii)
     block = max(1, BLOCK_ENTRIES // len(thetas))
     sums = None

@@ -32,6 +32,7 @@ OTHER_VALUES = {
     "correction": "bonferroni",
     "mode": "fixed-n",
     "smoothing": "uniform",
+    "t": 0.3,
 }
 
 

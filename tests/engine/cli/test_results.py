@@ -106,3 +106,39 @@ def test_a_table_warns_where_n_was_changed_after_looking(call, tmp_path):
         assert call("precompute", config, "--n", n, "--cache", place)[0] == 0
         _, _, err = call("table", "--certify", "noisy", "--core", "plain", "--theta", "1", "--cache", place)
     assert "n of 'noisy' was changed after results could be seen (200, then 300)" in err
+
+
+def test_a_share_of_the_votes_is_the_engines(call, store):
+    names = ("--certify", "toy-noisy", "--core", "toy-core", "--cache", store)
+    c = compose(toy.smoothed_run(), toy.core_run())
+    for t in (0.1, 0.8):
+        status, out, err = call("table", *names, "--theta", "0.2,0.5", "--votes", t, "--format", "csv")
+        assert (status, err) == (0, "")
+        m = evaluate(c, [0.2, 0.5], t=t)
+        assert [(float(row["nac"]), float(row["acr"])) for row in rows(out)] == [
+            (pytest.approx(nac, rel=1e-5), pytest.approx(acr, rel=1e-5)) for nac, acr in zip(m.nac, m.acr, strict=True)
+        ]
+        _, out, _ = call("outcomes", *names, "--theta", "0.4", "--votes", t)
+        answer = certify(c, [0.4], t=t)
+        assert [row["outcome"] for row in rows(out)] == [Outcome(o).label for o in answer.outcome[:, 0]]
+    half = call("table", *names, "--votes", "0.5", "--format", "csv")
+    assert half == call("table", *names, "--format", "csv")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--votes", "0"), "t is 0; a share of votes lies strictly between 0 and 1"),
+        (("--votes", "nan"), "t is nan; a share"),
+        (("--votes", "0.0001"), "draws cannot tell it from 0"),
+    ],
+)
+def test_a_share_that_cannot_be_is_one_line_and_status_2(call, store, options, message):
+    for command in (("table",), ("outcomes", "--theta", "0.3")):
+        names = ("--certify", "toy-noisy", "--core", "toy-core", "--cache", store)
+        status, out, err = call(*command, *names, *options)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert message in err
+    status, _, err = call("table", *names, "--votes", "0.3", "--convention", "paper")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "asks for a majority" in err

@@ -6,6 +6,7 @@ import dataclasses
 import json
 
 import pytest
+from scipy.stats import norm
 
 from engine.errors import AcesError
 from engine.single_image import certificate as module
@@ -155,7 +156,7 @@ def test_what_is_no_certificate_is_named(text, where):
         from_json(text)
 
 
-@pytest.mark.parametrize(("field", "value"), [("plan.alpha", 2.0), ("plan.n", 10**12), ("version", 4), ("radius", "x")])
+@pytest.mark.parametrize(("field", "value"), [("plan.alpha", 2.0), ("plan.n", 10**12), ("version", 5), ("radius", "x")])
 def test_values_out_of_range_are_named(field, value):
     with pytest.raises(CertificateError, match=field.split(".")[0]):
         tampered(field, value)
@@ -191,6 +192,57 @@ def test_a_certificate_under_uniform_noise_says_so_and_is_of_version_3(kind, cor
     if kind == "certified":
         p = min(certificate.looks[-1].p_select, certificate.looks[-1].p_certify)
         assert certificate.radius == pytest.approx(2 * 3**0.5 * 0.5 * (p - 0.5), rel=1e-7)
+
+
+@pytest.mark.parametrize("smoothing", ["gaussian", "uniform"])
+@pytest.mark.parametrize("t", [0.1, 0.3, 0.8])
+@pytest.mark.parametrize("mode", Mode)
+def test_a_certificate_by_a_share_of_the_votes_says_so_and_is_of_version_4(t, smoothing, mode):
+    plan = dataclasses.replace(PLAN, t=t, smoothing=smoothing, mode=mode)
+    found = {made(plan, **kind).outcome: made(plan, **kind) for kind in KINDS.values()}
+    assert len(found) > 1
+    for certificate in found.values():
+        assert certificate.version == 4
+        assert json.loads(to_json(certificate))["plan"]["t"] == t
+        again = from_json(to_json(certificate))
+        assert again == certificate
+        check(again, TENSOR)
+        assert certificate.streams != made(dataclasses.replace(plan, t=0.5)).streams
+    assert '"t"' not in to_json(made(PLAN))  # as certificates were before there was another share
+
+
+def test_by_a_smaller_share_the_selection_reaches_further():
+    half = made(PLAN, **KINDS["certified"])
+    tenth = made(dataclasses.replace(PLAN, t=0.1), **KINDS["certified"])
+    p_select, p_certify = tenth.looks[-1].p_select, tenth.looks[-1].p_certify
+    radius = 0.5 * min(norm.ppf(p_select) - norm.ppf(0.1), norm.ppf(p_certify))
+    assert tenth.radius == pytest.approx(radius, rel=1e-6)
+    assert tenth.radius >= half.radius
+
+
+def test_the_share_of_a_certificate_cannot_be_exchanged():
+    tenth = made(dataclasses.replace(PLAN, t=0.1), **KINDS["certified"])
+    for t in (0.05, 0.9):
+        lied = dataclasses.replace(tenth, plan=dataclasses.replace(tenth.plan, t=t))
+        assert lied.streams != tenth.streams  # drawn again, no vote would be as it is
+    short = made(dataclasses.replace(PLAN, t=0.1), low=0.14)  # whose radius is the selection's
+    for t in (0.05, 0.9):
+        with pytest.raises(CertificateError, match="outcome|radius"):
+            check(dataclasses.replace(short, plan=dataclasses.replace(short.plan, t=t)))
+    with pytest.raises(CertificateError, match=r"plan\.t: version 3 knows no such entry"):
+        check(dataclasses.replace(tenth, version=3))
+    with pytest.raises(CertificateError, match="version: of this plan it is 2, and not 4"):
+        check(dataclasses.replace(made(PLAN), version=4))
+
+
+@pytest.mark.parametrize("t", [0.0, 1.0, -1.0, 1e-9])
+def test_a_share_that_cannot_be_is_refused_in_a_plan_and_in_a_certificate(t):
+    with pytest.raises(AcesError, match=r"^t is "):
+        dataclasses.replace(PLAN, t=t)
+    data = json.loads(to_json(made(dataclasses.replace(PLAN, t=0.3))))
+    data["plan"]["t"] = t
+    with pytest.raises(CertificateError, match="t is "):
+        from_json(json.dumps(data))
 
 
 @pytest.mark.parametrize("version", [1, 2])
