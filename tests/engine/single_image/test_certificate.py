@@ -227,7 +227,7 @@ def test_the_share_of_a_certificate_cannot_be_exchanged():
         assert lied.streams != tenth.streams  # drawn again, no vote would be as it is
     short = made(dataclasses.replace(PLAN, t=0.1), low=0.14)  # whose radius is the selection's
     for t in (0.05, 0.9):
-        with pytest.raises(CertificateError, match="outcome|radius"):
+        with pytest.raises(CertificateError, match=r"outcome|radius"):
             check(dataclasses.replace(short, plan=dataclasses.replace(short.plan, t=t)))
     with pytest.raises(CertificateError, match=r"plan\.t: version 3 knows no such entry"):
         check(dataclasses.replace(tenth, version=3))
