@@ -86,7 +86,7 @@ def fronts(settings: Settings, measure: Axis) -> tuple[list[views.Front], dict[s
     """A front for every composition that is drawn, and by label what is wrong with those that give none."""
     found, problems = [], {}
     choices = settings.compositions
-    at = settings.alpha, settings.correction, settings.radius, settings.convention
+    at = settings.alpha, settings.correction, settings.radius, settings.convention, settings.t
     for position, (label, choice) in enumerate(zip(labels(choices), choices, strict=True)):
         try:
             name = choice.certify_run.network.sha256 or choice.certify_run.network.name or choice.certify_run.name
@@ -102,7 +102,7 @@ def optimism(
 ) -> deployment.Optimism:
     """How much the numbers of the rule's choice among the fronts ``drawn`` flatter on the images they are of."""
     radius = None if measure is Axis.ACR else settings.radius
-    how = deployment.Measure(settings.alpha, settings.correction, radius, settings.convention)
+    how = deployment.Measure(settings.alpha, settings.correction, radius, settings.convention, settings.t)
     sources = tuple(_composition_key(settings.compositions[front.position]) for front in drawn)
     return deployment.optimism(_tallies(sources, how), rule)
 
@@ -126,27 +126,28 @@ def composition(settings: Settings) -> Composition:
 def over_theta(settings: Settings) -> metrics.Metrics:
     """Metrics at every stored threshold and the one radius."""
     sources = _composition_key(settings.choice)
-    return _curve(sources, settings.alpha, settings.correction, (settings.radius,), settings.convention)
+    return _curve(sources, settings.alpha, settings.correction, (settings.radius,), settings.convention, settings.t)
 
 
 def radius_curves(settings: Settings) -> views.RadiusCurves:
     """Certified accuracy and selection rate over radius at theta."""
     alone = _alone(_composition_key(settings.choice), settings.alpha, settings.radius, Convention.ALGORITHM)
-    return views.radius_curves(composition(settings), alone, answer(settings), settings.alpha, settings.correction)
+    at = settings.alpha, settings.correction, settings.t
+    return views.radius_curves(composition(settings), alone, answer(settings), *at)
 
 
 def fan(settings: Settings, thetas: tuple[float, ...], radii: Array) -> list[views.FanCurve]:
     """Certified accuracy and selection rate over ``radii`` at more thresholds."""
     if not thetas:
         return []
-    return views.fan(aces.certify(composition(settings), thetas, settings.alpha, settings.correction), radii)
+    return views.fan(_certify(settings, composition(settings), thetas), radii)
 
 
 def at_thetas(settings: Settings, thetas: tuple[float, ...], radii: tuple[float, ...]) -> metrics.Metrics:
     """Metrics at a few thresholds and radii."""
     return metrics.evaluate(
         composition(settings), thetas, alpha=settings.alpha, correction=settings.correction, radii=radii,
-        convention=settings.convention,
+        convention=settings.convention, t=settings.t,
     )  # fmt: skip
 
 
@@ -177,28 +178,30 @@ def entropy_histogram(settings: Settings) -> views.EntropyHistogram:
 
 def signed_radii(settings: Settings, thetas: tuple[float, ...]) -> Array:
     """Radii of the selection's decisions, [N, T]."""
-    return separation.signed_radii(composition(settings), np.array(thetas), settings.alpha, settings.correction)
+    at = settings.alpha, settings.correction, settings.t
+    return separation.signed_radii(composition(settings), np.array(thetas), *at)
 
 
 def separations(settings: Settings, choices: Sequence[Choice]) -> list[separation.Separation]:
     """How well each composition's selection separates what its certification network alone certifies at r."""
-    return [_separation(_composition_key(choice), settings.alpha, settings.radius) for choice in choices]
+    at = settings.alpha, settings.radius, settings.t
+    return [_separation(_composition_key(choice), *at) for choice in choices]
 
 
 def summary(settings: Settings) -> views.Summary:
     """The tiles."""
     at = settings.theta, settings.radius, settings.alpha, settings.correction
-    return _summary(_composition_key(settings.choice), *at, settings.convention)
+    return _summary(_composition_key(settings.choice), *at, settings.convention, settings.t)
 
 
 def answers(settings: Settings) -> comparison.Answers:
     """What every image is answered at theta."""
-    at = settings.theta, settings.radius, settings.alpha, settings.correction
+    at = settings.theta, settings.radius, settings.alpha, settings.correction, settings.t
     return comparison.answers(composition(settings), *at)
 
 
 def compare(settings: Settings, pin: Pin) -> comparison.Comparison:
-    """The current view less what is pinned, at the same alpha, correction and radius."""
+    """The current view less what is pinned, at the same alpha, correction, radius and t."""
     return comparison.compare(answers(settings.at(pin.choice, pin.theta)), answers(settings))
 
 
@@ -209,20 +212,21 @@ def image_rows(settings: Settings) -> views.ImageRows:
 
 def natural_predictions(settings: Settings) -> Array:
     """PREDICT's answers at theta, [N]."""
-    return aces.predict(composition(settings), [settings.theta], settings.alpha).prediction()[:, 0]
+    return aces.predict(composition(settings), [settings.theta], settings.alpha, settings.t).prediction()[:, 0]
 
 
 def over_thetas_of(settings: Settings, index: int) -> aces.Certificates:
     """CERTIFY on one image at every stored threshold. Raises ``AcesError`` if it is not there."""
     c = composition(settings)
     at = explain.row_of(c, index)
-    return aces.certify(c.rows(slice(at, at + 1)), c.thetas, settings.alpha, settings.correction)
+    return _certify(settings, c.rows(slice(at, at + 1)), c.thetas)
 
 
 def explanation(settings: Settings, index: int) -> explain.Explanation:
     """The numbers behind one image's answer."""
     c = composition(settings)
-    return explain.explain(c, index, settings.theta, settings.alpha, settings.correction, settings.mechanism)
+    at = settings.theta, settings.alpha, settings.correction, settings.mechanism, settings.t
+    return explain.explain(c, index, *at)
 
 
 def class_names(meta: Meta) -> tuple[str, ...]:
@@ -301,7 +305,11 @@ def _run_key(meta: Meta) -> RunKey:
 
 def answer(settings: Settings) -> aces.Certificates:
     """CERTIFY at theta, for every image."""
-    return aces.certify(composition(settings), [settings.theta], settings.alpha, settings.correction)
+    return _certify(settings, composition(settings), [settings.theta])
+
+
+def _certify(settings: Settings, c: Composition, thetas: Array | Sequence[float]) -> aces.Certificates:
+    return aces.certify(c, thetas, settings.alpha, settings.correction, t=settings.t)
 
 
 # What follows is shared by all sessions and never written to: ``cache_data`` would copy it at every look.
@@ -330,20 +338,21 @@ def _composition(sources: CompositionKey) -> Composition:
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
 def _curve(
-    sources: CompositionKey, alpha: float, correction: Correction, radii: tuple[float, ...], convention: Convention
-) -> metrics.Metrics:
+    sources: CompositionKey, alpha: float, correction: Correction, radii: tuple[float, ...], convention: Convention,
+    t: float,
+) -> metrics.Metrics:  # fmt: skip
     c = _composition(sources)
-    return metrics.evaluate(c, c.thetas, alpha=alpha, correction=correction, radii=radii, convention=convention)
+    return metrics.evaluate(c, c.thetas, alpha=alpha, correction=correction, radii=radii, convention=convention, t=t)
 
 
 @lru_cache(maxsize=1024)  # looked up two dozen times a key
 def _front(
     sources: CompositionKey, address: tuple[str, str, str, str], network: str, noise: float, measure: Axis,
-    alpha: float, correction: Correction, radius: float, convention: Convention,
+    alpha: float, correction: Correction, radius: float, convention: Convention, t: float,
 ) -> views.Front:  # fmt: skip
     """A front that has yet to be named and placed among the others."""
     of_acr = measure is Axis.ACR
-    m = _curve(sources, alpha, correction, () if of_acr else (radius,), convention)
+    m = _curve(sources, alpha, correction, () if of_acr else (radius,), convention, t)
     alone = _alone(sources, alpha, radius, convention)
     c = _composition(sources)
     core = views.core_accuracy(c)
@@ -383,15 +392,21 @@ def _certifiable(sources: CompositionKey, alpha: float, radius: float) -> Array:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _separation(sources: CompositionKey, alpha: float, radius: float) -> separation.Separation:
-    return separation.separation(_composition(sources), _certifiable(sources, alpha, radius))
+def _separation(sources: CompositionKey, alpha: float, radius: float, t: float) -> separation.Separation:
+    return separation.separation(_composition(sources), _certifiable(sources, alpha, radius), t)
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
 def _summary(
-    sources: CompositionKey, theta: float, radius: float, alpha: float, correction: Correction, convention: Convention
+    sources: CompositionKey,
+    theta: float,
+    radius: float,
+    alpha: float,
+    correction: Correction,
+    convention: Convention,
+    t: float,
 ) -> views.Summary:
-    return views.summary(_composition(sources), theta, radius, alpha, correction, convention)
+    return views.summary(_composition(sources), theta, radius, alpha, correction, convention, t)
 
 
 def _restricted(sources: CompositionKey) -> SmoothedRun:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from app.settings import DEFAULT_RADIUS, DEFAULT_THETA
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
+from engine.statistics.bounds import MAJORITY
 from engine.statistics.metrics import Convention
 
 URL: Literal["query-params"] = "query-params"
@@ -13,17 +14,31 @@ FRONT, MAP, ROWS = "figure_front", "figure_images", "rows"  # keys of the figure
 ENTROPIES, SIGNED = "figure_entropy", "figure_signed"
 GALLERY, MATRIX, CATALOG = "gallery", "matrix", "catalog"
 CONTROLS = (
-    *("dataset", "training", "sigma", "core", "select", "theta", "alpha", "radius", "correction", "convention"),
+    *(
+        "dataset",
+        "training",
+        "sigma",
+        "core",
+        "select",
+        "theta",
+        "votes",
+        "alpha",
+        "radius",
+        "correction",
+        "convention",
+    ),
     *("with_training", "with_core", "with_select", "noises", "paper", "pin", "pick"),
 )
-DIALS = ("theta", "alpha", "radius")
+DIALS = ("theta", "votes", "alpha", "radius")
 FIRST_PAGE = "trade-off"  # which answers without a path as well
 THETA_STEP = 0.001
+FEWEST_VOTES, MOST_VOTES, VOTES_STEP = 0.01, 0.99, 0.01
 SMALLEST_ALPHA, LARGEST_ALPHA, ALPHA_DIGITS = 1e-9, 0.5, 9
 NOISES = ("all", "only this σ")
 CHOICE_KEYS = ("training", "sigma", "core", "select")  # the controls of a composition's address
 DEFAULTS: dict[str, object] = {  # of the sidebar, but for the components, whose first is what the catalog has first
     "theta": DEFAULT_THETA,
+    "votes": MAJORITY,
     "alpha": DEFAULT_ALPHA,
     "radius": DEFAULT_RADIUS,
     "correction": DEFAULT_CORRECTION,

@@ -13,6 +13,7 @@ from engine.mechanisms import OWN, Words, words_of
 from engine.records.runs import Meta
 from engine.smoothing import GAUSSIAN, Smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
+from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import Correction
 from engine.statistics.metrics import Convention
 
@@ -99,7 +100,8 @@ class Pin:
 
 @dataclass(frozen=True)
 class Settings:
-    """One view: which composition, and where the reader stands. ``radius`` in pixel units of [0, 1].
+    """One view: which composition, and where the reader stands. ``radius`` in pixel units of [0, 1]. ``t`` is the
+    share of votes that selects.
 
     ``drawn`` are the compositions that figures of many show, the current one among them. ``paper``: labels of the
     paper's series beside them. ``pin``: the composition and threshold that this view is compared with.
@@ -110,6 +112,7 @@ class Settings:
     alpha: float = DEFAULT_ALPHA
     radius: float = DEFAULT_RADIUS
     correction: Correction = DEFAULT_CORRECTION
+    t: float = MAJORITY
     convention: Convention = Convention.ALGORITHM
     paper: tuple[str, ...] = ()
     drawn: tuple[Choice, ...] = ()

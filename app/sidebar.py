@@ -18,13 +18,16 @@ from app.keys import (
     ALPHA_DIGITS,
     CONTROLS,
     DEFAULTS,
+    FEWEST_VOTES,
     LARGEST_ALPHA,
+    MOST_VOTES,
     NOISES,
     PAGE_CONTROLS,
     PICKED,
     SMALLEST_ALPHA,
     THETA_STEP,
     URL,
+    VOTES_STEP,
 )
 from app.settings import (
     ALPHAS,
@@ -45,6 +48,7 @@ from app.settings import (
 from engine.records.runs import Meta
 from engine.smoothing import GAUSSIAN
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
+from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import Correction
 from engine.statistics.metrics import Convention
 
@@ -66,7 +70,7 @@ def controls(metas: Sequence[Meta], asked: Mapping[str, Sequence[str]], *, of_ma
     with st.sidebar:
         whole_view = st.container()
         found, choice = _components(metas, usable, asked, list(linked))
-        settings = Settings(choice, _theta(), _alpha())
+        settings = Settings(choice, _theta(), t=_votes(), alpha=_alpha())
         if of_many:
             settings = replace(settings, radius=_radius(found.largest_radius))
         settings = replace(settings, correction=_correction())
@@ -221,6 +225,16 @@ def _theta() -> float:
     )  # fmt: skip
 
 
+def _votes() -> float:
+    return state.turn(
+        Dial(
+            "votes", "Share of votes t", "t", MAJORITY, FEWEST_VOTES, MOST_VOTES, VOTES_STEP, digits=4, shown=2,
+            about="An image goes to the certification network where at least this share of the noisy draws selects "
+            "it; 0.5 is the paper's majority. Fewer votes, with a smaller θ, give larger radii at the same NAC.",
+        )
+    )  # fmt: skip
+
+
 def _alpha() -> float:
     """The slider snaps to 1-2-5; anything between may be typed."""
     return state.turn(
@@ -280,6 +294,9 @@ def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) 
     lost = bool(text) and pin is None and not of
     _kept(PICKED)
     rule = Convention(convention or Convention.ALGORITHM)
+    if rule is Convention.PAPER and settings.t != MAJORITY:
+        st.caption("The paper's convention counts by a majority: t is 0.5 while it is chosen.")
+        settings = replace(settings, t=MAJORITY)
     settings = replace(settings, drawn=drawn, paper=paper, convention=rule)
     return replace(settings, pin=pin, pin_lost=lost, pin_of=of[0] if of else "")
 

@@ -147,7 +147,7 @@ def _plan(settings: Settings, limits: Limits) -> Plan:
     )
     return Plan(
         settings.certify_run.noise, settings.theta, n, 100, settings.alpha, settings.correction,
-        Mode(mode or Mode.EARLY), _noise_select(settings), settings.smoothing.name,
+        Mode(mode or Mode.EARLY), _noise_select(settings), settings.smoothing.name, settings.t,
     )  # fmt: skip
 
 

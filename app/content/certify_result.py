@@ -160,7 +160,7 @@ def _explained(found: Certification) -> explain.Explanation:
     """The numbers behind the answer by all draws so far, as if their number had been fixed."""
     plan = found.plan
     so_far = found.evidence.composition(plan, found.drawn)
-    return explain.explain(so_far, 0, plan.theta, plan.alpha, plan.correction, _words(found))
+    return explain.explain(so_far, 0, plan.theta, plan.alpha, plan.correction, _words(found), plan.t)
 
 
 def _whose_draws(found: Certification) -> None:

@@ -57,7 +57,10 @@ def selection_share(e: Explanation, theme: Theme) -> Sketch:
         figure, e.thetas, 100 * e.select_share, theme.series[SELECTED], "solid",
         fill="tozeroy", hovertemplate="θ %{x:.3f}: %{y:.1f} %<extra></extra>",
     )  # fmt: skip
-    figure.add_shape(type="line", x0=0, x1=1, y0=50, y1=50, line={"color": theme.muted, "width": 1, "dash": "dot"})
+    least = 100 * e.t  # of the draws, for the certification network to be selected
+    figure.add_shape(
+        type="line", x0=0, x1=1, y0=least, y1=least, line={"color": theme.muted, "width": 1, "dash": "dot"}
+    )
     figure.update_layout(xaxis_range=[0, 1], yaxis_range=PERCENT)
     mark(figure, e.theta, f"θ {e.theta:.3f}", theme.ink, "solid", theme)
     return figure

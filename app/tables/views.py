@@ -13,6 +13,7 @@ from engine.records.compose import Composition
 from engine.records.counts import nearest
 from engine.records.runs import SmoothedRun, arrays
 from engine.statistics.aces import Certificates, Outcome, certify
+from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import Correction
 from engine.statistics.intervals import Estimate, mean_interval, rate_interval
 from engine.statistics.metrics import (
@@ -168,10 +169,15 @@ def fingerprint(index: Array, label: Array) -> int:
 
 
 def radius_curves(
-    c: Composition, alone: Standalone, answer: Certificates, alpha: float, correction: Correction
+    c: Composition,
+    alone: Standalone,
+    answer: Certificates,
+    alpha: float,
+    correction: Correction,
+    t: float = MAJORITY,
 ) -> RadiusCurves:
     """The curves at the first threshold of ``answer``, from 0 to a little beyond the ceiling."""
-    ceiling = composition_ceiling(c, alpha, correction)
+    ceiling = composition_ceiling(c, alpha, correction, t)
     end = 1.05 * max(ceiling, float(alone.radius.max()), 1e-3)
     radii = np.concatenate([[0.0], np.linspace(0, end, CURVE_POINTS)])
     radii[1] = np.nextafter(0, 1)
@@ -232,14 +238,15 @@ def summary(
     alpha: float,
     correction: Correction,
     convention: Convention = Convention.ALGORITHM,
+    t: float = MAJORITY,
 ) -> Summary:
     """The tiles at one threshold and radius."""
-    m = evaluate(c, [theta], alpha=alpha, correction=correction, radii=(radius,), convention=convention)
-    answer = certify(c, [theta], alpha, correction, as_printed=convention is Convention.PAPER)
+    m = evaluate(c, [theta], alpha=alpha, correction=correction, radii=(radius,), convention=convention, t=t)
+    answer = certify(c, [theta], alpha, correction, t=t, as_printed=convention is Convention.PAPER)
     radii = np.where(answer.c_hat == c.label, answer.radius[:, 0], 0.0)
     return Summary(
         nac=rate(m.nac[0], len(c)),
-        acr=Estimate(float(m.acr[0]), *mean_interval(radii, 0.0, composition_ceiling(c, alpha, correction))),
+        acr=Estimate(float(m.acr[0]), *mean_interval(radii, 0.0, composition_ceiling(c, alpha, correction, t))),
         certified_accuracy=rate(m.certified_accuracy[0, 0], len(c)),
         certified_selection=rate(m.certified_selection[0, 0], len(c)),
         abstained=rate(m.outcomes[0, Outcome.ABSTAIN], len(c)),

@@ -16,7 +16,7 @@ from engine.errors import AcesError
 from engine.records.compose import Composition
 from engine.records.runs import decisions
 from engine.smoothing import GAUSSIAN, Smoothing
-from engine.statistics.bounds import round_up
+from engine.statistics.bounds import MAJORITY, round_up
 from engine.statistics.intervals import NAMES
 
 FILL_COMMANDS = """python -m engine precompute engine/configs/demo.yaml   # sample networks on a dataset
@@ -47,6 +47,7 @@ def rests_on(settings: Settings, c: Composition) -> None:
         f"{subset(c.index)} of {markdown(run.dataset)}{f' {markdown(run.split)}' if run.split else ''}",
         f"{c.n0:,} + {c.n:,} draws {_under(c.smoothing)} σ {c.sigma:g}",
         f"α {alpha_text(settings.alpha)}, {settings.correction}",
+        *([f"selected by a share t = {settings.t:g} of the votes"] if settings.t != MAJORITY else []),
         f"{markdown(run.name)} with {markdown(settings.core_run.name)}"
         + (f", selected by {markdown(settings.select_run.name)}" if settings.select_run else ""),
     ]
@@ -83,6 +84,8 @@ def caveats(settings: Settings) -> None:
     """What a certificate does not promise, where the numbers are read."""
     at_once = settings.correction.card.thetas_at_once
     scope = "for all θ at once" if at_once else "per θ fixed in advance"
+    if settings.t != MAJORITY:
+        scope += ", and a t fixed in advance"
     st.caption(
         f"A certificate speaks of the smoothed, composed decision, not of the bare networks: within its "
         f"{settings.smoothing.norm} radius the answer does not change, with probability at least 1 − α per image and "

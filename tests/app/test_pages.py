@@ -31,6 +31,7 @@ from tests.conftest import MAIN
 MOVES = {
     "theta": lambda page: turn(page, "theta", 0.123),
     "sigma": lambda page: page.select_slider(key="sigma").set_value("1"),
+    "votes": lambda page: turn(page, "votes", 0.2),
     "radius": lambda page: turn(page, "radius", 0.4),
     "alpha": lambda page: turn(page, "alpha", 0.1),
     "correction": lambda page: page.selectbox(key="correction").set_value("simultaneous"),
@@ -38,10 +39,16 @@ MOVES = {
 }
 # Which of a page's figures, by their order on it, each control redraws.
 REDRAWN = {
-    "": {"theta": {0, 1}, "sigma": {0, 1}, "radius": {1}, "alpha": {0, 1}, "core": {0, 1}},
-    CERTIFIED: {"theta": {0, 1}, "sigma": {0, 1}, "radius": {0, 1}, "alpha": {0, 1}, "correction": {0, 1}},
-    SELECTION: {"theta": {0, 1, 2}, "sigma": {0, 1, 2}, "radius": {0, 2}, "alpha": {1}, "correction": {1}},
-    IMAGES_PAGE: {"theta": {0}, "sigma": {0}, "alpha": {0}},
+    "": {"theta": {0, 1}, "votes": {0, 1}, "sigma": {0, 1}, "radius": {1}, "alpha": {0, 1}, "core": {0, 1}},
+    CERTIFIED: dict.fromkeys(("theta", "votes", "sigma", "radius", "alpha", "correction"), {0, 1}),
+    SELECTION: {
+        **dict.fromkeys(("theta", "sigma"), {0, 1, 2}),
+        "votes": {1, 2},
+        "radius": {0, 2},
+        "alpha": {1},
+        "correction": {1},
+    },
+    IMAGES_PAGE: dict.fromkeys(("theta", "votes", "sigma", "alpha"), {0}),
 }
 
 

@@ -8,20 +8,25 @@ from tests.app_pages import A_PIN, IMAGES, IMAGES_PAGE, captions, shown, specs, 
 
 def test_every_control_is_read_from_the_url(open_page):
     page = open_page(
-        theta="0.42", sigma="0.5", alpha="0.01", radius="0.5", correction="bonferroni", core=synthetic.OTHER_CORE
-    )
+        theta="0.42", sigma="0.5", alpha="0.01", radius="0.5", correction="bonferroni", core=synthetic.OTHER_CORE,
+        votes="0.2",
+    )  # fmt: skip
     said = captions(page)
-    assert shown(page, "theta") == 0.42
+    assert (shown(page, "theta"), shown(page, "votes")) == (0.42, 0.2)
+    assert "selected by a share t = 0.2 of the votes" in said
+    assert "a t fixed in advance" in said
     assert "Certified, r 0.5" in tiles(page)
     for fact in ("σ 0.5", "α 0.01, bonferroni", f"fashion_mnist-gaussian-0.5 with {synthetic.OTHER_CORE}"):
         assert fact in said
 
 
 def test_a_mangled_url_falls_back_to_the_defaults(open_page):
-    mangled = open_page(theta="9", sigma="x", alpha="2", radius="-1", correction="no", core="?", dataset="", image="x")
+    mangled = open_page(
+        theta="9", votes="0", sigma="x", alpha="2", radius="-1", correction="no", core="?", dataset="", image="x"
+    )
     assert specs(mangled) == specs(open_page())
     assert not mangled.error
-    assert "at its default: dataset, sigma, core, theta, alpha, radius, correction" in captions(mangled)
+    assert "at its default: dataset, sigma, core, theta, votes, alpha, radius, correction" in captions(mangled)
     assert "Not understood" not in captions(mangled.run())
 
 
