@@ -40,15 +40,15 @@ MOVES = {
 # Which of a page's figures, by their order on it, each control redraws.
 REDRAWN = {
     "": {"theta": {0, 1}, "votes": {0, 1}, "sigma": {0, 1}, "radius": {1}, "alpha": {0, 1}, "core": {0, 1}},
-    CERTIFIED: dict.fromkeys(("theta", "votes", "sigma", "radius", "alpha", "correction"), {0, 1}),
+    CERTIFIED: {key: {0, 1} for key in ("theta", "votes", "sigma", "radius", "alpha", "correction")},
     SELECTION: {
-        **dict.fromkeys(("theta", "sigma"), {0, 1, 2}),
+        **{key: {0, 1, 2} for key in ("theta", "sigma")},
         "votes": {1, 2},
         "radius": {0, 2},
         "alpha": {1},
         "correction": {1},
     },
-    IMAGES_PAGE: dict.fromkeys(("theta", "votes", "sigma", "alpha"), {0}),
+    IMAGES_PAGE: {key: {0} for key in ("theta", "votes", "sigma", "alpha")},
 }
 
 
