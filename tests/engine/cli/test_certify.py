@@ -47,6 +47,29 @@ def test_one_image_gives_one_certificate_that_checks(call, networks, image, tmp_
     assert "650 draws again, no votes otherwise" in out
 
 
+def test_by_fewer_votes_the_certificate_says_so_and_is_drawn_again(call, networks, image, tmp_path):
+    status, out, _ = call("certify", image, *networks, *QUICK, "--votes", "0.2", "--json")
+    assert status == 0
+    made = json.loads(out)
+    assert (made["version"], made["plan"]["t"]) == (4, 0.2)
+    path = tmp_path / "certificate.json"
+    path.write_text(out)
+    again = ("--resample", "--fraction", "1")
+    status, out, err = call("check", path, image, *networks, *again)
+    assert (status, err) == (0, "")
+    assert "650 draws again, no votes otherwise" in out
+    made["plan"]["t"] = 0.3
+    path.write_text(json.dumps(made))
+    assert call("check", path, image, *networks, *again)[0] == 2
+
+
+@pytest.mark.parametrize("votes", ["0", "1", "2", "nan", "0.00001"])
+def test_a_share_of_the_votes_that_cannot_be_is_one_line(call, networks, image, votes):
+    status, out, err = call("certify", image, *networks, *QUICK, "--votes", votes)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "t is " in err
+
+
 def test_without_json_it_says_the_answer_in_a_sentence(call, networks, image):
     status, out, _ = call("certify", image, *networks, *QUICK)
     assert status == 0

@@ -43,7 +43,7 @@ class Case(NamedTuple):
         return {part: Known(info, "toy", outputs[part]) for part, info in self.pair.networks.parts.items()}
 
 
-@pytest.fixture(scope="module", params=["entropies", "a selection network", "uniform noise"])
+@pytest.fixture(scope="module", params=["entropies", "a selection network", "uniform noise", "fewer votes"])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     folder = tmp_path_factory.mktemp("networks")
     selects = request.param == "a selection network"
@@ -58,7 +58,8 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     picture = read_picture(to_png(pixels[None]))
     tensor = to_tensor(picture, FRAMING, (1, 8, 8))
     subject = Subject(picture.sha256, tensor_sha256(tensor), (1, 8, 8), FRAMING)
-    plan = dataclasses.replace(PLAN, sigma_select=1.0 if selects else None, smoothing=smoothing)
+    t = 0.3 if request.param == "fewer votes" else 0.5
+    plan = dataclasses.replace(PLAN, sigma_select=1.0 if selects else None, smoothing=smoothing, t=t)
     *_, evidence = toy.evidence_of(pair, tensor, plan, 0, "a beacon")
     return Case(issue(evidence, plan, subject, pair.networks, 0, challenge="a beacon"), pair, picture, tensor)
 

@@ -42,12 +42,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=["entropies", "a selection network", "uniform noise"])
+@pytest.fixture(params=["entropies", "a selection network", "uniform noise", "fewer votes"])
 def system(files: Path, request: pytest.FixtureRequest) -> System:
     select = files / "chooser.safetensors" if request.param == "a selection network" else None
     smoothing = "uniform" if request.param == "uniform noise" else None
+    t = 0.2 if request.param == "fewer votes" else 0.5
     return System.load(
-        files / "noisy.safetensors", files / "plain.safetensors", THETA, select=select, smoothing=smoothing
+        files / "noisy.safetensors", files / "plain.safetensors", THETA, select=select, smoothing=smoothing, t=t
     )
 
 
