@@ -23,6 +23,7 @@ from engine.statistics.aces import Certificates, certify, predict, predict_class
 from engine.statistics.bounds import MAJORITY, critical_count, lower_confidence_bound
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.looks import certify_at_looks, schedule
+from engine.statistics.margin import margin_z
 
 ALPHA = 0.05
 REPETITIONS = 100_000
@@ -218,6 +219,63 @@ def predictions_of_a_share(classes: int, repetitions: int) -> Iterator[Row]:
             measured = wrong_predictions(truth, draw(truth, tightest_n(ALPHA / 4), repetitions), ALPHA)
             branch = f"t = {t}: PREDICT, {classes} classes all but tied, votes {DEPENDENCE[dependence]}"
             yield Row(branch, "alpha/4 a side, alpha/2 the class", np.nan, measured)
+
+
+# (p_A, p_B, the third class): the class wins by a little, by much, and without a majority
+RIVALS = ((0.55, 0.3, 0.15), (0.8, 0.199, 0.001), (0.42, 0.38, 0.2), (0.36, 0.32, 0.32))
+
+
+def of_a_margin(correction: Correction, dependence: str, repetitions: int) -> Iterator[Row]:
+    """The class by its margin over two rivals; the selection certain, or on the verge beside it.
+
+    ``dependence`` of the votes: draws that fail to select are of the class guessed ("opposite"), of its rivals
+    ("same"), or of either.
+    """
+    sigma, rng = 0.5, np.random.default_rng(5)
+    weak_s = just_below_a_bound(N, levels(correction, ALPHA).select_1, 900)
+    for select, of_selection in ((1.0, "certain"), (weak_s, "on the verge")):
+        for p in RIVALS:
+            missed = 1 - select
+            cells = {
+                "orthogonal": np.outer([select, missed], p),
+                "same": np.array([p, (0, 0, 0)]) + np.outer([-1, 1], [0, missed * 0.5, missed * 0.5]),
+                "opposite": np.array([p, (0, 0, 0)]) + np.outer([-1, 1], [missed, 0, 0]),
+            }[dependence]
+            if (cells < 0).any():
+                continue
+            drawn = rng.multinomial(N, cells.ravel() / cells.sum(), repetitions).reshape(repetitions, 2, 3)
+            truth = Truth(select, p[0], core=1, others=2)
+            c = composition(truth, N, drawn[:, 0].sum(1), drawn.sum(1))
+            c = replace(c, class_counts0=np.tile([45, 30, 25], (repetitions, 1)))  # whose margin reaches further
+            answer = certify(c, THETA, ALPHA, correction, bound="margin")
+            to_rival = sigma * (norm.ppf(p[0]) - norm.ppf(p[1])) / 2
+            limit = min(to_rival, sigma * norm.ppf(select)) if select < 1 else to_rival
+            measured = float(np.mean(answer.radius > limit))
+            votes = f"{p[0]:g}, {p[1]:g}, {p[2]:g}"
+            yield Row(f"margin, classes {votes}, selection {of_selection}, votes {DEPENDENCE[dependence]}", correction,
+                      np.nan, measured)  # fmt: skip
+
+
+def of_a_tied_margin(correction: Correction, repetitions: int) -> Row:
+    """Consensus by the margin, where the class is all but tied with a rival that leads by a hair."""
+    p = (0.5 - EPSILON, 0.5, 0.0)
+    drawn = np.random.default_rng(6).multinomial(N, p, repetitions)
+    truth = Truth(0.5 + EPSILON, p[0], core=0, others=2)
+    selected = np.random.default_rng(7).binomial(N, truth.select, repetitions)
+    c = replace(composition(truth, N, selected, drawn), class_counts0=np.tile([45, 30, 25], (repetitions, 1)))
+    answer = certify(c, THETA, ALPHA, correction, bound="margin")
+    wrong = answer.prediction() == 0
+    return Row("margin, consensus or certified at a tie", correction, np.nan, float(np.mean(wrong)))
+
+
+def of_a_guessed_rival(repetitions: int) -> Row:
+    """The margin over the rival that the guess draws name, where it is not the strongest."""
+    p = (0.5, 0.35, 0.15)
+    drawn = np.random.default_rng(8).multinomial(N, p, repetitions)
+    level = levels(Correction.INTERSECTION_UNION, ALPHA).certify_1
+    radius = margin_z(drawn[:, 0], drawn[:, 2], N, level, GAUSSIAN.link)
+    measured = float(np.mean(radius > (norm.ppf(p[0]) - norm.ppf(p[1])) / 2))
+    return Row("margin over a rival of the guess draws' choice", "that rival alone", np.nan, measured)
 
 
 def of_a_majority(repetitions: int) -> Iterator[Row]:
@@ -419,6 +477,10 @@ def sound(repetitions: int = REPETITIONS) -> list[Row]:
     rows += [answers_at_a_tie(repetitions)]
     rows += [row for correction in Correction for row in of_a_share(correction, repetitions)]
     rows += [row for classes in (2, 3, 10) for row in predictions_of_a_share(classes, repetitions)]
+    rows += [
+        row for correction in Correction for votes in DEPENDENCE for row in of_a_margin(correction, votes, repetitions)
+    ]
+    rows += [of_a_tied_margin(correction, repetitions) for correction in Correction]
     rows += [fixed_theta(correction, few) for correction in Correction]
     rows += [chosen_theta(Correction.SIMULTANEOUS, thresholds, few) for thresholds in (101, 1001)]
     looks = [(correction, votes) for correction in Correction for votes in DEPENDENCE]
@@ -434,6 +496,7 @@ def unsound(repetitions: int = REPETITIONS) -> list[Row]:
         Row(one_sided.branch, "one-sided", one_sided.exact, one_sided.measured),
         printed_or(repetitions),
         *of_a_majority(repetitions),
+        of_a_guessed_rival(repetitions),
         chosen_theta(Correction.BONFERRONI, 101, repetitions // 10),
         chosen_theta(Correction.INTERSECTION_UNION, 101, repetitions // 10),
         *(

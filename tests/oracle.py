@@ -71,6 +71,25 @@ def guess(counts0_s: tuple[int, int], t: float = 0.5) -> int:
     return CERTIFY if counts0_s[1] >= t * (counts0_s[0] + counts0_s[1]) else CORE
 
 
+def margin(counts_c: list[int], c_hat: int, level: float) -> tuple[float, float]:
+    """A lower bound of the class and an upper one of its strongest rival, at half of the level each."""
+    n = sum(counts_c)
+    rival = max(counts_c[c] for c in range(len(counts_c)) if c != c_hat)
+    upper = float(beta.ppf(1 - (level / 2), rival + 1, n - rival)) if rival < n else 1.0
+    return lower_conf_bound(counts_c[c_hat], n, level / 2), upper
+
+
+def margin_is_expected_to_reach_further(counts0_c: list[int], c_hat: int, n: int, level: float) -> bool:
+    """By the guess draws alone: would n draws that vote as they did certify no less by the margin?"""
+    rival = max(counts0_c[c] for c in range(len(counts0_c)) if c != c_hat)
+    k_a, k_b = (round(n * k / sum(counts0_c)) for k in (counts0_c[c_hat], rival))
+    lower = lower_conf_bound(k_a, n, level / 2)
+    upper = float(beta.ppf(1 - (level / 2), k_b + 1, n - k_b)) if k_b < n else 1.0
+    by_margin = (norm.ppf(lower) - norm.ppf(upper)) / 2 if lower > upper else 0.0
+    p_a = lower_conf_bound(k_a, n, level)
+    return bool(by_margin >= (norm.ppf(p_a) if p_a > 0.5 else 0.0))
+
+
 def certify(
     s_hat: int,
     votes_for_s_hat: int,
@@ -82,9 +101,21 @@ def certify(
     f_core: int,
     levels: tuple[float, float],
     t: float = 0.5,
+    bound: str = "complement",
 ) -> Answer:
-    """Algorithm 1 after its draws; docs/statistics.md, section 17, for another t than 1/2."""
+    """Algorithm 1 after its draws; docs/statistics.md, section 17, for another t than 1/2, and 18 for the margin."""
     c_hat = top(counts0_c)
+    if bound == "margin" and margin_is_expected_to_reach_further(counts0_c, c_hat, sum(counts_c), levels[1]):
+        lower, upper = margin(counts_c, c_hat, levels[1])
+        p_s = lower_conf_bound(votes_for_s_hat, n_s, levels[0])
+        if s_hat == CERTIFY and lower > upper and p_s > t:
+            by_class = sigma_c * (norm.ppf(lower) - norm.ppf(upper)) / 2
+            return Answer("certified", c_hat, min(sigma_s * (norm.ppf(p_s) - norm.ppf(t)), by_class))
+        if s_hat == CORE and p_s >= 1 - t:
+            return Answer("core", f_core, 0.0)
+        if c_hat == f_core and lower >= upper:
+            return Answer("consensus", c_hat, 0.0)
+        return Answer("abstain", ABSTAIN, 0.0)
     p_s = lower_conf_bound(votes_for_s_hat, n_s, levels[0])
     p_a = lower_conf_bound(counts_c[c_hat], sum(counts_c), levels[1])
     if s_hat == CERTIFY and p_a > 0.5 and p_s > t:
@@ -162,7 +193,9 @@ class Row:
     f_core: int
 
 
-def certify_at(row: Row, theta: float, alpha: float, correction: str, t: float = 0.5) -> Answer:
+def certify_at(
+    row: Row, theta: float, alpha: float, correction: str, t: float = 0.5, bound: str = "complement"
+) -> Answer:
     """Algorithm 1 at any theta. Off the stored thresholds: certify counts of the lower one, core counts of the upper.
 
     Where the neighbours guess differently the selection is undecided and only the consensus branch is left.
@@ -178,7 +211,7 @@ def certify_at(row: Row, theta: float, alpha: float, correction: str, t: float =
     s_hat = s_high
     return certify(
         s_hat, votes, row.n_s, row.sigma_s, row.classes0, row.classes, row.sigma_c, row.f_core,
-        spend(correction, alpha, s_hat), t,
+        spend(correction, alpha, s_hat), t, bound,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import typer
 
 from engine.errors import AcesError
 from engine.statistics.corrections import CORRECTIONS, Correction
+from engine.statistics.margin import Bound
 
 CacheOption = Annotated[
     Path | None,
@@ -31,6 +32,10 @@ CorrectionOption = Annotated[
     typer.Option(parser=Correction, metavar=f"<{'|'.join(CORRECTIONS)}>", help="How alpha is spent on the two bounds."),
 ]
 
+BoundOption = Annotated[
+    Bound,
+    typer.Option(help="Of the class: against all others together, the paper's, or by its margin over the strongest."),
+]
 VotesOption = Annotated[
     float,
     typer.Option(

@@ -10,6 +10,7 @@ import typer
 from cache.catalog import Catalog
 from engine.cli.options import (
     AlphaOption,
+    BoundOption,
     CacheOption,
     CertifyOption,
     CoreOption,
@@ -33,6 +34,7 @@ from engine.statistics.aces import (
     predict,
 )
 from engine.statistics.bounds import MAJORITY
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention, evaluate, standalone
 from engine.tables import Format, Rows, metric_rows, outcome_rows, render, standalone_row
 
@@ -48,6 +50,7 @@ def table(
     alpha: AlphaOption = DEFAULT_ALPHA,
     correction: CorrectionOption = DEFAULT_CORRECTION,
     votes: VotesOption = MAJORITY,
+    bound: BoundOption = Bound.COMPLEMENT,
     convention: Annotated[
         Convention,
         typer.Option(help="paper: as the printed tables, which count abstentions at r = 0 and round imported radii."),
@@ -69,6 +72,7 @@ def table(
         radii=[float(number(name, "--radii")) for name in names],
         convention=convention,
         t=votes,
+        bound=bound,
     )
     _print_rows(metric_rows(metrics, names), form)
 
@@ -79,6 +83,7 @@ def smoothed(
         str, typer.Option(help="Radii, l2 (uniform noise: l1) in pixel units.")
     ] = "0,0.25,0.5,0.75,1.0,1.25,1.5",
     alpha: AlphaOption = DEFAULT_ALPHA,
+    bound: BoundOption = Bound.COMPLEMENT,
     convention: Annotated[
         Convention, typer.Option(help="paper: round radii of imported logs as these printed them.")
     ] = Convention.ALGORITHM,
@@ -93,7 +98,7 @@ def smoothed(
     assert isinstance(run, SmoothedRun)
     _say_norm(run.meta.smoothing_card)
     names = [part.strip() for part in radii.split(",")]
-    alone = standalone(run, alpha, [float(number(name, "--radii")) for name in names], convention)
+    alone = standalone(run, alpha, [float(number(name, "--radii")) for name in names], convention, bound)
     _print_rows([standalone_row(alone, names)], form)
 
 
@@ -105,6 +110,7 @@ def outcomes(
     alpha: AlphaOption = DEFAULT_ALPHA,
     correction: CorrectionOption = DEFAULT_CORRECTION,
     votes: VotesOption = MAJORITY,
+    bound: BoundOption = Bound.COMPLEMENT,
     form: Annotated[Format, typer.Option("--format")] = Format.CSV,
     cache: CacheOption = None,
 ) -> None:
@@ -117,7 +123,7 @@ def outcomes(
     composition = _compose(Catalog(cache), certify_run, core, select)
     check_share(votes, composition)
     check_draws(votes, composition.n_select, alpha, correction)
-    answer: Certificates = certify(composition, [theta], alpha, correction, t=votes)
+    answer: Certificates = certify(composition, [theta], alpha, correction, t=votes, bound=bound)
     natural = predict(composition, [theta], alpha, votes).prediction()[:, 0]
     _print_rows(outcome_rows(answer, natural, composition.score_median), form)
 

@@ -31,6 +31,7 @@ from engine.statistics.bounds import (
     z_table,
 )
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+from engine.statistics.margin import Bound, check_bound, class_bound
 from engine.statistics.thresholds import check_thetas, neighbours
 
 
@@ -149,36 +150,39 @@ def certify(
     correction: Correction = DEFAULT_CORRECTION,
     *,
     t: float = MAJORITY,
+    bound: Bound | str = Bound.COMPLEMENT,
     as_printed: bool = False,
 ) -> Certificates:
     """ACES Algorithm 1 on stored counts: with probability >= 1 - alpha an answer is F_ACES's on the whole ball.
 
     The promise is per image and per threshold fixed in advance; with ``simultaneous`` it holds for all
     thresholds at once. ``thetas`` [T] in [0, 1]. ``t``: the share of noisy votes by which the selection chooses the
-    certification network, 1/2 in the paper (section 17 of docs/statistics.md). ``as_printed`` rounds each component's
-    radii as its log did, up or down: to reproduce printed tables, never to certify.
-    Raises ``AcesError`` for thresholds outside, alpha and t outside (0, 1), and for t where ``check_share`` does.
+    certification network, 1/2 in the paper (section 17 of docs/statistics.md). ``bound``: of the class against all
+    others together, as in the paper, or by its margin (section 18). ``as_printed`` rounds each component's radii as its
+    log did, up or down: to reproduce printed tables, never to certify.
+    Raises ``AcesError`` for thresholds outside, alpha and t outside (0, 1), and where ``check_share`` and
+    ``check_bound`` do.
     """
     thetas = check_thetas(thetas)
     check_share(t, c)
+    bound = check_bound(bound, has_class_counts(c))
     correction = Correction(correction)
     spend = levels(correction, alpha)
     votes = selection_votes(c, thetas, correction, t)
     guess_1 = votes.s_hat == CERTIFY
     c_hat = c.class_counts0.argmax(1)  # the first on ties; from the n0 draws, so that the n draws stay fresh
-    k_a = np.take_along_axis(c.class_counts, c_hat[:, None], 1)  # [N, 1]
 
     (s_1, a_1), (s_0, a_0) = spend.of(CERTIFY), spend.of(CORE)
-    radius_certify = np.where(
-        guess_1, _radii(k_a, c.n, a_1, c.sigma, c.smoothing), _radii(k_a, c.n, a_0, c.sigma, c.smoothing)
-    )
+    counts, link = (c.class_counts0, c.class_counts), c.smoothing.link
+    of_class = [class_bound(*counts, c.n, c_hat, level, link, bound) for level in (a_1, a_0)]
+    radius_certify = c.sigma * np.where(guess_1, *(one.z[:, None] for one in of_class))
     for_certify = np.where(guess_1, votes.certify, 0)
     radius_select = _radii(for_certify, c.n_select, s_1, c.sigma_select, c.smoothing_select, t)
     if as_printed:
         radius_certify = printed(radius_certify, c.radius_digits)
         radius_select = printed(radius_select, c.radius_digits_select)
     radius = np.minimum(radius_select, radius_certify)  # 0 where s_hat is 0
-    class_holds = np.where(guess_1, k_a >= critical_count(c.n, a_1), k_a >= critical_count(c.n, a_0))
+    class_holds = np.where(guess_1, *(one.holds[:, None] for one in of_class))
     core_holds = ~guess_1 & (votes.core >= critical_count(c.n_select, s_0, 1 - t))
     outcome = decide(radius, core_holds, class_holds, c_hat == c.core)
     return Certificates(
@@ -197,6 +201,11 @@ def decide(radius: Array, core_holds: Array, class_holds: Array, agreed: Array) 
     outcome[core_holds] = Outcome.CORE
     outcome[radius > 0] = Outcome.CERTIFIED
     return outcome
+
+
+def has_class_counts(c: Composition) -> bool:
+    """Whether votes for the classes were counted, and not reconstructed from a log."""
+    return c.radius_digits is None and c.predict_class is None
 
 
 def check_share(t: float, c: Composition | None = None) -> None:

@@ -30,8 +30,9 @@ from engine.statistics.aces import (
     predict_class,
     printed,
 )
-from engine.statistics.bounds import MAJORITY, ceiling, critical_count, z_table
+from engine.statistics.bounds import MAJORITY, ceiling, check_level
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+from engine.statistics.margin import Bound, check_bound, class_bound
 from engine.statistics.thresholds import check_thetas
 
 BLOCK_ENTRIES = 1 << 19  # images x thresholds evaluated at a time: temporaries stay in the cache, memory stays bounded
@@ -74,13 +75,16 @@ def evaluate(
     radii: npt.ArrayLike = DEFAULT_RADII,
     convention: Convention = Convention.ALGORITHM,
     t: float = MAJORITY,
+    bound: Bound | str = Bound.COMPLEMENT,
 ) -> Metrics:
-    """All metrics at ``thetas`` [T] in [0, 1] and ``radii`` [R] >= 0; ``t`` as in ``certify``.
+    """All metrics at ``thetas`` [T] in [0, 1] and ``radii`` [R] >= 0; ``t`` and ``bound`` as in ``certify``.
 
-    Raises ``AcesError`` for values outside, and for another t than 1/2 under the paper's convention.
+    Raises ``AcesError`` for values outside, and for another t than 1/2 or a margin under the paper's convention.
     """
     if convention == Convention.PAPER and t != MAJORITY:
         raise AcesError(f"the paper's selection asks for a majority: t is {t:g}, and under its convention 0.5")
+    if convention == Convention.PAPER and bound == Bound.MARGIN:
+        raise AcesError("the paper bounds a class against all others together: its convention has no margin")
     check_share(t, c)
     check_draws(t, c.n_select, alpha, correction)
     thetas, radii = check_thetas(thetas), check_radii(radii)
@@ -88,7 +92,7 @@ def evaluate(
     sums = None
     for start in range(0, len(c), block):
         part = c.rows(slice(start, start + block))
-        added = _sums(part, thetas, alpha, correction, radii, Convention(convention), t)
+        added = _sums(part, thetas, alpha, correction, radii, Convention(convention), t, bound)
         sums = added if sums is None else [a + b for a, b in zip(sums, added, strict=True)]
     if sums is None:
         raise AcesError("a composition without images has no metrics")
@@ -97,10 +101,17 @@ def evaluate(
 
 
 def _sums(
-    c: Composition, thetas: Array, alpha: float, correction: Correction, radii: Array, convention: Convention, t: float
+    c: Composition,
+    thetas: Array,
+    alpha: float,
+    correction: Correction,
+    radii: Array,
+    convention: Convention,
+    t: float,
+    bound: Bound | str,
 ) -> list[Array]:
     """Sums over the images of: correct predictions [T], radii [T], [T, R] twice, outcomes [T, 4]."""
-    answer = certify(c, thetas, alpha, correction, t=t, as_printed=convention is Convention.PAPER)
+    answer = certify(c, thetas, alpha, correction, t=t, bound=bound, as_printed=convention is Convention.PAPER)
     correct_0, selected_0 = at_0(answer, convention)
     correct_radius = answer.radius[answer.c_hat == c.label]
     accuracy = [correct_0.sum(0) if r == 0 else (correct_radius >= r).sum(0) for r in radii]
@@ -166,15 +177,18 @@ def standalone(
     alpha: float = DEFAULT_ALPHA,
     radii: npt.ArrayLike = DEFAULT_RADII,
     convention: Convention = Convention.ALGORITHM,
+    bound: Bound | str = Bound.COMPLEMENT,
 ) -> Standalone:
-    """The paper's triangles: what the certification network does alone (Cohen et al. 2019)."""
+    """The paper's triangles: what the certification network does alone (Cohen et al. 2019); ``bound`` of its class."""
     radii = check_radii(radii)
+    check_level(alpha)
+    bound = check_bound(bound, run.meta.radius_digits is None and run.predict_class is None)
     c_hat = run.class_counts0.argmax(1)
-    k_a = np.take_along_axis(run.class_counts, c_hat[:, None], 1)[:, 0]
-    radius = run.meta.noise * z_table(run.meta.draws, alpha, run.meta.smoothing_card.link)(k_a)
+    link = run.meta.smoothing_card.link
+    found = class_bound(run.class_counts0, run.class_counts, run.meta.draws, c_hat, alpha, link, bound)
+    radius, answered = run.meta.noise * found.z, found.holds
     if Convention(convention) is Convention.PAPER:
         radius = printed(radius, run.meta.radius_digits)
-    answered = k_a >= critical_count(run.meta.draws, alpha)
     correct = c_hat == run.label
     classed = run.predict_class if run.predict_class is not None else predict_class(run.class_counts, alpha)
     accuracy = [100 * np.mean(correct & (answered if r == 0 else radius >= r)) for r in radii]

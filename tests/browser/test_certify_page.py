@@ -258,6 +258,7 @@ def test_a_result_is_grey_while_the_controls_say_something_else(open_page):
     page.get_by_text("Now chosen: picture").wait_for()
     page.locator(".st-key-example button").first.click()
     page.get_by_text("Now chosen").wait_for(state="detached")
+    settle(page)
     page.get_by_text("Crop", exact=True).click()
     page.get_by_text("Invert", exact=True).click()
     page.get_by_text("Now chosen: invert on.").wait_for()

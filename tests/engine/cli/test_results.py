@@ -10,7 +10,7 @@ from cache.store import Store
 from engine.records.compose import compose
 from engine.statistics.aces import Outcome, certify
 from engine.statistics.corrections import Correction
-from engine.statistics.metrics import evaluate
+from engine.statistics.metrics import evaluate, standalone
 from tests import toy
 from tests.engine.cli.tables import rows
 
@@ -142,3 +142,29 @@ def test_a_share_that_cannot_be_is_one_line_and_status_2(call, store, options, m
     status, _, err = call("table", *names, "--votes", "0.3", "--convention", "paper")
     assert (status, err.count("\n")) == (2, 1)
     assert "asks for a majority" in err
+
+
+def test_a_margin_is_the_engines(call, store):
+    names = ("--certify", "toy-noisy", "--core", "toy-core", "--cache", store)
+    c = compose(toy.smoothed_run(), toy.core_run())
+    status, out, err = call("table", *names, "--theta", "0.5,1", "--bound", "margin", "--format", "csv")
+    assert (status, err) == (0, "")
+    m = evaluate(c, [0.5, 1.0], bound="margin")
+    assert [float(row["acr"]) for row in rows(out)] == pytest.approx(m.acr.tolist(), rel=1e-5)
+    _, out, _ = call("outcomes", *names, "--theta", "0.9", "--bound", "margin")
+    answer = certify(c, [0.9], bound="margin")
+    assert [row["outcome"] for row in rows(out)] == [Outcome(o).label for o in answer.outcome[:, 0]]
+    _, out, _ = call("smoothed", "--certify", "toy-noisy", "--bound", "margin", "--format", "csv", "--cache", store)
+    assert float(rows(out)[0]["acr"]) == pytest.approx(standalone(toy.smoothed_run(), bound="margin").acr, rel=1e-5)
+    complement = call("table", *names, "--bound", "complement", "--format", "csv")
+    assert complement == call("table", *names, "--format", "csv")
+
+
+def test_a_bound_that_cannot_be_is_one_line_and_status_2(call, store):
+    names = ("--certify", "toy-noisy", "--core", "toy-core", "--cache", store)
+    status, _, err = call("table", *names, "--bound", "margin", "--convention", "paper")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "its convention has no margin" in err
+    status, _, err = call("table", *names, "--bound", "exact")
+    assert status == 2
+    assert "complement" in err

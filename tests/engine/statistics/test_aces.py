@@ -20,14 +20,14 @@ FINE = np.round(np.arange(1001) / 1000, 3)
 
 
 def assert_agrees_with_oracle(
-    c: Composition, thetas: np.ndarray, alpha: float, correction: Correction, t: float = 0.5
+    c: Composition, thetas: np.ndarray, alpha: float, correction: Correction, t: float = 0.5, bound: str = "complement"
 ) -> set[str]:
     """Outcome, class and radius of every image and threshold; returns the outcomes met."""
-    got, predicted = certify(c, thetas, alpha, correction, t=t), predict(c, thetas, alpha, t).prediction()
+    got, predicted = certify(c, thetas, alpha, correction, t=t, bound=bound), predict(c, thetas, alpha, t).prediction()
     classes = got.prediction()
     for i, row in enumerate(rows_of(c)):
         for at, theta in enumerate(thetas):
-            want = oracle.certify_at(row, float(theta), alpha, correction, t)
+            want = oracle.certify_at(row, float(theta), alpha, correction, t, bound)
             assert Outcome(got.outcome[i, at]).label == want.outcome, (i, theta)
             assert classes[i, at] == want.label
             assert got.radius[i, at] == pytest.approx(want.radius, rel=1e-11, abs=1e-14)
