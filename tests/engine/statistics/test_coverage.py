@@ -57,6 +57,39 @@ def test_consensus_and_core_answers_at_their_worst_points(correction):
     assert_covers(coverage.core_guessed(correction, REPETITIONS))
 
 
+def assert_errs_rarely(row: coverage.Row) -> None:
+    assert row.measured <= ALPHA + 4 * standard_error(ALPHA), row
+
+
+@pytest.mark.parametrize("correction", Correction)
+def test_a_share_of_the_votes_at_its_worst_points(correction):
+    for row in coverage.of_a_share(correction, REPETITIONS):
+        if np.isnan(row.exact):
+            assert_errs_rarely(row)
+        else:
+            assert_covers(row)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_answers_of_predict_by_a_share_of_the_votes(classes):
+    for row in coverage.predictions_of_a_share(classes, REPETITIONS):
+        assert_errs_rarely(row)
+
+
+@pytest.mark.parametrize("dependence", coverage.DEPENDENCE)
+@pytest.mark.parametrize("correction", Correction)
+def test_margins_over_rivals(correction, dependence):
+    rows = list(coverage.of_a_margin(correction, dependence, REPETITIONS))
+    assert rows
+    for row in (*rows, coverage.of_a_tied_margin(correction, REPETITIONS)):
+        assert_errs_rarely(row)
+
+
+def test_what_knows_a_majority_alone_or_trusts_a_guessed_rival_would_be_noticed():
+    for row in (*coverage.of_a_majority(1_000), coverage.of_a_guessed_rival(1_000)):
+        assert row.measured > 0.9, row
+
+
 def test_worst_points_use_alpha_up():
     """A check at points that leave slack would pass a wrong correction."""
     assert coverage.consensus(INTERSECTION_UNION, 1).exact > 0.98 * ALPHA
