@@ -23,7 +23,7 @@ from engine.published.grid import SIGNIFICANT_DIGITS, RadiusGrid
 from engine.published.places import Place, absent, place_of, split_of
 from engine.published.tsv import Log, read_log
 from engine.published.votes import N0, answering_class, class_votes, unanimous, votes_behind
-from engine.records.runs import CoreRun, Meta, NetworkInfo, SelectionRun, SmoothedRun
+from engine.records.runs import ACES_LOG, CoreRun, Meta, NetworkInfo, SelectionRun, SmoothedRun
 from engine.statistics.corrections import CERTIFY, CORE
 
 N, BOUND_ALPHA = 100_000, 0.0005
@@ -253,6 +253,6 @@ def _meta(kind: str, name: str, place: Place, log: Log, **more: Any) -> Meta:
         num_classes=place.card.num_classes,
         created=log.written(),
         engine_version=__version__,
-        extra={"source": "ACES log"},
+        extra={"source": ACES_LOG},
         **more,
     )

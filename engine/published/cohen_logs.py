@@ -19,7 +19,7 @@ from engine.published.grid import SIGNIFICANT_DIGITS, LogDraws, infer_draws
 from engine.published.places import FILE_ORDER, Place, absent, place_of, split_of
 from engine.published.tsv import Log, read_log
 from engine.published.votes import N0, answering_class, class_votes, unanimous, votes_behind
-from engine.records.runs import Meta, NetworkInfo, SmoothedRun
+from engine.records.runs import COHEN_LOG, Meta, NetworkInfo, SmoothedRun
 
 COLUMNS = ("idx", "label", "predict", "radius", "correct", "time")
 DECIMALS = 4
@@ -70,7 +70,7 @@ def read_cohen_log(
 def _meta(
     log: Log, place: Place, name: str, split: str, draws: LogDraws, decimals: int | None, notes: list[str]
 ) -> Meta:
-    told: dict[str, Any] = {"source": "Cohen log", "inferred": draws.to_json()}
+    told: dict[str, Any] = {"source": COHEN_LOG, "inferred": draws.to_json()}
     return Meta(
         kind="smoothed",
         name=name,

@@ -22,7 +22,8 @@ class Composition:
     ``sigma``; ``thetas`` float64 [T]; ``select_counts0``, ``select_counts`` int32 [N, T] from ``n0_select`` and
     ``n_select`` draws at ``sigma_select``; ``score_median`` float32 [N], of the selection mechanism. ``radius_digits``
     and ``radius_digits_select``: the significant digits of the log that a component was reconstructed from.
-    ``smoothing`` and ``smoothing_select``: the noise of either, of one norm.
+    ``from_log`` and ``from_log_select``: whether that was so, whatever digits it had. ``smoothing`` and
+    ``smoothing_select``: the noise of either, of one norm.
     """
 
     index: Array
@@ -46,6 +47,8 @@ class Composition:
     predict_select: Array | None = None
     smoothing: Smoothing = GAUSSIAN
     smoothing_select: Smoothing = GAUSSIAN
+    from_log: bool = False
+    from_log_select: bool = False
 
     @property
     def norm(self) -> str:
@@ -101,6 +104,8 @@ def compose(certify: SmoothedRun, core: CoreRun, select: SelectionRun | None = N
         ),
         smoothing=certify.meta.smoothing_card,
         smoothing_select=selection.meta.smoothing_card,
+        from_log=certify.meta.from_log,
+        from_log_select=selection.meta.from_log,
     )
 
 

@@ -27,6 +27,7 @@ from engine.smoothing import GAUSSIAN, SMOOTHINGS, Smoothing
 FORMAT = "aces-run"
 VERSIONS = (1, 2)  # what is read; a run that needs nothing of version 2 is written as version 1
 DEFAULT_MECHANISM = {"smoothed": "entropy", "selection": "network"}  # what version 1 means, which names none
+ACES_LOG, COHEN_LOG = LOGS = ("ACES log", "Cohen log")  # what `extra` names as the source of imported runs
 LONGEST_META = 1_000_000  # letters: what a page shows of a run, and a terminal lists
 
 
@@ -197,6 +198,11 @@ class Meta:
         wrong = faulty_part(shown, "meta") or faulty_part(notes, "meta.notes", LONGEST_NOTE)
         if wrong is not None:
             raise RunError(f"{wrong[0]} is {quoted(wrong[1])}; expected {wrong[2]}")
+
+    @property
+    def from_log(self) -> bool:
+        """Whether its counts were reconstructed from a published log, which tells fewer of them than were counted."""
+        return self.radius_digits is not None or self.extra.get("source") in LOGS
 
     @property
     def looked(self) -> bool:

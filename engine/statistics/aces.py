@@ -165,7 +165,7 @@ def certify(
     """
     thetas = check_thetas(thetas)
     check_share(t, c)
-    bound = check_bound(bound, has_class_counts(c))
+    bound = check_bound(bound, c.from_log)
     correction = Correction(correction)
     spend = levels(correction, alpha)
     votes = selection_votes(c, thetas, correction, t)
@@ -203,11 +203,6 @@ def decide(radius: Array, core_holds: Array, class_holds: Array, agreed: Array) 
     return outcome
 
 
-def has_class_counts(c: Composition) -> bool:
-    """Whether votes for the classes were counted, and not reconstructed from a log."""
-    return c.radius_digits is None and c.predict_class is None
-
-
 def check_share(t: float, c: Composition | None = None) -> None:
     """Raise ``AcesError`` for a share t outside (0, 1), and for one other than 1/2 of votes that a log tells.
 
@@ -215,7 +210,7 @@ def check_share(t: float, c: Composition | None = None) -> None:
     """
     if not 0 < t < 1:  # also false for NaN
         raise AcesError(f"t is {t:g}; a share of votes lies strictly between 0 and 1, and 0.5 is a majority")
-    if t != MAJORITY and c is not None and (c.predict_select is not None or c.radius_digits_select is not None):
+    if t != MAJORITY and c is not None and c.from_log_select:
         raise AcesError(
             f"the selection's votes were reconstructed from a log, which tells of a majority alone: t is {t:g}, and "
             f"only 0.5 is possible"

@@ -98,11 +98,11 @@ def _prefers_margin(counts0: Array, c_hat: Array, n: int, level: float, link: Li
     return preferred
 
 
-def check_bound(bound: str, has_counts: bool) -> Bound:
+def check_bound(bound: str, from_log: bool) -> Bound:
     """A bound by its name. Raises ``AcesError`` for an unknown one, and for a margin where no votes were counted."""
     if bound not in list(Bound):
         raise AcesError(f"unknown bound {bound!r}; known: {', '.join(Bound)}")
-    if Bound(bound) is Bound.MARGIN and not has_counts:
+    if Bound(bound) is Bound.MARGIN and from_log:
         raise AcesError(
             "the votes for the classes were reconstructed from a log, which tells of the top class alone: a margin "
             "needs counts of its rivals; use the bound complement"

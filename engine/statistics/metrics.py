@@ -182,7 +182,7 @@ def standalone(
     """The paper's triangles: what the certification network does alone (Cohen et al. 2019); ``bound`` of its class."""
     radii = check_radii(radii)
     check_level(alpha)
-    bound = check_bound(bound, run.meta.radius_digits is None and run.predict_class is None)
+    bound = check_bound(bound, run.meta.from_log)
     c_hat = run.class_counts0.argmax(1)
     link = run.meta.smoothing_card.link
     found = class_bound(run.class_counts0, run.class_counts, run.meta.draws, c_hat, alpha, link, bound)

@@ -9,7 +9,8 @@ from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.published import import_logs
 from engine.records.compose import compose
-from engine.records.runs import CoreRun, from_bytes, same, to_bytes
+from engine.records.runs import CoreRun, Meta, from_bytes, same, to_bytes
+from engine.statistics.aces import certify
 from engine.statistics.metrics import Convention, standalone
 from tests.engine.published.fabricated import COHEN, SIGMA, N, ambiguous_log, cell, cohen_rows, radius, smoothed, write
 
@@ -178,3 +179,21 @@ def test_a_single_wrong_label_of_imagenet_is_not_another_order(tmp_path: Path) -
     path.write_text(cell(6, 1, "9")(path.read_text()))
     with pytest.raises(AcesError, match=r"noise_0.25, line 6: image 400 has label 9; .* it has 8"):
         import_logs(path)
+
+
+@pytest.mark.parametrize("form", ["{:.3}", "{:.4f}"])
+def test_votes_of_a_log_are_none_at_another_share_nor_for_a_margin_whatever_its_digits(
+    tmp_path: Path, form: str
+) -> None:
+    rows = [(2000 * i, i, i, form.format(radius(90_000 + 1_000 * i, SIGMA, N, 0.001)), 1, "1.0") for i in range(5)]
+    run = smoothed(import_logs(write(tmp_path / "cifar10/sigma_0.25", COHEN, rows), alpha=0.001)[0])
+    assert run.meta.from_log
+    core = CoreRun(Meta("core", "core", "cifar10", 10, split="test"), run.index, run.label, run.label)
+    c = compose(run, core)
+    certify(c, [1.0])
+    with pytest.raises(AcesError, match="tells of a majority alone"):
+        certify(c, [1.0], t=0.3)
+    with pytest.raises(AcesError, match="a margin needs counts"):
+        certify(c, [1.0], bound="margin")
+    with pytest.raises(AcesError, match="a margin needs counts"):
+        standalone(run, bound="margin")

@@ -125,16 +125,19 @@ def test_natural_accuracy_is_the_same_and_the_network_alone_gains_as_well():
 
 
 def test_an_unknown_bound_lists_the_known_ones():
-    for ask in (lambda: certify(composed(1), ON_GRID, bound="exact"), lambda: check_bound("exact", True)):
+    for ask in (lambda: certify(composed(1), ON_GRID, bound="exact"), lambda: check_bound("exact", False)):
         with pytest.raises(AcesError, match="unknown bound 'exact'; known: complement, margin"):
             ask()
 
 
 def test_a_margin_of_a_log_and_under_the_papers_convention_is_refused():
     c = composed(1)
-    for of_a_log in (replace(c, radius_digits=3), replace(c, predict_class=np.zeros(len(c), int))):
-        certify(of_a_log, ON_GRID)
+    of_a_log = replace(c, from_log=True)
+    certify(of_a_log, ON_GRID)
+    run = synthetic.smoothed(0.5, 20)
+    logged = replace(run, meta=replace(run.meta, extra={"source": "Cohen log"}))
+    for ask in (lambda: certify(of_a_log, ON_GRID, bound="margin"), lambda: standalone(logged, bound="margin")):
         with pytest.raises(AcesError, match="a margin needs counts of its rivals"):
-            certify(of_a_log, ON_GRID, bound="margin")
+            ask()
     with pytest.raises(AcesError, match="its convention has no margin"):
         evaluate(c, ON_GRID, convention=Convention.PAPER, bound="margin")

@@ -166,13 +166,10 @@ def test_a_share_that_the_draws_cannot_tell_from_none_or_all_says_how_many_can(t
 
 def test_votes_that_a_log_tells_of_a_majority_are_none_at_another_share():
     c = composed(1)
-    for of_a_log in (
-        replace(c, radius_digits_select=3),
-        replace(c, predict_select=np.zeros((len(c), len(c.thetas)), np.int8)),
-    ):
-        certify(of_a_log, ON_GRID, 0.05)
-        with pytest.raises(AcesError, match=r"a log, which tells of a majority alone: t is 0\.3"):
-            certify(of_a_log, ON_GRID, 0.05, t=0.3)
+    of_a_log = replace(c, from_log_select=True)
+    certify(of_a_log, ON_GRID, 0.05)
+    with pytest.raises(AcesError, match=r"a log, which tells of a majority alone: t is 0\.3"):
+        certify(of_a_log, ON_GRID, 0.05, t=0.3)
 
 
 def test_the_papers_convention_is_a_majority():
