@@ -22,7 +22,7 @@ UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
-class Bound:
+class VoteBound:
     """The lower bound ``p`` (Clopper-Pearson) of ``k`` of ``n`` votes at ``alpha``, and the ``radius`` that it buys."""
 
     k: int
@@ -65,9 +65,9 @@ class Explanation:
     n0: int
     chose_certify: bool
     select_draws: int
-    select: Bound | None
+    select: VoteBound | None
     c_hat: int
-    certify: Bound
+    certify: VoteBound
     core: int
     outcome: Outcome
     prediction: int
@@ -131,7 +131,7 @@ def explain(
     k_a = int(row.class_counts[0, c_hat])
     p_s, p_a = _lcb(k_s, c.n_select, a_s), _lcb(k_a, c.n, a_c)
     radius_s, radius_a = float(answer.radius_select[0, 0]), float(answer.radius_certify[0, 0])
-    select = Bound(k_s, c.n_select, a_s, p_s, c.sigma_select, c.smoothing_select, radius_s)
+    select = VoteBound(k_s, c.n_select, a_s, p_s, c.sigma_select, c.smoothing_select, radius_s)
     return Explanation(
         index=index,
         label=int(row.label[0]),
@@ -145,7 +145,7 @@ def explain(
         select_draws=c.n_select,
         select=select if _is_decided(below, above, c.n0_select, t) else None,
         c_hat=c_hat,
-        certify=Bound(k_a, c.n, a_c, p_a, c.sigma, c.smoothing, radius_a),
+        certify=VoteBound(k_a, c.n, a_c, p_a, c.sigma, c.smoothing, radius_a),
         core=int(row.core[0]),
         outcome=Outcome(answer.outcome[0, 0]),
         prediction=int(answer.prediction()[0, 0]),
@@ -265,7 +265,7 @@ def _share_tex(share: float) -> str:
     return r"\tfrac12" if share == MAJORITY else f"{share:g}"
 
 
-def _bound_tex(name: str, b: Bound, shows_radius: bool, share: float = MAJORITY) -> str:
+def _bound_tex(name: str, b: VoteBound, shows_radius: bool, share: float = MAJORITY) -> str:
     p = rf"\underline p_{name} = \mathrm{{LCB}}({b.k}, {b.n}, {round_up(b.alpha, 3):f}) = {floor(b.p)}"
     if not shows_radius:
         return p
