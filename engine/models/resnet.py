@@ -57,6 +57,7 @@ def _stage(n: int, c_in: int, c_out: int, stride: int) -> nn.Sequential:
 
 
 def _init(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
+    # Weights without values, of which shapes alone are asked, need none; to draw them, torch would load its compiler.
+    if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
         fan = module.kernel_size[0] * module.kernel_size[1] * module.out_channels
         nn.init.normal_(module.weight, 0.0, math.sqrt(2.0 / fan))
