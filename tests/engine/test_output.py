@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import socket
 import stat
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from engine.errors import AcesError
 from engine.output import confirm, make_folder, write_file
 from engine.records.runs import read_run, same
 from tests import toy
+from tests.disk import full_disk
 
 DATA = b"x" * 10_000
 
@@ -137,17 +136,6 @@ def test_a_name_as_long_as_a_file_system_takes_is_written(tmp_path):
     for name in ("x" * 255, "é" * 127):
         write_file(tmp_path / name, DATA)
         assert (tmp_path / name).read_bytes() == DATA
-
-
-@contextmanager
-def full_disk(limit: int):
-    """No file of this process may grow beyond so many bytes: writing fails as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path):

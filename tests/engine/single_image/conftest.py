@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine.datasets import DATASETS
@@ -10,14 +12,18 @@ from tests import toy
 from tests.engine.single_image.toy_case import PLAN, SUBJECT, TENSOR, TWO
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    folder = tmp_path_factory.mktemp("networks")
+def opened(folder: Path, *, selects: bool) -> Pair:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(DATASETS, "toy", toy.CARD)
         certify = toy.checkpoint(folder / "noisy.safetensors")
         core = toy.checkpoint(folder / "plain.safetensors", training="standard", sigma=0.0, seed=1)
-        return open_pair(PairSpec(certify, core))
+        select = Selector(toy.selector(folder / "chooser.safetensors")) if selects else None
+        return open_pair(PairSpec(certify, core, select=select))
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return opened(tmp_path_factory.mktemp("networks"), selects=False)
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +35,7 @@ def issued(pair: Pair) -> Certificate:
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """With a selection network of two outputs, untrained: it selects about half of the draws."""
-    folder = tmp_path_factory.mktemp("three")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(DATASETS, "toy", toy.CARD)
-        certify = toy.checkpoint(folder / "noisy.safetensors")
-        core = toy.checkpoint(folder / "plain.safetensors", training="standard", sigma=0.0, seed=1)
-        return open_pair(PairSpec(certify, core, select=Selector(toy.selector(folder / "chooser.safetensors"))))
+    return opened(tmp_path_factory.mktemp("three"), selects=True)
 
 
 @pytest.fixture(scope="module")

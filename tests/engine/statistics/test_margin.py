@@ -10,7 +10,7 @@ from scipy.stats import beta, norm
 
 from engine.errors import AcesError
 from engine.smoothing import GAUSSIAN, UNIFORM
-from engine.statistics.aces import Outcome, certify, predict
+from engine.statistics.aces import Outcome, certify
 from engine.statistics.bounds import z_lower_bound
 from engine.statistics.corrections import Correction
 from engine.statistics.margin import Bound, check_bound, class_bound, margin_z
@@ -119,7 +119,6 @@ def test_natural_accuracy_is_the_same_and_the_network_alone_gains_as_well():
     c = composed(23, separate=True, m=10)
     plain, margin = (evaluate(c, ON_GRID, bound=bound) for bound in Bound)
     assert plain.nac.tolist() == margin.nac.tolist()
-    assert predict(c, ON_GRID).prediction().shape == (len(c), len(ON_GRID))
     run = synthetic.smoothed(1.0, 60)
     assert standalone(run, bound="margin").acr >= standalone(run).acr
 

@@ -11,9 +11,9 @@ import pytest
 from engine.errors import AcesError
 from engine.mechanisms import ENTROPY
 from engine.smoothing import GAUSSIAN, UNIFORM
-from engine.statistics.aces import Outcome, certify, predict
+from engine.statistics.aces import Outcome, certify, predict, selection_votes
 from engine.statistics.bounds import ceiling, critical_count, lower_confidence_bound, smallest_n
-from engine.statistics.corrections import Correction, levels
+from engine.statistics.corrections import CERTIFY, Correction, levels
 from engine.statistics.explain import explain, formulas
 from engine.statistics.looks import bounds_at_looks, certify_at_looks
 from engine.statistics.metrics import Convention, composition_ceiling, evaluate
@@ -100,7 +100,8 @@ def test_signed_radii_are_certifys_decisions(t, correction):
     np.testing.assert_allclose(signed.clip(0), answer.radius_select, rtol=1e-12)
     core = answer.outcome == Outcome.CORE
     assert (signed[core] <= 0).all()
-    assert (signed.min() >= -composition_ceiling(c, 0.05, correction, 1 - t)) or c.sigma < c.sigma_select
+    level = levels(correction, 0.05).select_0
+    assert signed.min() >= -ceiling(c.sigma_select, c.n_select, level, c.smoothing_select.link, 1 - t)
 
 
 @pytest.mark.parametrize("t", SHARES)
@@ -124,10 +125,12 @@ def test_with_one_look_the_best_of_looks_is_plain_certify(t):
     c = composed(17, separate=True)
     one = certify_at_looks([c], 1, ON_GRID, 0.05, Correction.BONFERRONI, t)
     assert one.radius.tobytes() == certify(c, ON_GRID, 0.05, Correction.BONFERRONI, t=t).radius.tobytes()
-    row = c.rows(slice(0, 1))
-    (look,) = bounds_at_looks([row], 1, 0.5, 0.05, Correction.BONFERRONI, t)
-    answer = certify(row, [0.5], 0.05, Correction.BONFERRONI, t=t)
-    assert (look.p_select > t) == (answer.radius_select[0, 0] > 0) or look.select == 0 or answer.outcome[0, 0] == 2
+    answer = certify(c, [0.5], 0.05, Correction.BONFERRONI, t=t)
+    s_hat = selection_votes(c, np.array([0.5]), Correction.BONFERRONI, t).s_hat[:, 0]
+    assert (s_hat == CERTIFY).any()
+    for i in np.flatnonzero(s_hat == CERTIFY):
+        (look,) = bounds_at_looks([c.rows(slice(i, i + 1))], 1, 0.5, 0.05, Correction.BONFERRONI, t)
+        assert (look.p_select > t) == (answer.radius_select[i, 0] > 0)
 
 
 @pytest.mark.parametrize("t", SHARES)

@@ -7,7 +7,6 @@ import resource
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from engine.training.methods import method
 from engine.training.presets import override, preset
 from engine.training.selection import Selection
 from tests import ROOT, toy
+from tests.disk import full_disk
 from tests.engine.training.recipes import RECIPE, plan
 
 pytestmark = pytest.mark.usefixtures("toy_dataset")
@@ -90,17 +90,6 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     reports = []
     assert fit(plan(), tmp_path, report=reports.append).read_bytes() == before
     assert reports == []
-
-
-@contextmanager
-def full_disk(limit: int):
-    """No file of this process may grow beyond so many bytes: writing fails as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_disk_that_fills_up_is_one_line_and_keeps_the_last_epoch(tmp_path):
