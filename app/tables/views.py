@@ -243,7 +243,7 @@ def summary(
     """The tiles at one threshold and radius."""
     m = evaluate(c, [theta], alpha=alpha, correction=correction, radii=(radius,), convention=convention, t=t)
     answer = certify(c, [theta], alpha, correction, t=t, as_printed=convention is Convention.PAPER)
-    radii = np.where(answer.c_hat == c.label, answer.radius[:, 0], 0.0)
+    radii = answer.correct_radius()[:, 0]
     return Summary(
         nac=rate(m.nac[0], len(c)),
         acr=Estimate(float(m.acr[0]), *mean_interval(radii, 0.0, composition_ceiling(c, alpha, correction, t))),

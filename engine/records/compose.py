@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations
 
@@ -12,6 +13,9 @@ from engine.arrays import Array
 from engine.errors import AcesError
 from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
 from engine.smoothing import GAUSSIAN, Smoothing
+
+VOTE_SHARES = np.round(np.arange(501, 1000) / 1000, 3)  # shares p_0 of votes to choose from
+VOTE_SHARES.flags.writeable = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +27,9 @@ class Composition:
     ``n_select`` draws at ``sigma_select``; ``score_median`` float32 [N], of the selection mechanism. ``radius_digits``
     and ``radius_digits_select``: the significant digits of the log that a component was reconstructed from.
     ``from_log`` and ``from_log_select``: whether that was so, whatever digits it had. ``smoothing`` and
-    ``smoothing_select``: the noise of either, of one norm.
+    ``smoothing_select``: the noise of either, of one norm. ``by_votes``: no score selects but the votes for the class,
+    of which a threshold p_0 asks for a share; there are no select counts then. ``then``: the stages that an image goes
+    through, one after the other, before it comes to the core network.
     """
 
     index: Array
@@ -49,6 +55,13 @@ class Composition:
     smoothing_select: Smoothing = GAUSSIAN
     from_log: bool = False
     from_log_select: bool = False
+    by_votes: bool = False
+    then: tuple[Stage, ...] = ()
+
+    @property
+    def stages(self) -> int:
+        """How many certification networks may answer."""
+        return 1 + len(self.then)
 
     @property
     def norm(self) -> str:
@@ -58,18 +71,34 @@ class Composition:
     def __len__(self) -> int:
         return len(self.index)
 
-    def rows(self, keep: slice) -> Composition:
-        """The composition of some of the images (views, no copies)."""
+    def rows(self, keep: slice | Array) -> Composition:
+        """The composition of some of the images (of a slice views, no copies)."""
+        then = tuple(replace(stage, composition=stage.composition.rows(keep)) for stage in self.then)
         per_image = {
             name: value[keep]
             for name, value in vars(self).items()
             if isinstance(value, np.ndarray) and name != "thetas"
         }
-        return Composition(**{**vars(self), **per_image})
+        return Composition(**{**vars(self), **per_image, "then": then})
 
 
-def compose(certify: SmoothedRun, core: CoreRun, select: SelectionRun | None = None) -> Composition:
-    """Join components on ``index``. ``select`` replaces the certification run's own entropies.
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A later stage of a chain: the ``composition`` of its networks, its threshold ``theta`` and its share ``t``.
+
+    ``theta`` is p_0 where the votes select.
+    """
+
+    composition: Composition
+    theta: float
+    t: float = 0.5
+
+
+def compose(
+    certify: SmoothedRun, core: CoreRun, select: SelectionRun | None = None, *, by_votes: bool = False
+) -> Composition:
+    """Join components on ``index``. ``select`` replaces the certification run's own entropies, and so do, with
+    ``by_votes``, the votes for its classes.
 
     Raises ``AcesError`` where ``common_images`` does, and for radii of different norms, which have no smaller one.
     """
@@ -90,9 +119,9 @@ def compose(certify: SmoothedRun, core: CoreRun, select: SelectionRun | None = N
         sigma_select=selection.meta.noise,
         n0_select=selection.meta.draws0,
         n_select=selection.meta.draws,
-        thetas=selection.thetas,
-        select_counts0=selection.select_counts0[in_select],
-        select_counts=selection.select_counts[in_select],
+        thetas=VOTE_SHARES if by_votes else selection.thetas,
+        select_counts0=selection.select_counts0[in_select, : 0 if by_votes else None],
+        select_counts=selection.select_counts[in_select, : 0 if by_votes else None],
         score_median=(selection.score_median if isinstance(selection, SelectionRun) else selection.entropy_median)[
             in_select
         ],
@@ -106,7 +135,50 @@ def compose(certify: SmoothedRun, core: CoreRun, select: SelectionRun | None = N
         smoothing_select=selection.meta.smoothing_card,
         from_log=certify.meta.from_log,
         from_log_select=selection.meta.from_log,
+        by_votes=by_votes,
     )
+
+
+@dataclass(frozen=True)
+class Part:
+    """The runs of one stage; ``select`` and ``by_votes`` as in ``compose``."""
+
+    certify: SmoothedRun
+    select: SelectionRun | None = None
+    by_votes: bool = False
+
+
+@dataclass(frozen=True)
+class Then:
+    """What an image is handed on to: the runs of the stage, its threshold ``theta`` and its share ``t``."""
+
+    part: Part
+    theta: float
+    t: float = 0.5
+
+
+def compose_chain(first: Part, core: CoreRun, then: Sequence[Then]) -> Composition:
+    """Join the stages of a chain on ``index``: what ``first`` does not select goes to the next, at last to the core.
+
+    Raises ``AcesError`` where ``compose`` does, for a certification run that stands twice, for stages over different
+    images and for radii of different norms.
+    """
+    names = [part.certify.meta.name for part in (first, *(later.part for later in then))]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise AcesError(f"'{twice}' stands twice in the chain: what it handed on it would be asked again; name another")
+    for later in then:
+        _require_same_pictures(first.certify, later.part.certify)
+        _require_one_norm(first.certify.meta, later.part.certify.meta)
+    made = [
+        compose(part.certify, core, part.select, by_votes=part.by_votes) for part in (first, *(t.part for t in then))
+    ]
+    index: Array = reduce(np.intersect1d, [c.index for c in made])
+    if not len(index):
+        raise AcesError(f"{', '.join(map(repr, names))} share no images: sample them on the same subset")
+    head, *rest = (c.rows(_rows_of(c.index, index)) for c in made)
+    stages = tuple(Stage(c, later.theta, later.t) for c, later in zip(rest, then, strict=True))
+    return replace(head, then=stages)
 
 
 def common_images(certify: SmoothedRun, *others: SmoothedRun | CoreRun | SelectionRun) -> Array:

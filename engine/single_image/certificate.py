@@ -31,9 +31,10 @@ from engine.single_image.plan import NEWER, Mode, Plan
 from engine.single_image.promise import PROMISE, promise, statement, statement_1
 from engine.single_image.segments import Segment, compositions, rests_on, roles, segments_of, selecting
 from engine.single_image.subject import AsRun, Networks, Streams, Subject, commitment, is_sha256
-from engine.statistics.aces import Outcome, selection_votes
+from engine.statistics.aces import Outcome
 from engine.statistics.bounds import round_down
 from engine.statistics.looks import LookBounds, bounds_at_looks, certify_at_looks
+from engine.statistics.stage import selection_votes
 
 __all__ = [
     "PROMISE",

@@ -20,19 +20,12 @@ import numpy.typing as npt
 from engine.arrays import ABSTAIN, Array
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.smoothing import Smoothing
-from engine.statistics.bounds import (
-    MAJORITY,
-    check_level,
-    critical_count,
-    round_significant,
-    smallest_n,
-    two_sided_p_value,
-    z_table,
-)
-from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
-from engine.statistics.margin import Bound, check_bound, class_bound
-from engine.statistics.thresholds import check_thetas, neighbours
+from engine.statistics.bounds import MAJORITY, check_level, smallest_n, two_sided_p_value
+from engine.statistics.chains import Guessed, chained
+from engine.statistics.corrections import CERTIFY, CORE, Correction, Levels, levels
+from engine.statistics.margin import Bound
+from engine.statistics.stage import StageBounds, columns, critical, prediction_votes, stage_bounds
+from engine.statistics.thresholds import check_thresholds, neighbours
 
 
 class Outcome(IntEnum):
@@ -53,60 +46,6 @@ DEFAULT_CORRECTION = Correction.INTERSECTION_UNION
 
 
 @dataclass(frozen=True, eq=False)
-class SelectionVotes:
-    """Votes of the selection at the thresholds asked for, [N, T'] each.
-
-    ``s_hat``: CERTIFY where a share t of the n0 draws vote for it, else CORE. ``certify`` and ``core``: votes among
-    the n draws that support that answer, at a stored threshold their plain numbers. Where the guess is not known (the
-    run stores no threshold on one side, or the two beside it guess differently) there are none.
-    """
-
-    s_hat: Array
-    certify: Array
-    core: Array
-
-
-def selection_votes(
-    c: Composition, thetas: Array, correction: Correction | None = None, t: float = MAJORITY
-) -> SelectionVotes:
-    """Look the votes up at ``thetas`` [T'], from the stored thresholds on which the correction lets an answer rest.
-
-    Between two stored thresholds monotonicity serves: a score is <= theta at least as often as at the lower
-    neighbour, and > theta at least as often as at the upper one.
-    """
-    lower, upper = neighbours(c.thetas, thetas, correction)
-    low0, low = _columns(c.select_counts0, lower, 0), _columns(c.select_counts, lower, 0)
-    if np.array_equal(lower, upper):  # all stored: a threshold that is missing below is never one missing above
-        s_hat = np.where(_guesses_core(low0, c.n0_select, t), np.int8(CORE), np.int8(CERTIFY))
-        return SelectionVotes(s_hat, low, c.n_select - low)
-    high0 = _columns(c.select_counts0, upper, c.n0_select)
-    high = _columns(c.select_counts, upper, c.n_select)
-    core_at_lower, core_at_upper = (_guesses_core(votes0, c.n0_select, t) for votes0 in (low0, high0))
-    # `simultaneous` spends alpha on one direction at each stored threshold: the one guessed there. Where the two
-    # neighbours guess differently neither bound may be used, and the selection stays undecided: no votes at all.
-    return SelectionVotes(
-        np.where(core_at_upper, np.int8(CORE), np.int8(CERTIFY)),
-        np.where(core_at_lower, 0, low),
-        np.where(core_at_upper, c.n_select - high, 0),
-    )
-
-
-def _guesses_core(votes0: Array, n0: int, t: float) -> Array:
-    """Where fewer than a share t of the n0 draws vote to certify: a guess, which costs power only where it is wrong."""
-    return votes0 < t * n0
-
-
-def _columns(counts: Array, columns: Array, missing: int) -> Array:
-    """``counts[:, columns]``, with ``missing`` where there is no such column; no copy where all are asked for."""
-    if np.array_equal(columns, np.arange(counts.shape[1])):
-        return counts
-    there = (columns >= 0) & (columns < counts.shape[1])
-    picked = counts[:, np.where(there, columns, 0)]
-    picked[:, ~there] = missing
-    return picked
-
-
-@dataclass(frozen=True, eq=False)
 class Certificates:
     """CERTIFY's answers for N images x T thresholds.
 
@@ -115,7 +54,8 @@ class Certificates:
     ``radius_select``, ``radius_certify`` [N, T]: within these the selection keeps choosing the certification
     network (0 where it does not choose it), and the certification network keeps its class; ``c_hat``, ``core``
     int64 [N]; ``index`` and ``label`` int64 [N]; ``class_holds`` bool [N, T]: ``c_hat`` is certain, whatever is
-    selected.
+    selected. ``later``: of a chain, which stage was guessed to answer; both radii are then that stage's, the
+    selection's cut to where the stages before it hand on.
     """
 
     thetas: Array
@@ -128,16 +68,26 @@ class Certificates:
     radius_select: Array
     radius_certify: Array
     class_holds: Array
+    later: Guessed | None = None
+
+    @property
+    def guess(self) -> Array:
+        """The class that the stage guessed to answer gives, int64 [N, T], or [N, 1] without a chain."""
+        return self.c_hat[:, None] if self.later is None else self.later.c_hat
 
     def prediction(self) -> Array:
         """The class answered, int64 [N, T]; ``ABSTAIN`` = -1 where none is."""
         other = np.where(self.outcome == Outcome.CORE, self.core[:, None], ABSTAIN)
-        return np.where(self._from_certify(), self.c_hat[:, None], other)
+        return np.where(self._from_certify(), self.guess, other)
 
     def correct(self) -> Array:
         """Whether the answer is the label, bool [N, T]; an abstention never is."""
-        c_correct, core_correct = (self.c_hat == self.label)[:, None], (self.core == self.label)[:, None]
+        c_correct, core_correct = self.guess == self.label[:, None], (self.core == self.label)[:, None]
         return (self._from_certify() & c_correct) | ((self.outcome == Outcome.CORE) & core_correct)
+
+    def correct_radius(self) -> Array:
+        """``radius`` where the class is the label, else 0, [N, T]: what ACR averages."""
+        return self.radius * (self.guess == self.label[:, None])
 
     def _from_certify(self) -> Array:
         return (self.outcome == Outcome.CERTIFIED) | (self.outcome == Outcome.CONSENSUS)
@@ -156,38 +106,46 @@ def certify(
     """ACES Algorithm 1 on stored counts: with probability >= 1 - alpha an answer is F_ACES's on the whole ball.
 
     The promise is per image and per threshold fixed in advance; with ``simultaneous`` it holds for all
-    thresholds at once. ``thetas`` [T] in [0, 1]. ``t``: the share of noisy votes by which the selection chooses the
+    thresholds at once. ``thetas`` [T] in [0, 1]; shares p_0 in (1/2, 1) where the votes select. ``t``: the share of
+    noisy votes by which the selection chooses the
     certification network, 1/2 in the paper (section 17 of docs/statistics.md). ``bound``: of the class against all
     others together, as in the paper, or by its margin (section 18). ``as_printed`` rounds each component's radii as its
-    log did, up or down: to reproduce printed tables, never to certify.
+    log did, up or down: to reproduce printed tables, never to certify. Of a chain, ``thetas`` and ``t`` are its first
+    stage's (section 19).
     Raises ``AcesError`` for thresholds outside, alpha and t outside (0, 1), and where ``check_share`` and
     ``check_bound`` do.
     """
-    thetas = check_thetas(thetas)
+    thetas = check_thresholds(thetas, c.by_votes)
     check_share(t, c)
-    bound = check_bound(bound, c.from_log)
     correction = Correction(correction)
-    spend = levels(correction, alpha)
-    votes = selection_votes(c, thetas, correction, t)
-    guess_1 = votes.s_hat == CERTIFY
-    c_hat = c.class_counts0.argmax(1)  # the first on ties; from the n0 draws, so that the n draws stay fresh
-
-    (s_1, a_1), (s_0, a_0) = spend.of(CERTIFY), spend.of(CORE)
-    counts, link = (c.class_counts0, c.class_counts), c.smoothing.link
-    of_class = [class_bound(*counts, c.n, c_hat, level, link, bound) for level in (a_1, a_0)]
-    radius_certify = c.sigma * np.where(guess_1, *(one.z[:, None] for one in of_class))
-    for_certify = np.where(guess_1, votes.certify, 0)
-    radius_select = _radii(for_certify, c.n_select, s_1, c.sigma_select, c.smoothing_select, t)
-    if as_printed:
-        radius_certify = printed(radius_certify, c.radius_digits)
-        radius_select = printed(radius_select, c.radius_digits_select)
-    radius = np.minimum(radius_select, radius_certify)  # 0 where s_hat is 0
-    class_holds = np.where(guess_1, *(one.holds[:, None] for one in of_class))
-    core_holds = ~guess_1 & (votes.core >= critical_count(c.n_select, s_0, 1 - t))
-    outcome = decide(radius, core_holds, class_holds, c_hat == c.core)
+    spend = levels(correction, alpha, c.stages)
+    first = stage_bounds(c, thetas, t, spend, correction, bound, as_printed=as_printed, handed_on=bool(c.then))
+    if c.then:
+        return _certify_chain(c, thetas, first, spend, correction, bound)
+    radius = np.minimum(first.radius_select, first.radius_certify)  # 0 where s_hat is 0
+    outcome = decide(radius, first.hands_on, first.class_holds, first.c_hat == c.core)
     return Certificates(
-        thetas, c.index, c.label, c_hat, c.core, outcome, radius, radius_select, radius_certify, class_holds
-    )
+        thetas, c.index, c.label, first.c_hat, c.core, outcome, radius,
+        first.radius_select, first.radius_certify, first.class_holds,
+    )  # fmt: skip
+
+
+def _certify_chain(
+    c: Composition, thetas: Array, first: StageBounds, spend: Levels, correction: Correction, bound: Bound | str
+) -> Certificates:
+    later = []
+    for stage in c.then:
+        check_share(stage.t, stage.composition)
+        at = check_thresholds(stage.theta, stage.composition.by_votes)
+        later.append(stage_bounds(stage.composition, at, stage.t, spend, correction, bound, handed_on=True))
+    found = chained(first, later)
+    radius = np.minimum(found.radius_select, found.radius_certify)
+    nowhere = np.zeros(len(c), bool)  # a chain has no consensus
+    outcome = decide(radius, found.hands_on, nowhere[:, None], nowhere)
+    return Certificates(
+        thetas, c.index, c.label, first.c_hat, c.core, outcome, radius, found.radius_select, found.radius_certify,
+        np.zeros(radius.shape, bool), found.guessed,
+    )  # fmt: skip
 
 
 def decide(radius: Array, core_holds: Array, class_holds: Array, agreed: Array) -> Array:
@@ -230,35 +188,32 @@ def check_draws(t: float, n: int, alpha: float, correction: Correction) -> None:
         raise AcesError(f"t is {t:g}: {n:,} draws cannot tell it from {round(t)} at level {level:.2g}; {needed:,} can")
 
 
-def _radii(k: Array, n: int, alpha: float, sigma: float, smoothing: Smoothing, share: float = MAJORITY) -> Array:
-    """sigma * (link(LCB(k, n, alpha)) - link(share)) where that is positive, else 0."""
-    radius: Array = z_table(n, alpha, smoothing.link, share)(k)
-    radius *= sigma
-    return radius
-
-
-def printed(radius: Array, digits: int | None) -> Array:
-    """Radii as a log with so many significant digits shows them; as they are where no log was."""
-    return radius if digits is None else round_significant(radius, digits)
-
-
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """PREDICT's decisions: ``selected`` int8 [N, T] (CERTIFY, CORE or ``ABSTAIN``), ``classed`` int64 [N] (a class or
-    ``ABSTAIN``)."""
+    ``ABSTAIN``), ``core`` int64 [N]: what the core network answers; ``rest``: what is answered where core is selected,
+    of a chain by its later stages; ``agree`` bool [N]: their classes are certain and the core network's, each.
+    """
 
     thetas: Array
     label: Array
     core: Array
     selected: Array
     classed: Array
+    rest: Array
+    agree: Array
+
+    @property
+    def consensus(self) -> Array:
+        """Whoever is selected answers as the core network does, bool [N]."""
+        return (self.classed != ABSTAIN) & (self.classed == self.core) & self.agree
 
     def prediction(self) -> Array:
         """The class answered, int64 [N, T]; ``ABSTAIN`` where none is."""
-        classed, core = self.classed[:, None], self.core[:, None]
+        classed, rest = self.classed[:, None], self.rest[:, None]
         # Both tests must hold for the certification network's class; where only it holds, only consensus answers.
-        chosen = (classed != ABSTAIN) & ((self.selected == CERTIFY) | (classed == core))
-        return np.where(self.selected == CORE, core, np.where(chosen, classed, ABSTAIN))
+        chosen = (classed != ABSTAIN) & ((self.selected == CERTIFY) | self.consensus[:, None])
+        return np.where(self.selected == CORE, rest, np.where(chosen, classed, ABSTAIN))
 
 
 def predict(c: Composition, thetas: npt.ArrayLike, alpha: float = DEFAULT_ALPHA, t: float = MAJORITY) -> Predictions:
@@ -266,22 +221,46 @@ def predict(c: Composition, thetas: npt.ArrayLike, alpha: float = DEFAULT_ALPHA,
 
     The p-values are two-sided, because each winner is picked from the draws that test it, and the core branch
     needs a majority *and* a small p-value. Recorded decisions of imported logs are used as they are. ``t`` as in
-    ``certify``: the selection's votes are tested against it, each direction at alpha/4.
+    ``certify``: the selection's votes are tested against it, each direction at alpha/4. The stages of a chain share
+    what the selection's tests may spend (section 19 of docs/statistics.md).
     """
-    thetas = check_thetas(thetas)
-    half = check_level(alpha) / 2
+    thetas = check_thresholds(thetas, c.by_votes)
+    check_level(alpha)
     check_share(t, c)
-    lower, upper = neighbours(c.thetas, thetas, None)
-    if c.predict_class is not None and c.predict_select is not None:
-        low, high = _columns(c.predict_select, lower, ABSTAIN), _columns(c.predict_select, upper, ABSTAIN)
+    rest, agree = c.core, np.ones(len(c), bool)
+    for stage in reversed(c.then):
+        check_share(stage.t, stage.composition)
+        at = check_thresholds(stage.theta, stage.composition.by_votes)
+        found = _predict_stage(stage.composition, at, alpha, stage.t, c.stages, rest, agree)
+        rest, agree = found.prediction()[:, 0], found.consensus
+    return _predict_stage(c, thetas, alpha, t, c.stages, rest, agree)
+
+
+def _predict_stage(
+    c: Composition, thetas: Array, alpha: float, t: float, stages: int, rest: Array, agree: Array
+) -> Predictions:
+    """One stage of ``stages``; ``rest`` and ``agree`` are what comes behind it."""
+    if not c.by_votes and c.predict_class is not None and c.predict_select is not None:
+        _check_recorded(stages)
+        lower, upper = neighbours(c.thetas, thetas, None)
+        low, high = columns(c.predict_select, lower, ABSTAIN), columns(c.predict_select, upper, ABSTAIN)
         # Between two recorded thresholds only a decision that both share is known to hold.
-        return Predictions(thetas, c.label, c.core, np.where(low == high, low, ABSTAIN), c.predict_class)
+        selected = np.where(low == high, low, ABSTAIN)
+        return Predictions(thetas, c.label, c.core, selected, c.predict_class, rest, agree)
+    share: Array | float = thetas if c.by_votes else t
+    for_certify, for_core = prediction_votes(c, thetas)
     # At 1/2: the two-sided p-value of k among n is <= alpha/2 exactly when the larger of k and n - k reaches this.
-    for_certify = _columns(c.select_counts, lower, 0) >= critical_count(c.n_select, half / 2, t)
-    core_votes = c.n_select - _columns(c.select_counts, upper, c.n_select)
-    for_core = core_votes >= critical_count(c.n_select, half / 2, 1 - t)
-    selected = np.where(for_certify, np.int8(CERTIFY), np.where(for_core, np.int8(CORE), np.int8(ABSTAIN)))
-    return Predictions(thetas, c.label, c.core, selected, predict_class(c.class_counts, half))
+    level = alpha / 4 / stages
+    to_certify = for_certify >= critical(c, level, share)
+    to_core = for_core >= critical(c, level, 1 - share)
+    selected = np.where(to_certify, np.int8(CERTIFY), np.where(to_core, np.int8(CORE), np.int8(ABSTAIN)))
+    return Predictions(thetas, c.label, c.core, selected, predict_class(c.class_counts, alpha / 2), rest, agree)
+
+
+def _check_recorded(stages: int) -> None:
+    """Logs decided each test at alpha/2, two-sided: for two stages that adds up to less than alpha, for three not."""
+    if stages > 2:
+        raise AcesError("a chain of logs has two stages at most: what they decided was not decided for more")
 
 
 def predict_class(class_counts: Array, alpha: float) -> Array:

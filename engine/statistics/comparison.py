@@ -58,7 +58,7 @@ def answers(
 ) -> Answers:
     """What CERTIFY and PREDICT answer at theta; ``t`` as in ``certify``."""
     found = certify(c, [theta], alpha, correction, t=t)
-    correct_radius = np.where(found.c_hat == c.label, found.radius[:, 0], 0.0)
+    correct_radius = found.correct_radius()[:, 0]
     reached = found.correct()[:, 0] if radius == 0 else correct_radius >= radius
     natural = predict(c, [theta], alpha, t).prediction()[:, 0] == c.label
     ceiling = composition_ceiling(c, alpha, correction, t)

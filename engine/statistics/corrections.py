@@ -6,7 +6,7 @@ level a bound gets and which stored thresholds an answer may rest on, the pages 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,6 +34,10 @@ class Levels:
         return (self.select_1, self.certify_1) if s_hat == CERTIFY else (self.select_0, self.certify_0)
 
 
+def _evenly(parts: int) -> Levels:
+    return Levels(parts, parts, parts, parts)
+
+
 @dataclass(frozen=True)
 class CorrectionCard:
     """A correction by ``name``: ``parts``, alpha over which is the level of each bound, and what it ``promises``.
@@ -41,18 +45,23 @@ class CorrectionCard:
     Each level is alpha divided by a constant, so that levels scale with alpha: the proof of looks (section 14 of
     docs/statistics.md) shares alpha among them and needs that. ``thetas_at_once``: so many evenly spaced thresholds,
     0 and 1 among them, for all of which the promise holds at once and on which alone an answer rests; None where it
-    holds at each threshold fixed in advance.
+    holds at each threshold fixed in advance. ``of_chain``: the parts for so many stages, two or more; None where it
+    says nothing of chains.
     """
 
     name: str
     parts: Levels
     promises: str
     thetas_at_once: int | None = None
+    of_chain: Callable[[int], Levels] | None = None
 
-    def levels(self, alpha: float) -> Levels:
+    def levels(self, alpha: float, stages: int = 1) -> Levels:
         """Split alpha. Chosen by s_hat, which the n0 draws decide alone: the n draws do not know of it."""
         check_level(alpha)
-        return Levels(*(alpha / getattr(self.parts, field.name) for field in fields(Levels)))
+        if stages > 1 and self.of_chain is None:
+            raise AcesError(f"the correction '{self.name}' says nothing of chains: choose another")
+        parts = self.parts if stages == 1 or self.of_chain is None else self.of_chain(stages)
+        return Levels(*(alpha / getattr(parts, field.name) for field in fields(Levels)))
 
 
 CORRECTIONS: dict[str, CorrectionCard] = {
@@ -63,6 +72,7 @@ CORRECTIONS: dict[str, CorrectionCard] = {
             Levels(2, 2, 2, 2),
             "For one image, networks, σ and θ fixed beforehand, an answer is not the system's with probability at most "
             "α, half of which goes to each bound: the paper's choice. Whether the system is right is not said.",
+            of_chain=lambda stages: _evenly(stages + 1),  # one selection each, and the class
         ),
         CorrectionCard(
             "intersection-union",
@@ -73,6 +83,8 @@ CORRECTIONS: dict[str, CorrectionCard] = {
             "For one image, networks, σ and θ fixed beforehand, an answer is not the system's with probability at most "
             "α; whether the system is right is not said. Each bound of a certificate may spend all of α, because only "
             "the weaker network can break it.",
+            # A chain has no consensus: an answer is one conjunction, which only its weakest part can break.
+            of_chain=lambda stages: _evenly(1),
         ),
         CorrectionCard(
             "simultaneous",
@@ -80,6 +92,7 @@ CORRECTIONS: dict[str, CorrectionCard] = {
             "For one image, and networks and σ fixed beforehand, the answers at θ = 0.00, 0.01, …, 1.00 hold all at "
             "once with probability at least 1 − α, so θ may be chosen after looking at them.",
             thetas_at_once=SIMULTANEOUS_THETAS,
+            of_chain=lambda stages: Levels(*2 * (2 * SIMULTANEOUS_THETAS * stages, 2 * stages)),  # each pays its own
         ),
     )
 }
@@ -132,6 +145,9 @@ Correction.INTERSECTION_UNION = Correction("intersection-union")
 Correction.SIMULTANEOUS = Correction("simultaneous")
 
 
-def levels(correction: str, alpha: float) -> Levels:
-    """The levels of a correction, by its name. Raises ``AcesError`` for an unknown one and alpha outside (0, 1)."""
-    return Correction(correction).card.levels(alpha)
+def levels(correction: str, alpha: float, stages: int = 1) -> Levels:
+    """The levels of a correction, by its name, for a chain of so many stages.
+
+    Raises ``AcesError`` for an unknown one and alpha outside (0, 1).
+    """
+    return Correction(correction).card.levels(alpha, stages)

@@ -55,7 +55,7 @@ class Measure:
         as_printed = self.convention is Convention.PAPER
         answer = certify(c, thetas, self.alpha, self.correction, t=self.t, as_printed=as_printed)
         natural = 100.0 * (predict(c, thetas, self.alpha, self.t).prediction() == c.label[:, None])
-        correct_radius = answer.radius * (answer.c_hat == c.label)[:, None]
+        correct_radius = answer.correct_radius()
         if self.radius is None:
             return natural, correct_radius
         reached = at_0(answer, self.convention)[0] if self.radius == 0 else correct_radius >= self.radius

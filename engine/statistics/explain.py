@@ -13,9 +13,10 @@ from engine.mechanisms import Words
 from engine.records.compose import Composition
 from engine.smoothing import Smoothing
 from engine.statistics import bounds
-from engine.statistics.aces import Outcome, certify, selection_votes
+from engine.statistics.aces import Outcome, certify
 from engine.statistics.bounds import MAJORITY, lower_confidence_bound, round_up
 from engine.statistics.corrections import CERTIFY, Correction, levels
+from engine.statistics.stage import selection_votes
 from engine.statistics.thresholds import neighbours
 
 UNDECIDED = "undecided"

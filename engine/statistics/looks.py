@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.statistics.aces import Certificates, Outcome, certify, decide, selection_votes
+from engine.statistics.aces import Certificates, Outcome, certify, decide
 from engine.statistics.bounds import MAJORITY, lower_confidence_bound
 from engine.statistics.corrections import CERTIFY, Correction, levels
+from engine.statistics.stage import selection_votes
 
 FIRST_LOOK = 1_000
 

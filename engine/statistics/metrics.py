@@ -28,12 +28,12 @@ from engine.statistics.aces import (
     check_share,
     predict,
     predict_class,
-    printed,
 )
 from engine.statistics.bounds import MAJORITY, ceiling, check_level
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.margin import Bound, check_bound, class_bound
-from engine.statistics.thresholds import check_thetas
+from engine.statistics.stage import printed
+from engine.statistics.thresholds import check_thresholds
 
 BLOCK_ENTRIES = 1 << 19  # images x thresholds evaluated at a time: temporaries stay in the cache, memory stays bounded
 DEFAULT_RADII = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
@@ -87,7 +87,7 @@ def evaluate(
         raise AcesError("the paper bounds a class against all others together: its convention has no margin")
     check_share(t, c)
     check_draws(t, c.n_select, alpha, correction)
-    thetas, radii = check_thetas(thetas), check_radii(radii)
+    thetas, radii = check_thresholds(thetas, c.by_votes), check_radii(radii)
     block = max(1, BLOCK_ENTRIES // len(thetas))
     sums = None
     for start in range(0, len(c), block):
@@ -113,7 +113,7 @@ def _sums(
     """Sums over the images of: correct predictions [T], radii [T], [T, R] twice, outcomes [T, 4]."""
     answer = certify(c, thetas, alpha, correction, t=t, bound=bound, as_printed=convention is Convention.PAPER)
     correct_0, selected_0 = at_0(answer, convention)
-    correct_radius = answer.radius[answer.c_hat == c.label]
+    correct_radius = answer.correct_radius() if c.then else answer.radius[answer.c_hat == c.label]
     accuracy = [correct_0.sum(0) if r == 0 else (correct_radius >= r).sum(0) for r in radii]
     selection = [selected_0.sum(0) if r == 0 else (answer.radius_select >= r).sum(0) for r in radii]
     shape = (len(radii), len(thetas))
@@ -139,8 +139,8 @@ def at_0(answer: Certificates, convention: Convention) -> tuple[Array, Array]:
 
 def predictions_correct(p: Predictions) -> Array:
     """How many of the answers of PREDICT are correct, [T], without building them."""
-    certify_correct, core_correct = p.classed == p.label, p.core == p.label
-    correct = np.where(p.selected == CORE, core_correct[:, None], (certify_correct & core_correct)[:, None])
+    certify_correct, rest_correct = p.classed == p.label, p.rest == p.label
+    correct = np.where(p.selected == CORE, rest_correct[:, None], (certify_correct & p.consensus)[:, None])
     correct = np.where(p.selected == CERTIFY, certify_correct[:, None], correct)
     total: Array = correct.sum(0)
     return total
@@ -205,7 +205,7 @@ def standalone(
 
 def certified_curve(answer: Certificates, column: int, radii: npt.ArrayLike) -> Array:
     """Certified accuracy in percent at each radius, for one threshold; at 0 any correct answer counts, then R >= r."""
-    radius = np.where(answer.c_hat == answer.label, answer.radius[:, column], 0.0)
+    radius = answer.correct_radius()[:, column]
     return curve_over_radius(radius, answer.correct()[:, column], radii)
 
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.records.compose import Composition
-from engine.statistics.aces import selection_votes
 from engine.statistics.bounds import MAJORITY, z_table
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.intervals import area, area_interval
+from engine.statistics.stage import selection_votes
 
 
 def signed_radii(c: Composition, thetas: Array, alpha: float, correction: Correction, t: float = MAJORITY) -> Array:

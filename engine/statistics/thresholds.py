@@ -21,6 +21,17 @@ def check_thetas(thetas: npt.ArrayLike) -> Array:
     return values
 
 
+def check_thresholds(thetas: npt.ArrayLike, by_votes: bool) -> Array:
+    """``check_thetas``; where the votes for the class select, shares p_0 in (1/2, 1) instead."""
+    if not by_votes:
+        return check_thetas(thetas)
+    values = np.atleast_1d(np.asarray(thetas, dtype=np.float64))
+    bad = ~((values > 0.5) & (values < 1))  # two classes cannot both have more than half
+    if bad.any():
+        raise AcesError(f"p0 is {values[bad][0]:g}; a share of votes that selects lies strictly between 0.5 and 1")
+    return values
+
+
 def usable_thresholds(stored: Array, correction: str | None) -> Array:
     """Which ``stored`` thresholds [T] an answer may rest on, bool [T]: for ``simultaneous``, 0.00, 0.01, ..., 1.00.
 

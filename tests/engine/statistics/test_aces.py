@@ -8,9 +8,10 @@ import pytest
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.statistics.aces import Outcome, certify, predict, predict_class, selection_votes
+from engine.statistics.aces import Outcome, certify, predict, predict_class
 from engine.statistics.corrections import CERTIFY, CORE, Correction
 from engine.statistics.metrics import evaluate
+from engine.statistics.stage import selection_votes
 from tests import oracle
 from tests.random_runs import composed, rows_of
 

@@ -11,13 +11,14 @@ import pytest
 from engine.errors import AcesError
 from engine.mechanisms import ENTROPY
 from engine.smoothing import GAUSSIAN, UNIFORM
-from engine.statistics.aces import Outcome, certify, predict, selection_votes
+from engine.statistics.aces import Outcome, certify, predict
 from engine.statistics.bounds import ceiling, critical_count, lower_confidence_bound, smallest_n
 from engine.statistics.corrections import CERTIFY, Correction, levels
 from engine.statistics.explain import explain, formulas
 from engine.statistics.looks import bounds_at_looks, certify_at_looks
 from engine.statistics.metrics import Convention, composition_ceiling, evaluate
 from engine.statistics.separation import separation, signed_radii
+from engine.statistics.stage import selection_votes
 from tests import oracle
 from tests.engine.statistics.test_aces import ALL, OFF_GRID, ON_GRID, assert_agrees_with_oracle
 from tests.random_runs import composed, rows_of
