@@ -33,6 +33,11 @@ class Bound(StrEnum):
     MARGIN = "margin"
 
 
+def usual_bound(correction: str) -> Bound:
+    """What new certificates of single images take: the margin; the complement beside the paper's own correction."""
+    return Bound.COMPLEMENT if correction == "bonferroni" else Bound.MARGIN
+
+
 @dataclass(frozen=True, eq=False)
 class ClassBound:
     """``z`` float64 [N]: the radius of the class at sigma = 1; ``holds`` bool [N]: it is certainly the top class."""

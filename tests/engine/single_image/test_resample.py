@@ -179,7 +179,7 @@ def test_a_guess_that_comes_out_otherwise_ends_it(pair):
 def test_what_was_not_drawn_is_turned_against_both_guesses(issued, theta, s_hat, select_counts):
     """From the class to another one, and away from the selection; at a threshold of 1 every draw is selected."""
     part = Segment("estimate", 0, 1_000, (13, 985, 2), (600,))
-    turned = against(part, dataclasses.replace(issued, thetas=(theta,)), 1, s_hat)
+    turned = against(part, dataclasses.replace(issued, thetas=(theta,)), 1, s_hat, 2)
     assert turned.class_counts == (13, 975, 12)
     assert turned.select_counts == select_counts
 
