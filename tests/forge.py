@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.arrays import ABSTAIN
-from engine.single_image.certificate import Certificate, Segment, answer_of, guesses
+from engine.single_image.certificate import Certificate, Segment, answer_of, bounds_of, guesses
 from engine.single_image.promise import promise, statement, statement_1
 from engine.single_image.segments import compositions, rests_on
-from engine.statistics.bounds import round_down
+from engine.statistics.bounds import round_down, round_up
 from engine.statistics.corrections import CERTIFY
-from engine.statistics.looks import bounds_at_looks
 
 
 def anew(certificate: Certificate, **changes: object) -> Certificate:
@@ -19,13 +18,16 @@ def anew(certificate: Certificate, **changes: object) -> Certificate:
     plan, classes = c.plan, c.networks.classes
     found = answer_of(c, c.segments)
     radius = float(round_down(found.radius))
-    looks = bounds_at_looks(
-        compositions(c.segments, plan, c.core_answer), len(plan.looks), plan.theta, plan.alpha, plan.correction
-    )
+    looks = bounds_of(compositions(c.segments, plan, c.core_answer), plan)
     said = (found.outcome, found.prediction, radius)
     if c.version > 1:
         looks = tuple(
-            replace(look, p_select=float(round_down(look.p_select)), p_certify=float(round_down(look.p_certify)))
+            replace(
+                look,
+                p_select=float(round_down(look.p_select)),
+                p_certify=float(round_down(look.p_certify)),
+                p_rival=None if look.p_rival is None else float(round_up(look.p_rival)),
+            )
             for look in looks
         )
     return replace(

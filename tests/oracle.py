@@ -215,6 +215,54 @@ def certify_at(
     )  # fmt: skip
 
 
+def looks_parts(split: str, planned: int) -> list[float]:
+    """What alpha is divided by at each of the planned looks."""
+    if split == "even" or planned == 1:
+        return [planned] * planned
+    return [2 * (planned - 1)] * (planned - 1) + [2]
+
+
+def certify_at_looks(
+    rows: list[Row],
+    planned: int,
+    theta: float,
+    alpha: float,
+    correction: str,
+    t: float = 0.5,
+    bound: str = "complement",
+    split: str = "even",
+) -> Answer:
+    """Algorithm 1 by the best bounds of the first looks at one image; theta is a stored threshold (section 14)."""
+    by_select, by_class, class_holds, core_holds = 0.0, 0.0, False, False
+    for row, part in zip(rows, looks_parts(split, planned), strict=False):
+        at = neighbours(row.thetas, theta)[0]
+        assert at is not None
+        s_hat = guess((row.n0_s - row.select0[at], row.select0[at]), t)
+        level_s, level_c = spend(correction, alpha / part, s_hat)
+        p_s = lower_conf_bound(row.select[at] if s_hat == CERTIFY else row.n_s - row.select[at], row.n_s, level_s)
+        if s_hat == CERTIFY and p_s > t:
+            by_select = max(by_select, row.sigma_s * (norm.ppf(p_s) - norm.ppf(t)))
+        core_holds = core_holds or (s_hat == CORE and p_s >= 1 - t)
+        c_hat, n = top(row.classes0), sum(row.classes)
+        if bound == "margin" and margin_is_expected_to_reach_further(row.classes0, c_hat, n, level_c):
+            lower, upper = margin(row.classes, c_hat, level_c)
+            class_holds = class_holds or lower >= upper
+            if lower > upper:
+                by_class = max(by_class, row.sigma_c * (norm.ppf(lower) - norm.ppf(upper)) / 2)
+        else:
+            p_a = lower_conf_bound(row.classes[c_hat], n, level_c)
+            class_holds = class_holds or p_a >= 0.5
+            if p_a > 0.5:
+                by_class = max(by_class, row.sigma_c * norm.ppf(p_a))
+    if by_select > 0 and by_class > 0:
+        return Answer("certified", c_hat, min(by_select, by_class))
+    if core_holds:
+        return Answer("core", row.f_core, 0.0)
+    if class_holds and c_hat == row.f_core:
+        return Answer("consensus", c_hat, 0.0)
+    return Answer("abstain", ABSTAIN, 0.0)
+
+
 def predict_at(row: Row, theta: float, alpha: float, t: float = 0.5) -> int:
     """Algorithm 4 at any theta, by the same rule."""
     lower, upper = neighbours(row.thetas, theta)

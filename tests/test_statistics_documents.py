@@ -13,7 +13,7 @@ from benchmarks.coverage import ALPHA, REPETITIONS
 from engine.statistics.bounds import ceiling, z_lower_bound
 from engine.statistics.corrections import Correction, levels
 from engine.statistics.intervals import NAMES
-from engine.statistics.looks import schedule
+from engine.statistics.looks import Split, parts, schedule
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 STATISTICS = (DOCS / "statistics.md").read_text(encoding="utf-8")
@@ -43,8 +43,29 @@ def test_the_cost_of_looks_in_section_14():
     assert len(rows) == 3
     for share, *radii in rows:
         at = float(share.split()[0])
-        expected = [z(at, n, LEVEL / planned) for n in (10_000, N) for planned in (1, len(schedule(n)))]
+        last = [parts(Split.HALF_LAST, len(schedule(n)))[-1] for n in (10_000, N)]
+        expected = [
+            z(at, n, LEVEL / part) for n, at_last in zip((10_000, N), last, strict=True) for part in (1, at_last)
+        ]
         assert radii == [f"{radius:.4f}" for radius in expected]
+
+
+def test_the_splits_of_alpha_in_section_14():
+    looks = schedule(N)
+    splits = {
+        "none (n fixed)": [1.0] * 8,
+        "even": [1 / part for part in parts(Split.EVEN, 8)],
+        "1/2 last": [1 / part for part in parts(Split.HALF_LAST, 8)],
+        "3/4 last": [1 / 28] * 7 + [3 / 4],
+        "9/10 last": [1 / 70] * 7 + [9 / 10],
+        "geometric, each look twice the one before": [2**j / 255 for j in range(8)],
+    }
+    rows = {name: radii for name, *radii in table_under(STATISTICS, "| split of α | first look")}
+    assert rows.keys() == splits.keys()
+    for name, shares in splits.items():
+        assert sum(shares) == pytest.approx(8 if name.startswith("none") else 1)
+        expected = [z(1, looks[j], LEVEL * shares[j]) for j in (0, 4, 7)]
+        assert rows[name] == [f"{radius:.4f}" for radius in expected]
 
 
 def falls(share: float, least: float, most: float) -> str:

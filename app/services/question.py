@@ -27,8 +27,10 @@ LABELS = {  # of the fields that are not called on the page as they are here
     "mechanism": "selected by",
     "smoothing": "noise",
     "t": "votes t",
+    "bound": "class by",
+    "split": "α split",
 }
-UNSAID = ("n0",)  # shown only where they differ
+UNSAID = ("n0", "split")  # shown only where they differ
 LONGEST = 60  # letters of a picture's name that are shown
 SLUG = 40  # letters of it in the name of a file
 
@@ -90,10 +92,11 @@ def differences(asked: Question, now: Question) -> list[str]:
 
 
 def _implied(changed: dict[str, Any]) -> tuple[str, ...]:
-    """What goes without saying, as it comes and goes with a selection network."""
+    """What goes without saying: it comes and goes with a selection network, or follows from how much may be drawn."""
+    implied = ("split",) if changed.keys() & {"mode", "n"} else ()
     if "select" not in changed:
-        return ()
-    return ("mechanism",) if changed["select"] is not None else ("mechanism", "sigma_select")
+        return implied
+    return (*implied, "mechanism", *(("sigma_select",) if changed["select"] is None else ()))
 
 
 def _of_the_picture(asked: Question, now: Question, elsewhere: bool) -> list[str]:

@@ -23,6 +23,7 @@ from engine.single_image.plan import Mode, Plan
 from engine.smoothing import SMOOTHINGS
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
+from engine.statistics.margin import Bound
 from engine.weights import places
 
 if TYPE_CHECKING:
@@ -86,6 +87,13 @@ def certify(
     n0: Annotated[int, typer.Option(help="Draws that guess.")] = 100,
     alpha: AlphaOption = DEFAULT_ALPHA,
     correction: CorrectionOption = DEFAULT_CORRECTION,
+    bound: Annotated[
+        Bound | None,
+        typer.Option(
+            help="Of the class: by its margin over the strongest other one, or against all others together, the "
+            "paper's; by default the margin, and beside --correction bonferroni the paper's."
+        ),
+    ] = None,
     votes: VotesOption = MAJORITY,
     until_radius: Annotated[
         float | None, typer.Option(help="End as soon as this radius is certified (bounds valid at every look).")
@@ -124,8 +132,8 @@ def certify(
     check_challenge(challenge, seed)
     system = System.load(
         certify_network, core, theta, select=select, alpha=alpha, correction=correction, sigma=sigma,
-        sigma_select=sigma_select, smoothing=smoothing, t=votes, precision=precision, device=device, dataset=dataset,
-        trust=trust, runs=Catalog(cache),
+        sigma_select=sigma_select, smoothing=smoothing, t=votes, bound=bound, precision=precision, device=device,
+        dataset=dataset, trust=trust, runs=Catalog(cache),
     )  # fmt: skip
     system.open()  # what is wrong with the networks is said once, and not of every image
     plan = system.plan(n, n0, stop.mode)

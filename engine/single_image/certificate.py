@@ -25,15 +25,15 @@ from engine.mechanisms import OWN
 from engine.records.compose import Composition
 from engine.records.draws import BLOCK
 from engine.single_image import strict_json
-from engine.single_image.evidence import Evidence
+from engine.single_image.evidence import Evidence, bounds_by, certify_by
 from engine.single_image.picture import Pixels, tensor_sha256
 from engine.single_image.plan import NEWER, Mode, Plan
 from engine.single_image.promise import PROMISE, promise, statement, statement_1
 from engine.single_image.segments import Segment, compositions, rests_on, roles, segments_of, selecting
 from engine.single_image.subject import AsRun, Networks, Streams, Subject, commitment, is_sha256
 from engine.statistics.aces import Outcome
-from engine.statistics.bounds import round_down
-from engine.statistics.looks import LookBounds, bounds_at_looks, certify_at_looks
+from engine.statistics.bounds import round_down, round_up
+from engine.statistics.looks import LookBounds
 from engine.statistics.stage import selection_votes
 
 __all__ = [
@@ -59,7 +59,8 @@ __all__ = [
 
 FORMAT: Literal["aces-certificate"] = "aces-certificate"
 VERSION: Literal[2] = 2  # what is issued where later ones (``plan.NEWER``) have nothing to add
-NEWEST: Literal[4] = 4
+RIVALS = 5  # from this version on a look may tell of a rival
+NEWEST: Literal[5] = 5
 MAX_BYTES = 32_000_000  # of a file: 10,000,000 draws of a network of 1,000 classes take half of it
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 MAX_SEED = 2**63
@@ -103,7 +104,7 @@ class Certificate:
     created: str
     engine_version: str = __version__
     format: Literal["aces-certificate"] = FORMAT
-    version: Literal[1, 2, 3, 4] = VERSION
+    version: Literal[1, 2, 3, 4, 5] = VERSION
 
     @property
     def streams(self) -> Streams:
@@ -163,7 +164,9 @@ def implied(certificate: Certificate) -> float:
 
 def to_json(certificate: Certificate) -> str:
     """The certificate as JSON text, lists of numbers on one line."""
-    unknown = {"plan": {name for name, (since, _) in NEWER.items() if certificate.version < since}}
+    unknown: dict[str, Any] = {"plan": {name for name, (since, _) in NEWER.items() if certificate.version < since}}
+    if certificate.version < RIVALS:
+        unknown["looks"] = {"__all__": {"p_rival"}}
     text = _ADAPTER.dump_json(certificate, indent=1, exclude=unknown).decode()
     return re.sub(r"\[[\d\s.,eE+-]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
 
@@ -284,13 +287,13 @@ def _first_promise(plan: Plan) -> str:
 
 def answer_at(looks: list[Composition], plan: Plan) -> Answer:
     """Outcome, class and radius at the looks that were reached."""
-    answer = certify_at_looks(looks, len(plan.looks), [plan.theta], plan.alpha, plan.correction, plan.t)
+    answer = certify_by(plan, looks, [plan.theta])
     outcome: Any = Outcome(answer.outcome[0, 0]).label
     return Answer(outcome, int(answer.prediction()[0, 0]), float(answer.radius[0, 0]))
 
 
 def bounds_of(looks: list[Composition], plan: Plan) -> tuple[LookBounds, ...]:
-    return bounds_at_looks(looks, len(plan.looks), plan.theta, plan.alpha, plan.correction, plan.t)
+    return bounds_by(plan, looks)
 
 
 def _below(bound: float) -> float:
@@ -298,8 +301,14 @@ def _below(bound: float) -> float:
     return float(round_down(bound * (1 - MARGIN)))
 
 
+def _above(bound: float) -> float:
+    """An upper bound of a probability likewise: never less than any machine recomputes."""
+    return min(1.0, float(round_up(bound * (1 + MARGIN))))
+
+
 def _rounded(look: LookBounds) -> LookBounds:
-    return replace(look, p_select=_below(look.p_select), p_certify=_below(look.p_certify))
+    p_rival = None if look.p_rival is None else _above(look.p_rival)
+    return replace(look, p_select=_below(look.p_select), p_certify=_below(look.p_certify), p_rival=p_rival)
 
 
 def _statement(certificate: Certificate, found: Answer) -> str:
@@ -318,6 +327,8 @@ def _check_version(certificate: Certificate) -> None:
     for name, (since, usual) in NEWER.items():
         if certificate.version < since and getattr(plan, name) != usual:
             raise CertificateError(f"plan.{name}: version {certificate.version} knows no such entry")
+    if certificate.version < RIVALS and any(look.p_rival is not None for look in certificate.looks):
+        raise CertificateError(f"looks.p_rival: version {certificate.version} knows no such entry")
     if certificate.version > plan.version:
         raise CertificateError(f"version: of this plan it is {plan.version}, and not {certificate.version}")
     if certificate.version > 1:
@@ -408,6 +419,17 @@ def _check_look(recorded: LookBounds, computed: LookBounds, version: int) -> Non
         # Version 1 did not round its bounds: another scipy's may be larger in the last bits.
         most = float(round_down(most)) if version > 1 else most * (1 + MARGIN)
         _not_above(f"look at n = {computed.n}: {name}", getattr(recorded, name), most)
+    _check_rival(f"look at n = {computed.n}: p_rival", recorded.p_rival, computed.p_rival)
+
+
+def _check_rival(what: str, recorded: float | None, computed: float | None) -> None:
+    """An upper bound may never lie below what its counts give."""
+    if recorded is None or computed is None:
+        _agree(what, recorded, computed)
+        return
+    least = min(1.0, float(round_up(computed)))
+    if not least <= recorded <= least + max(AGREE * least, 1e-12):
+        _differ(what, recorded, least)
 
 
 def _not_above(what: str, recorded: float, most: float) -> None:

@@ -26,13 +26,13 @@ FILE = "the exact tensor was given, not the file that it was cut from"
 CARD = "no dataset of that name is known here"
 WEIGHTS = "no checkpoint of that name was found here: name it with --{part}"
 AGAIN = "only --resample tells"
-PLAN = ("sigma", "theta", "n", "n0", "alpha", "correction", "mode", "sigma_select", "smoothing", "t")
+PLAN = ("sigma", "theta", "n", "n0", "alpha", "correction", "mode", "sigma_select", *NEWER)
 
 # Every entry of a certificate, with what is said of it where nothing verified it. An empty reason: `check` always does.
 # tests/engine/single_image/test_certificate_check.py compares this with the records: no new entry can be forgotten.
 ENTRIES: dict[str, str] = {
     **dict.fromkeys(("format", "version", "outcome", "prediction", "answer", "radius", "statement", "promise"), ""),
-    **dict.fromkeys((f"looks.{name}" for name in ("n", "select", "certify", "p_select", "p_certify")), ""),
+    **dict.fromkeys((f"looks.{name}" for name in ("n", "select", "certify", "p_select", "p_certify", "p_rival")), ""),
     **dict.fromkeys(("thetas", *(f"segments.{name}" for name in ("network", "stage", "start", "draws"))), ""),
     **dict.fromkeys(("image.tensor_sha256", "image.shape"), ""),
     **dict.fromkeys(("image.file_sha256", *(f"image.framing.{n}" for n in ("x", "y", "zoom", "invert"))), FILE),
@@ -219,6 +219,8 @@ def _unverified(
 
 def _written(certificate: Certificate, entry: str) -> bool:
     """Whether a certificate holds an entry: not what is null in it, or was unknown in its version."""
+    if entry == "looks.p_rival":
+        return any(look.p_rival is not None for look in certificate.looks)
     value: object = certificate
     for name in entry.split("."):
         if isinstance(value, tuple):  # of records

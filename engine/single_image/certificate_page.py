@@ -7,9 +7,11 @@ from html import escape
 
 from engine.single_image.certificate import Certificate, implied
 from engine.single_image.picture import Pixels, to_png
-from engine.single_image.plan import Mode
+from engine.single_image.plan import Mode, Plan
 from engine.single_image.promise import promise
-from engine.statistics.bounds import MAJORITY, round_down
+from engine.statistics.bounds import MAJORITY, round_down, round_up
+from engine.statistics.looks import LookBounds, Split
+from engine.statistics.margin import Bound
 
 STYLE = """
 body { font: 16px/1.5 "Source Sans 3", "Source Sans Pro", system-ui, sans-serif; color: #1b2430; max-width: 46rem;
@@ -53,10 +55,10 @@ the threshold θ {plan.theta:g} was fixed beforehand{_scope(certificate)}. {MODE
 <h2>What it rests on</h2>
 <table>{"".join(f"<tr><th>{escape(name)}</th><td>{value}</td></tr>" for name, value in _facts(certificate))}</table>
 <h2>Bounds, look by look</h2>
-<table class="looks"><tr><th>draws</th><th>selection</th><th>class</th><th>p_S</th><th>p_A</th></tr>
+<table class="looks"><tr><th>draws</th><th>selection</th><th>class</th><th>p_S</th><th>p_A</th>{_rival_head(plan)}</tr>
 {_looks(certificate)}</table>
 <p>Votes for the two guesses among the draws, and Clopper-Pearson lower bounds of their probabilities, the best so far.
-The radius is {_radius(certificate)}.</p>
+{_rival(plan)}The radius is {_radius(certificate)}.{_split(plan)}</p>
 <h2>How to check it</h2>
 <p>With the JSON certificate and the image: <code>python -m engine check CERTIFICATE.json IMAGE --resample</code>
 recomputes the bounds from the counts, compares names with what is known, draws a part of the recorded streams again,
@@ -77,6 +79,7 @@ def _facts(certificate: Certificate) -> list[tuple[str, str]]:
         ("Noise", f"{escape(plan.smoothing_card.label)}, σ {plan.sigma:g}{_noise_select(certificate)}"),
         ("Threshold", f"θ {plan.theta:g}"),
         *([("Selected", f"by a share of t = {plan.t:g} of the noisy votes")] if plan.t != MAJORITY else []),
+        *([("Class", "bounded by its margin over the strongest other one")] if plan.bound is Bound.MARGIN else []),
         ("The promise fails", f"with probability at most α {plan.alpha} over the sampling, {escape(plan.correction)}"),
         ("Draws", f"{plan.n0:,} that guess, {drawn:,} of {plan.n:,} that estimate"),
         ("Seed", str(certificate.seed)),
@@ -94,8 +97,35 @@ def _promise(certificate: Certificate) -> str:
     return certificate.promise or promise(certificate.outcome, certificate.plan, certificate.networks.classes)
 
 
+def _rival_head(plan: Plan) -> str:
+    return "<th>p_B</th>" if plan.bound is Bound.MARGIN else ""
+
+
+def _rival(plan: Plan) -> str:
+    """What p_B is, where the class is bounded by its margin."""
+    if plan.bound is not Bound.MARGIN:
+        return ""
+    return (
+        "p_B is an upper bound of the probability of every other class: by the votes of the strongest of them, or 1 − "
+        "p_A where all of them together are bounded. p_A and p_B are of the one look so far by which the class reaches "
+        "furthest. "
+    )
+
+
+def _split(plan: Plan) -> str:
+    if plan.split is Split.EVEN or len(plan.looks) == 1:
+        return ""
+    return f" Half of α is for the look at {plan.n:,} draws, the rest is split evenly among the looks before it."
+
+
 def _radius(certificate: Certificate) -> str:
     text, plan = certificate.plan.smoothing_card.text, certificate.plan
+    if plan.bound is Bound.MARGIN:
+        select = text.format(p="p_S")
+        if plan.t != MAJORITY:
+            select = f"({select} − {text.format(p=f'{plan.t:g}')})"
+        margin = " − ".join(text.format(p=p) for p in ("p_A", "p_B"))
+        return f"the smaller of σ {select} and σ/2 ({margin}), each with its network's σ"
     of_p = text.format(p="p")
     if plan.t != MAJORITY:
         return f"the smaller of σ ({of_p} − {text.format(p=f'{plan.t:g}')}) of p_S and σ {of_p} of p_A, each with its σ"
@@ -121,9 +151,16 @@ def _network(name: str | None, sha256: str | None) -> str:
 def _looks(certificate: Certificate) -> str:
     return "".join(
         f"<tr><td>{look.n:,}</td><td>{look.select:,}</td><td>{look.certify:,}</td>"
-        f"<td>{round_down(look.p_select, 5)}</td><td>{round_down(look.p_certify, 5)}</td></tr>"
+        f"<td>{round_down(look.p_select, 5)}</td><td>{round_down(look.p_certify, 5)}</td>"
+        f"{_rival_cell(look, certificate.plan)}</tr>"
         for look in certificate.looks
     )
+
+
+def _rival_cell(look: LookBounds, plan: Plan) -> str:
+    if plan.bound is not Bound.MARGIN:
+        return ""
+    return f"<td>{'1 − p_A' if look.p_rival is None else round_up(look.p_rival, 5)}</td>"
 
 
 def _implied(certificate: Certificate) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.arrays import ABSTAIN, Array
 from engine.records.compose import Composition
@@ -99,11 +100,11 @@ class Evidence:
         """CERTIFY at the looks so far, at the plan's theta or at others; None before the first look."""
         looks = self.looks(plan)
         at = [plan.theta] if thetas is None else thetas
-        return certify_at_looks(looks, len(plan.looks), at, plan.alpha, plan.correction, plan.t) if looks else None
+        return certify_by(plan, looks, at) if looks else None
 
     def bounds(self, plan: Plan) -> tuple[LookBounds, ...]:
-        """The lower bounds at every look so far."""
-        return bounds_at_looks(self.looks(plan), len(plan.looks), plan.theta, plan.alpha, plan.correction, plan.t)
+        """The bounds at every look so far."""
+        return bounds_by(plan, self.looks(plan))
 
     def provisional(self, plan: Plan) -> LookBounds | None:
         """Of a fixed-n plan under way: the bounds as if n were what has been drawn. They promise nothing."""
@@ -111,7 +112,19 @@ class Evidence:
         if not self.drawn:
             return None
         so_far = self.composition(plan, self.drawn)
-        return bounds_at_looks([so_far], 1, plan.theta, plan.alpha, plan.correction, plan.t)[0]
+        return bounds_by(plan, [so_far])[0]
+
+
+def certify_by(plan: Plan, looks: list[Composition], thetas: npt.ArrayLike) -> Certificates:
+    """CERTIFY at the looks of a plan that were reached."""
+    asked = plan.alpha, plan.correction, plan.t
+    return certify_at_looks(looks, len(plan.looks), thetas, *asked, bound=plan.bound, split=plan.split)
+
+
+def bounds_by(plan: Plan, looks: list[Composition]) -> tuple[LookBounds, ...]:
+    """The bounds behind it at the plan's theta."""
+    asked = plan.theta, plan.alpha, plan.correction, plan.t
+    return bounds_at_looks(looks, len(plan.looks), *asked, bound=plan.bound, split=plan.split)
 
 
 def one_image(

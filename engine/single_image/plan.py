@@ -10,8 +10,9 @@ from engine.errors import AcesError
 from engine.smoothing import GAUSSIAN, Smoothing, smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, check_draws, check_share
 from engine.statistics.bounds import MAJORITY, ceiling, check_level, smallest_n
-from engine.statistics.corrections import CERTIFY, Correction, Levels, levels
-from engine.statistics.looks import schedule
+from engine.statistics.corrections import CERTIFY, Correction, levels
+from engine.statistics.looks import Split, parts, schedule
+from engine.statistics.margin import Bound, check_bound
 from engine.statistics.thresholds import check_thetas
 
 MAX_N = 10_000_000  # bounds are tabulated by count
@@ -37,7 +38,17 @@ class Mode(StrEnum):
 
 
 # Entries that came after version 2 of the certificate: with which version, and what they are where nothing says.
-NEWER: dict[str, tuple[int, object]] = {"smoothing": (3, GAUSSIAN.name), "t": (4, MAJORITY)}
+NEWER: dict[str, tuple[int, object]] = {
+    "smoothing": (3, GAUSSIAN.name),
+    "t": (4, MAJORITY),
+    "bound": (5, Bound.COMPLEMENT),
+    "split": (5, Split.EVEN),
+}
+
+
+def usual_split(n: int, mode: Mode) -> Split:
+    """How new plans split alpha among their looks. Of one look nothing is split."""
+    return Split.EVEN if mode is Mode.FIXED or len(schedule(n)) == 1 else Split.HALF_LAST
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,8 @@ class Plan:
     ``alpha`` is the probability that the answer is not the system's. ``sigma_select``: the noise of a selection
     network, whose draws are its own, as many of them; None where the certification network's entropies select.
     ``smoothing`` names the noise of both, and with it the norm of the radius. ``t``: the share of votes by which the
-    selection chooses the certification network. Raises ``AcesError`` for values outside their ranges.
+    selection chooses the certification network. ``bound``: of its class; ``split``: of alpha among the looks. What a
+    plan does not say is as in the oldest certificates. Raises ``AcesError`` for values outside their ranges.
     """
 
     sigma: float
@@ -60,6 +72,8 @@ class Plan:
     sigma_select: float | None = None
     smoothing: str = GAUSSIAN.name
     t: float = MAJORITY
+    bound: Bound = Bound.COMPLEMENT
+    split: Split = Split.EVEN
 
     def __post_init__(self) -> None:
         for name in ("sigma", "sigma_select"):
@@ -76,8 +90,10 @@ class Plan:
         check_level(self.alpha)
         object.__setattr__(self, "correction", Correction(self.correction))
         object.__setattr__(self, "mode", Mode(self.mode))
+        object.__setattr__(self, "bound", check_bound(self.bound, from_log=False))
+        object.__setattr__(self, "split", Split(self.split))
         check_share(self.t)
-        check_draws(self.t, self.n, self.alpha / len(self.looks), self.correction)
+        check_draws(self.t, self.n, self.alphas[-1], self.correction)
 
     @property
     def version(self) -> int:
@@ -88,6 +104,11 @@ class Plan:
     def looks(self) -> tuple[int, ...]:
         """How many of the n draws each look sees."""
         return schedule(self.n) if self.mode is Mode.EARLY else (self.n,)
+
+    @property
+    def alphas(self) -> tuple[float, ...]:
+        """What each look spends of alpha: the last one, of the most draws, never less than another."""
+        return tuple(self.alpha / part for part in parts(self.split, len(self.looks)))
 
     @property
     def smoothing_card(self) -> Smoothing:
@@ -101,20 +122,15 @@ class Plan:
 
     @property
     def ceiling(self) -> float:
-        """The largest radius that n unanimous draws can certify."""
+        """The largest radius that n unanimous draws can certify. They do by the complement, which is larger then."""
         link = self.smoothing_card.link
-        select, of_class = self._levels.of(CERTIFY)
+        select, of_class = levels(self.correction, self.alphas[-1]).of(CERTIFY)
         return min(
             ceiling(self.noise_select, self.n, select, link, self.t), ceiling(self.sigma, self.n, of_class, link)
         )
 
     @property
     def smallest_n(self) -> int:
-        """The fewest draws of a look that can certify any radius at all."""
-        select, of_class = self._levels.of(CERTIFY)
+        """The fewest draws of the first look that can certify any radius at all: unanimous ones, by the complement."""
+        select, of_class = levels(self.correction, self.alphas[0]).of(CERTIFY)
         return max(smallest_n(select, self.t), smallest_n(of_class))
-
-    @property
-    def _levels(self) -> Levels:
-        """What the two bounds of one look are computed at."""
-        return levels(self.correction, self.alpha / len(self.looks))

@@ -6,15 +6,18 @@ import math
 import random
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
+from engine.records.compose import Composition
 from engine.records.draws import BLOCK, Draws
 from engine.sampling.stream import Stage
-from engine.single_image.certificate import Answer, Certificate, CertificateError, answer_of, guesses
+from engine.single_image.certificate import Answer, Certificate, CertificateError, answer_at, guesses
 from engine.single_image.evidence import Role
 from engine.single_image.live import Pair
 from engine.single_image.picture import Pixels
-from engine.single_image.segments import Segment, segment
+from engine.single_image.segments import Segment, compositions, segment
 from engine.statistics.bounds import round_down
 from engine.statistics.corrections import CERTIFY
 
@@ -141,10 +144,7 @@ def check_claim(certificate: Certificate, again: dict[Segment, Segment], turned:
     redrawn = tuple(again.get(part, part) for part in certificate.segments)
     if guesses(certificate, redrawn) != guessed:
         raise CertificateError("the guess draws guess otherwise when drawn again: its answer does not follow")
-    doubted = tuple(
-        again[part] if part in again else against(part, certificate, *guessed) for part in certificate.segments
-    )
-    found = answer_of(certificate, doubted)
+    found = answer_at(doubted(certificate, again, *guessed), certificate.plan)
     if not _follows(certificate, found):
         raise CertificateError(
             f"{turned} votes differ when drawn again; with what was not drawn again counted against the claim, "
@@ -153,27 +153,62 @@ def check_claim(certificate: Certificate, again: dict[Segment, Segment], turned:
         )
 
 
+def doubted(certificate: Certificate, again: dict[Segment, Segment], c_hat: int, s_hat: int) -> list[Composition]:
+    """The counts at every look, each with what was not drawn again turned against the claim there.
+
+    The votes that turn are for the class that they make the strongest rival at that look; at another look it may be
+    another class. No votes that turned, wherever they did, leave less of a bound at any look than is left here.
+    """
+    plan, found = certificate.plan, []
+    counted = [part for part in certificate.segments if part.stage == "estimate" and part.network == "certify"]
+    raised = [again[part].class_counts if part in again else _raised(part) for part in counted]
+    redrawn = tuple(again.get(part, part) for part in certificate.segments)
+    for at, look in enumerate(compositions(redrawn, plan, certificate.core_answer)):
+        most = np.sum([k for k, part in zip(raised, counted, strict=True) if part.start < look.n], 0)
+        most[c_hat] = -1
+        rival = int(most.argmax())
+        turned = tuple(
+            again[part] if part in again else against(part, certificate, c_hat, s_hat, rival)
+            for part in certificate.segments
+        )
+        found.append(compositions(turned, plan, certificate.core_answer)[at])
+    return found
+
+
+def _raised(part: Segment) -> tuple[int, ...]:
+    """The most votes that each class may have of a segment that was not drawn again."""
+    return tuple(min(k + _doubt(part), part.draws) for k in part.class_counts)
+
+
 def _follows(certificate: Certificate, found: Answer) -> bool:
     claim = certificate.outcome, certificate.prediction
     return claim == (found.outcome, found.prediction) and certificate.radius <= found.radius
 
 
-def against(part: Segment, certificate: Certificate, c_hat: int, s_hat: int) -> Segment:
-    """A segment with the tolerated share of its votes turned against both guesses."""
-    share = max(1, math.ceil(TOLERATED * part.draws))
+def against(part: Segment, certificate: Certificate, c_hat: int, s_hat: int, rival: int) -> Segment:
+    """A segment with the tolerated share of its votes turned against both guesses, and for one ``rival`` class."""
+    share = _doubt(part)
     away = -share if s_hat == CERTIFY else share
     selected = (
         k if theta == 1 else min(max(k + away, 0), part.draws)  # at 1 every draw is selected, whatever its last bits
         for k, theta in zip(part.select_counts, certificate.thetas, strict=bool(part.select_counts))
     )
-    return replace(part, class_counts=_fewer(part.class_counts, c_hat, share), select_counts=tuple(selected))
+    classes = _turned_to(part.class_counts, c_hat, rival, share)
+    return replace(part, class_counts=classes, select_counts=tuple(selected))
 
 
-def _fewer(class_counts: tuple[int, ...], c_hat: int, share: int) -> tuple[int, ...]:
-    """With votes for ``c_hat`` given to another class."""
-    if not class_counts:
-        return ()
-    moved, counts = min(share, class_counts[c_hat]), list(class_counts)
-    counts[c_hat] -= moved
-    counts[(c_hat + 1) % len(counts)] += moved
+def _doubt(part: Segment) -> int:
+    """How many votes of a segment that was not drawn again may be otherwise."""
+    return max(1, math.ceil(TOLERATED * part.draws))
+
+
+def _turned_to(class_counts: tuple[int, ...], c_hat: int, rival: int, share: int) -> tuple[int, ...]:
+    """With so many votes given to ``rival``, those for ``c_hat`` first: no other change lowers a margin more."""
+    counts = list(class_counts)
+    others = [c for c in range(len(counts)) if c not in (c_hat, rival)]
+    for loser in (c_hat, *others) if counts else ():
+        moved = min(share, counts[loser])
+        counts[loser] -= moved
+        counts[rival] += moved
+        share -= moved
     return tuple(counts)

@@ -89,13 +89,17 @@ def selecting(plan: Plan) -> Role:
 
 
 def compositions(segments: tuple[Segment, ...], plan: Plan, core: int) -> list[Composition]:
-    """The counts at every look that the segments of every network reach, as sums of segments."""
+    """The counts at every look that the segments of every network reach, as sums of segments.
+
+    A look that is none ends them: what a later one spends of alpha depends on how many there are before it.
+    """
     guess = _sums([part for part in segments if part.stage == "guess"], plan)
     found = []
     for n in plan.looks:
         seen = [part for part in segments if part.stage == "estimate" and part.start + part.draws <= n]
-        if all(sum(part.draws for part in seen if part.network == role) == n for role in roles(plan)):
-            found.append(one_image(plan, core, rests_on(plan), guess, _sums(seen, plan), median=math.nan))
+        if any(sum(part.draws for part in seen if part.network == role) != n for role in roles(plan)):
+            break
+        found.append(one_image(plan, core, rests_on(plan), guess, _sums(seen, plan), median=math.nan))
     return found
 
 

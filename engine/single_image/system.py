@@ -9,7 +9,7 @@ Nothing here needs torch until a picture is asked about, or the noise that a fil
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self
 
@@ -19,13 +19,14 @@ from engine.mechanisms import NETWORK, words_for
 from engine.records.compose import Composition
 from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
 from engine.single_image.picture import CENTRED, Framing, Readable
-from engine.single_image.plan import MAX_N, Mode, Plan
+from engine.single_image.plan import MAX_N, Mode, Plan, usual_split
 from engine.smoothing import GAUSSIAN
 from engine.statistics import aces
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import CERTIFY, CORE, Correction
 from engine.statistics.explain import Explanation, explain
+from engine.statistics.margin import Bound, check_bound, usual_bound
 from engine.weights import weights_of
 
 if TYPE_CHECKING:
@@ -92,8 +93,9 @@ class System:
 
     ``sigma``: noise of the certification network, in pixel units; ``sigma_select``: that of a selection network, None
     without one; ``smoothing``: the kind of both. ``alpha``: the probability that an answer is not the system's, for
-    each picture; ``t``: the share of votes by which the selection chooses the certification network. Raises
-    ``AcesError`` for values outside their ranges.
+    each picture; ``t``: the share of votes by which the selection chooses the certification network; ``bound``: of the
+    class, by default its margin, and beside the paper's correction ``bonferroni`` the paper's. Raises ``AcesError`` for
+    values outside their ranges.
     """
 
     pair: PairSpec
@@ -104,9 +106,11 @@ class System:
     sigma_select: float | None = None
     smoothing: str = GAUSSIAN.name
     t: float = MAJORITY
+    bound: Bound | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "correction", Correction(self.correction))
+        object.__setattr__(self, "bound", _bound(self.bound, self.correction))
         self.plan(MAX_N)
         if (self.sigma_select is None) != (self.pair.select is None):
             raise AcesError("sigma_select is the noise of a selection network: name both, or none of them")
@@ -125,6 +129,7 @@ class System:
         sigma_select: float | None = None,
         smoothing: str | None = None,
         t: float = MAJORITY,
+        bound: Bound | None = None,
         precision: str | None = None,
         device: str = "cpu",
         dataset: str | None = None,
@@ -154,7 +159,7 @@ class System:
         if sigma_select is None and third is not None:
             sigma_select = third.sigma or _trained_with(pair, "select")
         smoothing = _one_smoothing(smoothing, first, third)
-        return cls(pair, sigma, theta, alpha, correction, sigma_select, smoothing, t)
+        return cls(pair, sigma, theta, alpha, correction, sigma_select, smoothing, t, bound)
 
     def open(self) -> Pair:
         """The networks, loaded and frozen. The last few systems' stay loaded, until their files change."""
@@ -165,11 +170,12 @@ class System:
     def plan(self, n: int = 10_000, n0: int = 100, mode: Mode = Mode.EARLY) -> Plan:
         """What to draw to certify a picture by this system: ``n0`` draws that guess, at most ``n`` that estimate."""
         own = self.alpha, self.correction, mode, self.sigma_select, self.smoothing, self.t
-        return Plan(self.sigma, self.theta, n, n0, *own)
+        how = _bound(self.bound, self.correction), usual_split(n, Mode(mode))
+        return Plan(self.sigma, self.theta, n, n0, *own, *how)
 
     def check_plan(self, plan: Plan) -> None:
         """Raise ``AcesError`` that names what a plan says otherwise: it would certify another system."""
-        own = self.plan(plan.n, plan.n0, plan.mode)
+        own = replace(self.plan(plan.n, plan.n0, plan.mode), split=plan.split)
         for name in (field.name for field in fields(Plan)):
             if getattr(plan, name) != getattr(own, name):
                 raise AcesError(
@@ -214,7 +220,8 @@ class System:
         """
         words = words_for(self.open().networks.mechanism)
         counts = self._counts(picture, self.plan(n, n0, Mode.FIXED), framing)
-        return explain(counts, 0, self.theta, self.alpha, self.correction, words, self.t)
+        bound = _bound(self.bound, self.correction)
+        return explain(counts, 0, self.theta, self.alpha, self.correction, words, self.t, bound=bound)
 
     def _counts(self, picture: Readable, plan: Plan, framing: Framing) -> Composition:
         """The counts of all draws of a plan."""
@@ -222,6 +229,10 @@ class System:
 
         *_, last = sample_image(picture, self, plan, framing=framing)
         return last.evidence.composition(plan, plan.n)
+
+
+def _bound(asked: Bound | None, correction: Correction) -> Bound:
+    return usual_bound(correction) if asked is None else check_bound(asked, from_log=False)
 
 
 class NamedNetwork(NamedTuple):

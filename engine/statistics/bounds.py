@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.polynomial import Chebyshev
-from scipy.special import betainc, betaincinv
+from scipy.special import betainc, betainccinv, betaincinv
 
 from engine.arrays import Floats, Ints
 from engine.errors import AcesError
@@ -44,12 +45,26 @@ def lower_confidence_bound(k: npt.ArrayLike, n: int, alpha: float) -> Floats:
     >>> float(lower_confidence_bound(0, n=100, alpha=0.001))
     0.0
     """
-    check_level(alpha)
     counts = np.asarray(k)
-    if n < 1 or (counts.size and (counts.min() < 0 or counts.max() > n)):
-        raise AcesError(f"counts must lie in 0..n with n >= 1; got n = {n} and counts {_range(counts)}")
+    _check_counts(counts, n, alpha)
     bound = np.zeros(counts.shape)  # Beta(0, .) is undefined; the bound at k = 0 is 0 by definition
     betaincinv(counts, n - counts + 1, alpha, out=bound, where=counts > 0)
+    return bound
+
+
+def upper_confidence_bound(k: npt.ArrayLike, n: int, alpha: float) -> Floats:
+    """One-sided Clopper-Pearson: with probability >= 1 - alpha over the n draws, the true proportion is at most this.
+
+    One less the lower bound of the n - k others, to the last digits also where it is small. Shapes and errors as for
+    ``lower_confidence_bound``.
+
+    >>> round(float(upper_confidence_bound(0, n=100, alpha=0.001)), 4), float(upper_confidence_bound(9, 9, 0.001))
+    (0.0667, 1.0)
+    """
+    counts = np.asarray(k)
+    _check_counts(counts, n, alpha)
+    bound = np.ones(counts.shape)  # at k = n by definition, as the lower one is 0 at k = 0
+    betainccinv(counts + 1, n - counts, alpha, out=bound, where=counts < n)
     return bound
 
 
@@ -257,6 +272,12 @@ def round_significant(x: npt.ArrayLike, digits: int) -> Floats:
 def _z(bound: Floats, link: Link, share: float) -> Floats:
     z: Floats = np.where(bound > share, link(np.maximum(bound, share)) - link(np.asarray(share)), 0.0)
     return z
+
+
+def _check_counts(counts: npt.NDArray[Any], n: int, alpha: float) -> None:
+    check_level(alpha)
+    if n < 1 or (counts.size and (counts.min() < 0 or counts.max() > n)):
+        raise AcesError(f"counts must lie in 0..n with n >= 1; got n = {n} and counts {_range(counts)}")
 
 
 def _range(counts: npt.NDArray[np.generic]) -> str:

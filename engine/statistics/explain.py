@@ -16,6 +16,7 @@ from engine.statistics import bounds
 from engine.statistics.aces import Outcome, certify
 from engine.statistics.bounds import MAJORITY, lower_confidence_bound, round_up
 from engine.statistics.corrections import CERTIFY, Correction, levels
+from engine.statistics.margin import Bound, Rival, check_bound, one_class
 from engine.statistics.stage import selection_votes
 from engine.statistics.thresholds import neighbours
 
@@ -24,7 +25,10 @@ UNDECIDED = "undecided"
 
 @dataclass(frozen=True)
 class VoteBound:
-    """The lower bound ``p`` (Clopper-Pearson) of ``k`` of ``n`` votes at ``alpha``, and the ``radius`` that it buys."""
+    """The lower bound ``p`` (Clopper-Pearson) of ``k`` of ``n`` votes at ``alpha``, and the ``radius`` that it buys.
+
+    ``rival``: the strongest other class, with its upper bound at the same ``alpha``, where the margin over it decides.
+    """
 
     k: int
     n: int
@@ -33,6 +37,7 @@ class VoteBound:
     sigma: float
     smoothing: Smoothing
     radius: float
+    rival: Rival | None = None
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,9 @@ class Explanation:
     The answer at theta rests on the stored thresholds ``below`` and ``above`` (or at) it, None where there is none. The
     ``n0`` guess draws there decide ``chose_certify`` (s_hat = 1); ``select`` bounds how many of the ``select_draws``
     agree, and is None where the two guess differently: then the selection is undecided. A share ``t`` of the votes
-    selects. ``certify`` bounds the votes
-    for the class ``c_hat``. ``prediction`` may be ``ABSTAIN``. ``class_counts`` int32 [m]; ``select_share`` [T]: share
-    of the n draws whose score, which ``words`` name, is <= ``thetas`` [T].
+    selects. ``certify`` bounds the votes for the class ``c_hat``, and those of its rival where the margin decides.
+    ``prediction`` may be ``ABSTAIN``. ``class_counts`` int32 [m]; ``select_share`` [T]: share of the n draws whose
+    score, which ``words`` name, is <= ``thetas`` [T].
     """
 
     index: int
@@ -114,14 +119,16 @@ def explain(
     correction: Correction,
     words: Words,
     t: float = MAJORITY,
+    *,
+    bound: Bound | str = Bound.COMPLEMENT,
 ) -> Explanation:
     """The numbers behind CERTIFY's answer for the image of this ``index``; ``words`` of the mechanism that selects.
 
-    ``t`` as in ``certify``. Raises ``AcesError`` if the image is not there.
+    ``t`` and ``bound`` as in ``certify``. Raises ``AcesError`` if the image is not there.
     """
     at = row_of(c, index)
     row = c.rows(slice(at, at + 1))
-    answer = certify(row, [theta], alpha, correction, t=t)
+    answer = certify(row, [theta], alpha, correction, t=t, bound=bound)
     votes = selection_votes(row, np.array([theta]), correction, t)
     chose_certify = bool(votes.s_hat[0, 0] == CERTIFY)
     spend = levels(correction, alpha)
@@ -129,8 +136,9 @@ def explain(
     k_s = int((votes.certify if chose_certify else votes.core)[0, 0])
     below, above = _beside(row, theta, correction)
     c_hat = int(answer.c_hat[0])
-    k_a = int(row.class_counts[0, c_hat])
-    p_s, p_a = _lcb(k_s, c.n_select, a_s), _lcb(k_a, c.n, a_c)
+    p_s = float(lower_confidence_bound(k_s, c.n_select, a_s))
+    by = check_bound(bound, c.from_log)
+    shown = one_class(row.class_counts0[0], row.class_counts[0], c.n, c_hat, a_c, c.smoothing.link, by)
     radius_s, radius_a = float(answer.radius_select[0, 0]), float(answer.radius_certify[0, 0])
     select = VoteBound(k_s, c.n_select, a_s, p_s, c.sigma_select, c.smoothing_select, radius_s)
     return Explanation(
@@ -146,7 +154,7 @@ def explain(
         select_draws=c.n_select,
         select=select if _is_decided(below, above, c.n0_select, t) else None,
         c_hat=c_hat,
-        certify=VoteBound(k_a, c.n, a_c, p_a, c.sigma, c.smoothing, radius_a),
+        certify=VoteBound(shown.k, c.n, shown.level, shown.p, c.sigma, c.smoothing, radius_a, shown.rival),
         core=int(row.core[0]),
         outcome=Outcome(answer.outcome[0, 0]),
         prediction=int(answer.prediction()[0, 0]),
@@ -156,10 +164,6 @@ def explain(
         thetas=c.thetas,
         select_share=row.select_counts[0] / c.n_select,
     )
-
-
-def _lcb(k: int, n: int, alpha: float) -> float:
-    return float(lower_confidence_bound(k, n, alpha))
 
 
 def _beside(row: Composition, theta: float, correction: Correction) -> tuple[Threshold | None, Threshold | None]:
@@ -200,12 +204,18 @@ def round_down(radius: float) -> Decimal:
 
 def formulas(e: Explanation, names: tuple[str, ...]) -> list[tuple[str, str]]:
     """The steps of Algorithm 1 with this image's numbers: (a sentence, its LaTeX) each."""
-    of_class = (
+    return [*_of_selection(e), _of_class(e, names), _conclusion(e, names)]
+
+
+def _of_class(e: Explanation, names: tuple[str, ...]) -> tuple[str, str]:
+    agree = (
         f"**Bound the class.** The guess draws elect ĉ = {names[e.c_hat]}; {e.certify.k:,} of {e.certify.n:,} "
-        f"fresh draws agree.",
-        _bound_tex("A", e.certify, shows_radius=True),
+        f"fresh draws agree"
     )
-    return [*_of_selection(e), of_class, _conclusion(e, names)]
+    rival = e.certify.rival
+    if rival is None:
+        return f"{agree}.", _bound_tex("A", e.certify, shows_radius=True)
+    return f"{agree}, and {rival.k:,} are for its strongest rival, {names[rival.c]}.", _margin_tex(e.certify, rival)
 
 
 def _of_selection(e: Explanation) -> list[tuple[str, str]]:
@@ -280,6 +290,22 @@ def _bound_tex(name: str, b: VoteBound, shows_radius: bool, share: float = MAJOR
     return rf"\begin{{gathered}} {p} \\ {radius} \end{{gathered}}"
 
 
+def _margin_tex(b: VoteBound, rival: Rival) -> str:
+    level = f"{round_up(b.alpha, 3):f}"
+    lower = rf"\underline p_A = \mathrm{{LCB}}({b.k}, {b.n}, {level}) = {floor(b.p)}"
+    upper = rf"\overline p_B = \mathrm{{UCB}}({rival.k}, {b.n}, {level}) = {ceil(rival.p)}"
+    if b.radius == 0:
+        radius = r"\underline p_A \le \overline p_B \;\Rightarrow\; R_A = 0" if b.p <= rival.p else ""
+    else:
+        links = (b.smoothing.tex.format(p=p) for p in (r"\underline p_A", r"\overline p_B"))
+        radius = (
+            rf"R_A = \tfrac{{\sigma}}{{2}} \left({' - '.join(links)}\right) = {b.sigma:g} \cdot "
+            rf"{round_down(b.radius / b.sigma)} = {round_down(b.radius)}"
+        )
+    lines = r" \\ ".join(line for line in (lower, upper, radius) if line)
+    return rf"\begin{{gathered}} {lines} \end{{gathered}}"
+
+
 def floor(p: float) -> str:
     """A lower bound of a probability with five decimals, rounded down like a radius.
 
@@ -287,6 +313,15 @@ def floor(p: float) -> str:
     ('0.99998', '0.10000')
     """
     return str(bounds.round_down(p, decimals=5))
+
+
+def ceil(p: float) -> str:
+    """An upper bound of a probability with five decimals, rounded up.
+
+    >>> ceil(0.00001001), ceil(0.1)
+    ('0.00002', '0.10000')
+    """
+    return str(bounds.round_up(p, decimals=5))
 
 
 def _conclusion(e: Explanation, names: tuple[str, ...]) -> tuple[str, str]:
@@ -304,7 +339,7 @@ def _conclusion(e: Explanation, names: tuple[str, ...]) -> tuple[str, str]:
     if e.outcome is Outcome.CONSENSUS:
         return (
             f"**Consensus.** The selection is not certain, but both networks answer {names[e.c_hat]}; no radius.",
-            rf"\hat c = \text{{core's answer}},\quad \underline p_A = {floor(e.certify.p)} \ge \tfrac12",
+            rf"\hat c = \text{{core's answer}},\quad {_top_class(e.certify)}",
         )
     return (
         "**Abstain.** Neither the selection nor a consensus is certain enough at this α. An abstention is no error.",
@@ -312,7 +347,17 @@ def _conclusion(e: Explanation, names: tuple[str, ...]) -> tuple[str, str]:
     )
 
 
+def _top_class(b: VoteBound) -> str:
+    """Why the class is the top one. The bounds of a margin stand in the step before: rounded they may be equal."""
+    if b.rival is None:
+        return rf"\underline p_A = {floor(b.p)} \ge \tfrac12"
+    return r"\underline p_A \ge \overline p_B"
+
+
 def _insufficient(e: Explanation) -> str:
+    if e.certify.rival is not None:
+        of_class = rf"\underline p_A = {floor(e.certify.p)},\quad \overline p_B = {ceil(e.certify.rival.p)}"
+        return of_class if e.select is None else rf"\underline p_S = {floor(e.select.p)},\quad {of_class}"
     if e.select is None:
         return rf"\underline p_A = {floor(e.certify.p)}"
     return rf"\min(\underline p_S, \underline p_A) = {floor(min(e.select.p, e.certify.p))}"

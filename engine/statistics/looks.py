@@ -1,6 +1,6 @@
 """Looking while sampling: bounds that hold at every look, so that one may stop because of what one sees.
 
-A fixed schedule of looks at the first 1,000, 2,000, 4,000, ... and all n draws; alpha is shared among them, and each
+A fixed schedule of looks at the first 1,000, 2,000, 4,000, ... and all n draws; alpha is split among them, and each
 look is a Clopper-Pearson bound on all draws so far. With probability at least 1 - alpha *every* look holds, and so
 does the best of them. The proof is section 14 of docs/statistics.md.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from engine.records.compose import Composition
 from engine.statistics.aces import Certificates, Outcome, certify, decide
 from engine.statistics.bounds import MAJORITY, lower_confidence_bound
 from engine.statistics.corrections import CERTIFY, Correction, levels
+from engine.statistics.margin import Bound, OneClass, one_class
 from engine.statistics.stage import selection_votes
 
 FIRST_LOOK = 1_000
@@ -39,6 +41,31 @@ def schedule(n: int) -> tuple[int, ...]:
     return (*looks, n)
 
 
+class Split(StrEnum):
+    """How alpha is split among the looks, whatever is seen at them."""
+
+    EVEN = "even"
+    HALF_LAST = "half-last"  # half of it for the look at all n draws, where the radii are largest; the rest evenly
+
+    @classmethod
+    def _missing_(cls, value: object) -> Split:
+        raise AcesError(f"unknown split {value!r}; known: {', '.join(cls)}")
+
+
+def parts(split: Split, planned: int) -> tuple[int, ...]:
+    """What alpha is divided by at each of ``planned`` looks; the inverses add up to 1. Of one look: 1.
+
+    Divisors, as a correction has them, and no shares: alpha / 5 is another float than alpha * 0.2.
+
+    >>> parts(Split.EVEN, 3), parts(Split.HALF_LAST, 5), parts(Split.HALF_LAST, 1)
+    ((3, 3, 3), (8, 8, 8, 8, 2), (1,))
+    """
+    assert planned >= 1, f"{planned} looks"
+    if split is Split.EVEN or planned == 1:
+        return (planned,) * planned
+    return (*(2 * (planned - 1),) * (planned - 1), 2)
+
+
 def certify_at_looks(
     looks: Sequence[Composition],
     planned: int,
@@ -46,16 +73,22 @@ def certify_at_looks(
     alpha: float,
     correction: Correction,
     t: float = MAJORITY,
+    *,
+    bound: Bound = Bound.COMPLEMENT,
+    split: Split = Split.EVEN,
 ) -> Certificates:
-    """ACES Algorithm 1 by the best of each component's bounds over the looks so far, each look at alpha / planned.
+    """ACES Algorithm 1 by the best of each component's bounds over the looks so far, among which alpha is split.
 
-    ``looks``: the counts of the same images at the looks that were reached, at least one, of ``planned`` in all, with
-    the same guess draws; ``t`` as in ``certify``. With ``planned`` = 1 this is plain CERTIFY.
+    ``looks``: the counts of the same images at the looks that were reached, the first ones, at least one, of
+    ``planned`` in all, with the same guess draws; ``t`` and ``bound`` as in ``certify``. With ``planned`` = 1 this is
+    plain CERTIFY.
     """
-    assert 1 <= len(looks) <= planned, f"{len(looks)} of {planned} looks"
-    each = [certify(look, thetas, alpha / planned, correction, t=t) for look in looks]
+    each = [
+        certify(look, thetas, level, correction, t=t, bound=bound)
+        for look, level in zip(looks, _levels(looks, planned, alpha, split), strict=True)
+    ]
     # The best bound of each component, perhaps from different looks: a bound of one component is bad with probability
-    # at most alpha / planned a look, over all looks at most alpha, and that is all that the proofs of CERTIFY ask.
+    # at most the level of its look, over all looks at most alpha, and that is all that the proofs of CERTIFY ask.
     radius_select = np.maximum.reduce([answer.radius_select for answer in each])
     radius_certify = np.maximum.reduce([answer.radius_certify for answer in each])
     radius = np.minimum(radius_select, radius_certify)
@@ -77,12 +110,20 @@ def certify_at_looks(
     )
 
 
+def _levels(looks: Sequence[Composition], planned: int, alpha: float, split: Split) -> list[float]:
+    """The share of alpha of each look."""
+    assert 1 <= len(looks) <= planned, f"{len(looks)} of {planned} looks"
+    return [alpha / part for part in parts(split, planned)[: len(looks)]]
+
+
 @dataclass(frozen=True)
 class LookBounds:
     """One look at one image: ``select`` and ``certify`` of its ``n`` draws vote for the two guesses.
 
     ``select`` is 0 where the guess is undecided at the threshold (``SelectionVotes``): no draw counts for either side.
-    ``p_select`` and ``p_certify`` are the lower bounds that hold from this look on: the best so far.
+    ``p_select`` and ``p_certify`` are the lower bounds that hold from this look on: the best so far. ``p_rival``: the
+    upper bound of the strongest rival of the class, None where all other classes together are the rival. It and
+    ``p_certify`` are a pair, of the one look so far by which the class reaches furthest.
     """
 
     n: int
@@ -90,6 +131,7 @@ class LookBounds:
     certify: int
     p_select: float
     p_certify: float
+    p_rival: float | None = None
 
 
 def bounds_at_looks(
@@ -99,19 +141,29 @@ def bounds_at_looks(
     alpha: float,
     correction: Correction,
     t: float = MAJORITY,
+    *,
+    bound: Bound = Bound.COMPLEMENT,
+    split: Split = Split.EVEN,
 ) -> tuple[LookBounds, ...]:
-    """The lower bounds behind ``certify_at_looks`` for one image (the first) and one threshold, look by look."""
-    spend = levels(correction, alpha / planned)
+    """The bounds behind ``certify_at_looks`` for one image (the first) and one threshold, look by look."""
     found: list[LookBounds] = []
-    for look in looks:
+    p_select, best = 0.0, None
+    for look, level in zip(looks, _levels(looks, planned, alpha, split), strict=True):
         votes = selection_votes(look, np.array([theta]), correction, t)
         s_hat = int(votes.s_hat[0, 0])
         select = int((votes.certify if s_hat == CERTIFY else votes.core)[0, 0])
-        of_class = int(look.class_counts[0, look.class_counts0[0].argmax()])
-        a_s, a_c = spend.of(s_hat)
-        p_select = float(lower_confidence_bound(select, look.n_select, a_s))
-        p_certify = float(lower_confidence_bound(of_class, look.n, a_c))
-        if found:
-            p_select, p_certify = max(p_select, found[-1].p_select), max(p_certify, found[-1].p_certify)
-        found.append(LookBounds(look.n, select, of_class, p_select, p_certify))
+        a_s, a_c = levels(correction, level).of(s_hat)
+        p_select = max(p_select, float(lower_confidence_bound(select, look.n_select, a_s)))
+        counts0, counts = look.class_counts0[0], look.class_counts[0]
+        now = one_class(counts0, counts, look.n, int(counts0.argmax()), a_c, look.smoothing.link, bound)
+        best = now if best is None or _reaches_further(now, best) else best
+        p_rival = None if best.rival is None else best.rival.p
+        found.append(LookBounds(look.n, select, now.k, p_select, best.p, p_rival))
     return tuple(found)
+
+
+def _reaches_further(now: OneClass, before: OneClass) -> bool:
+    """Of two bounds of one kind by the bounds themselves: the links of two that are near may be one float."""
+    if now.rival is None and before.rival is None:
+        return now.p > before.p
+    return now.z > before.z

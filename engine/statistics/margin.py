@@ -15,7 +15,13 @@ import numpy as np
 from engine.arrays import Array
 from engine.errors import AcesError
 from engine.smoothing import Link
-from engine.statistics.bounds import critical_count, lower_bounds, z_table
+from engine.statistics.bounds import (
+    critical_count,
+    lower_bounds,
+    lower_confidence_bound,
+    upper_confidence_bound,
+    z_table,
+)
 
 SHARE_A = 0.5  # of the level that the top class's bound spends, its rival's the rest: the largest margins (section 18)
 
@@ -25,6 +31,11 @@ class Bound(StrEnum):
 
     COMPLEMENT = "complement"
     MARGIN = "margin"
+
+
+def usual_bound(correction: str) -> Bound:
+    """What new certificates of single images take: the margin; the complement beside the paper's own correction."""
+    return Bound.COMPLEMENT if correction == "bonferroni" else Bound.MARGIN
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +65,50 @@ def class_bound(
     )
 
 
+@dataclass(frozen=True)
+class Rival:
+    """The strongest other class ``c`` of an image: its ``k`` votes, and the upper bound ``p`` of its probability."""
+
+    c: int
+    k: int
+    p: float
+
+
+@dataclass(frozen=True)
+class OneClass:
+    """What is shown of one image's class: the lower bound ``p``, at ``level``, of its probability by ``k`` votes.
+
+    ``rival``: bounded at the same level where the margin decides; None where all others together are the rival. ``z``:
+    the radius at sigma = 1 where it is positive; where it is at least 0 the class is the top one.
+    """
+
+    k: int
+    level: float
+    p: float
+    rival: Rival | None
+    z: float
+
+
+def one_class(counts0: Array, counts: Array, n: int, c_hat: int, level: float, link: Link, bound: Bound) -> OneClass:
+    """The numbers behind ``class_bound`` of one image, from its class counts [m]."""
+    k = int(counts[c_hat])
+    chosen = np.array([c_hat])
+    if bound is Bound.COMPLEMENT or not _prefers_margin(counts0[None], chosen, n, level, link)[0]:
+        p = float(lower_confidence_bound(k, n, level))
+        return OneClass(k, level, p, None, _linked(p, link))
+    of_a, of_b = _halves(level, SHARE_A)
+    p = float(lower_confidence_bound(k, n, of_a))
+    others = counts.copy()
+    others[c_hat] = -1
+    strongest = int(others.argmax())
+    rival = Rival(strongest, int(counts[strongest]), float(upper_confidence_bound(counts[strongest], n, of_b)))
+    return OneClass(k, of_a, p, rival, (_linked(p, link) - _linked(rival.p, link)) / 2)
+
+
+def _linked(p: float, link: Link) -> float:
+    return float(link(np.asarray(p)))
+
+
 def margin_z(k_a: Array, k_b: Array, n: int, level: float, link: Link, share_a: float = SHARE_A) -> Array:
     """(link(LCB(k_a)) - link(UCB(k_b))) / 2 where that is positive, else 0, of counts [N] among n draws.
 
@@ -71,10 +126,14 @@ def _leads(k_a: Array, k_b: Array, n: int, level: float) -> Array:
 
 def _bounds(k_a: Array, k_b: Array, n: int, level: float, share_a: float) -> tuple[Array, Array]:
     """Clopper-Pearson: an upper bound of a count is one less the lower bound of what it lacks."""
-    level_a = share_a * level
-    lower = lower_bounds(n, level_a, whole=True)[k_a]
-    upper = 1 - lower_bounds(n, level - level_a, whole=True)[n - k_b]
-    return lower, upper
+    of_a, of_b = _halves(level, share_a)
+    return lower_bounds(n, of_a, whole=True)[k_a], 1 - lower_bounds(n, of_b, whole=True)[n - k_b]
+
+
+def _halves(level: float, share_a: float) -> tuple[float, float]:
+    """What the class's bound spends of the level, and what its rival's does."""
+    of_a = share_a * level
+    return of_a, level - of_a
 
 
 def _strongest_rival(counts: Array, c_hat: Array) -> Array:

@@ -70,8 +70,8 @@ def test_with_a_fixed_n_it_is_provisional_and_cannot_be_stopped(server, task, op
 def test_the_result_has_the_answer_both_units_and_every_network(server, task, open_certify):
     server.job = finished(task)
     page = open_certify(job=ID)
-    assert "Certified **sneaker**: no change of the image with ℓ2 norm below 0.78" in text(page)
-    assert values(page) | {"Radius": "0.7844", "Per pixel": "7.14", "Certification": "sneaker", "... alone": "0.7844",
+    assert "Certified **sneaker**: no change of the image with ℓ2 norm below 0.7927" in text(page)
+    assert values(page) | {"Radius": "0.7927", "Per pixel": "7.21", "Certification": "sneaker", "... alone": "0.7927",
                            "Core alone": "sneaker", "Selection": "certification"} == values(page)  # fmt: skip
     assert [one.proto.component_name for one in page.get("bidi_component")].count("aces_figure") == 3
     assert len(page.get("download_button")) == 3

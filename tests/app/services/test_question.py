@@ -33,6 +33,8 @@ OTHER_VALUES = {
     "mode": "fixed-n",
     "smoothing": "uniform",
     "t": 0.3,
+    "bound": "margin",
+    "split": "half-last",
 }
 
 

@@ -47,8 +47,38 @@ def test_one_image_gives_one_certificate_that_checks(call, networks, image, tmp_
     assert "650 draws again, no votes otherwise" in out
 
 
+@pytest.mark.parametrize(
+    ("asked", "version", "bound"),
+    [
+        ((), 5, "margin"),
+        (("--bound", "complement"), 2, None),
+        (("--correction", "bonferroni"), 2, None),
+        (("--correction", "bonferroni", "--bound", "margin"), 5, "margin"),
+    ],
+)
+def test_the_margin_is_the_default_but_beside_the_papers_correction(
+    call, networks, image, tmp_path, asked, version, bound
+):
+    status, out, _ = call("certify", image, *networks, *QUICK, *asked, "--json")
+    assert status == 0
+    made = json.loads(out)
+    assert (made["version"], made["plan"].get("bound")) == (version, bound)
+    path = tmp_path / "certificate.json"
+    path.write_text(out)
+    status, out, err = call("check", path, image, *networks, "--resample", "--fraction", "1")
+    assert (status, err) == (0, "")
+    assert "650 draws again, no votes otherwise" in out
+
+
+def test_what_may_stop_early_keeps_half_of_alpha_for_its_last_look(call, networks, image):
+    stop = ("--n", "2100", "--max-seconds", "600")
+    status, out, _ = call("certify", image, *networks, *QUICK, *stop, "--json")
+    assert status == 0
+    assert json.loads(out)["plan"]["split"] == "half-last"
+
+
 def test_by_fewer_votes_the_certificate_says_so_and_is_drawn_again(call, networks, image, tmp_path):
-    status, out, _ = call("certify", image, *networks, *QUICK, "--votes", "0.2", "--json")
+    status, out, _ = call("certify", image, *networks, *QUICK, "--votes", "0.2", "--bound", "complement", "--json")
     assert status == 0
     made = json.loads(out)
     assert (made["version"], made["plan"]["t"]) == (4, 0.2)
@@ -424,7 +454,7 @@ def test_an_impossible_shape_is_one_line(call, shape, forged, tmp_path):
         (("plan", "note"), 1, "plan.note: there is no such entry"),
         (("promise",), "for ever", "promise: version 1 knows no such entry"),
         (("challenge",), "a beacon", "challenge: version 1 knows no such entry"),
-        (("version",), 5, "of version 5; this engine reads 1 to 4"),
+        (("version",), 6, "of version 6; this engine reads 1 to 5"),
         (("version",), 3, "version: of this plan it is 2, and not 3"),
         (("version",), 2, "statement"),
         (("image", "tensor_sha256"), "zz", "a sha256 has 64 digits"),

@@ -10,6 +10,8 @@ from engine.single_image.certificate import Certificate, Networks, Subject, issu
 from engine.single_image.evidence import Evidence
 from engine.single_image.picture import Framing, tensor_sha256
 from engine.single_image.plan import Plan
+from engine.statistics.looks import Split
+from engine.statistics.margin import Bound
 
 TENSOR = np.arange(64, dtype=np.uint8).reshape(1, 8, 8)
 SUBJECT = Subject("f" * 64, tensor_sha256(TENSOR), (1, 8, 8), Framing(x=0.3))
@@ -32,6 +34,9 @@ def made(plan: Plan, **kind: object) -> Certificate:
 
 
 PLAN = Plan(sigma=0.5, theta=0.3)
+
+
+MARGIN = Plan(sigma=0.5, theta=0.3, bound=Bound.MARGIN, split=Split.HALF_LAST)  # as new plans are
 
 
 KINDS = {

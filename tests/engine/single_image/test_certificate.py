@@ -14,7 +14,10 @@ from engine.single_image.certificate import Certificate, CertificateError, check
 from engine.single_image.plan import Mode
 from engine.statistics.aces import Outcome, certify
 from engine.statistics.corrections import Correction
-from tests.engine.single_image.issued_toy import KINDS, PLAN, TENSOR, evidence, made
+from engine.statistics.looks import Split
+from engine.statistics.margin import Bound
+from tests.engine.single_image.issued_toy import KINDS, MARGIN, PLAN, TENSOR, evidence, made
+from tests.forge import anew
 
 
 @pytest.mark.parametrize("correction", Correction)
@@ -156,7 +159,7 @@ def test_what_is_no_certificate_is_named(text, where):
         from_json(text)
 
 
-@pytest.mark.parametrize(("field", "value"), [("plan.alpha", 2.0), ("plan.n", 10**12), ("version", 5), ("radius", "x")])
+@pytest.mark.parametrize(("field", "value"), [("plan.alpha", 2.0), ("plan.n", 10**12), ("version", 6), ("radius", "x")])
 def test_values_out_of_range_are_named(field, value):
     with pytest.raises(CertificateError, match=field.split(".")[0]):
         tampered(field, value)
@@ -262,3 +265,128 @@ def test_the_noise_of_a_certificate_cannot_be_exchanged():
     data["plan"]["smoothing"] = "laplace"
     with pytest.raises(CertificateError, match="unknown smoothing 'laplace'"):
         from_json(json.dumps(data))
+
+
+CLOSE = {"p": (0.45, 0.3, 0.25)}  # no majority: only the margin tells the class
+
+
+@pytest.mark.parametrize("how", [{"smoothing": "uniform"}, {"t": 0.2}, {"correction": "simultaneous"}, {}])
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("kind", [*KINDS.values(), CLOSE])
+def test_a_certificate_by_the_margin_says_so_and_is_of_version_5(kind, mode, how):
+    plan = dataclasses.replace(MARGIN, mode=mode, **how)
+    certificate = made(plan, **kind)
+    assert certificate.version == 5
+    written = json.loads(to_json(certificate))
+    assert (written["plan"]["bound"], written["plan"]["split"]) == ("margin", "half-last")
+    assert all(0 < look["p_rival"] < 1 for look in written["looks"])
+    again = from_json(to_json(certificate))
+    assert again == certificate
+    check(again, TENSOR)
+    others = ({"bound": Bound.COMPLEMENT}, {"split": Split.EVEN}, {"bound": Bound.COMPLEMENT, "split": Split.EVEN})
+    streams = {made(dataclasses.replace(plan, **other), **kind).streams for other in others}
+    assert len({*streams, certificate.streams}) == 4
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_what_no_majority_votes_for_is_certified_by_the_margin_alone(mode):
+    plan = dataclasses.replace(MARGIN, mode=mode)
+    certificate = made(plan, **CLOSE)
+    p_a, p_b = certificate.looks[-1].p_certify, certificate.looks[-1].p_rival
+    assert certificate.outcome == "certified"
+    assert certificate.radius == pytest.approx(0.5 * (norm.ppf(p_a) - norm.ppf(p_b)) / 2, rel=1e-6)
+    assert p_a < 0.5
+    assert made(dataclasses.replace(plan, bound=Bound.COMPLEMENT), **CLOSE).radius == 0
+
+
+def test_unanimous_draws_have_no_rival():
+    certificate = made(MARGIN, p=(1.0, 0.0, 0.0))
+    assert {look.p_rival for look in certificate.looks} == {None}
+    check(from_json(to_json(certificate)))
+
+
+def test_a_plan_of_one_look_is_as_before_but_for_its_margin():
+    fixed = dataclasses.replace(MARGIN, mode=Mode.FIXED, bound=Bound.COMPLEMENT)
+    assert made(fixed).radius == made(dataclasses.replace(fixed, split=Split.EVEN)).radius
+
+
+def test_half_of_alpha_for_the_last_look_buys_radius_there_and_costs_it_before():
+    even, half = (dataclasses.replace(PLAN, split=split) for split in Split)
+    assert made(half).radius > made(even).radius
+    assert made(half, k=1_000).radius < made(even, k=1_000).radius
+
+
+@pytest.mark.parametrize("below", [1e-8, 1e-9, 1e-3])
+def test_a_rivals_bound_may_not_lie_below_its_counts(below):
+    certificate = made(MARGIN, **CLOSE)
+    check(certificate)
+    rival = certificate.looks[-1].p_rival
+    computed = evidence(**CLOSE).bounds(MARGIN)[-1].p_rival
+    assert 0 <= rival - computed < 2e-9
+    for changed in (rival - below, rival + 1e-3, None):
+        with pytest.raises(CertificateError, match="p_rival"):
+            check(with_look(certificate, p_rival=changed))
+    with pytest.raises(CertificateError, match="p_rival"):
+        check(with_look(made(MARGIN, p=(1.0, 0.0, 0.0)), p_rival=0.1))
+
+
+@pytest.mark.parametrize("off", [1 + 9e-13, 1 - 9e-13])
+@pytest.mark.parametrize("seed", range(10))
+def test_another_scipy_whose_last_bits_differ_finds_no_rival_too_low(seed, off, monkeypatch):
+    certificate = made(MARGIN, p=(0.45, 0.3 - 0.01 * seed, 0.25 + 0.01 * seed))
+    bounds = module.bounds_of
+    monkeypatch.setattr(
+        module,
+        "bounds_of",
+        lambda *a: tuple(dataclasses.replace(look, p_rival=off * look.p_rival) for look in bounds(*a)),
+    )
+    check(certificate)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"version": 4}, r"plan\.bound: version 4 knows no such entry"),
+        ({"version": 2}, r"version 2 knows no such entry"),
+        ({"plan": dataclasses.replace(MARGIN, bound=Bound.COMPLEMENT)}, "outcome|radius|p_rival"),
+        ({"plan": dataclasses.replace(MARGIN, split=Split.EVEN)}, "radius"),
+        ({"plan": PLAN, "version": 2}, r"looks\.p_rival: version 2 knows no such entry"),
+        ({"plan": PLAN, "version": 4}, r"looks\.p_rival: version 4 knows no such entry"),
+    ],
+)
+def test_bound_and_split_of_a_certificate_cannot_be_exchanged(changes, said):
+    with pytest.raises(CertificateError, match=said):
+        check(dataclasses.replace(made(MARGIN, **CLOSE), **changes))
+
+
+def test_a_forger_cannot_take_votes_from_the_rival_without_another_radius():
+    honest = made(MARGIN, **CLOSE)
+    part = honest.segments[1]
+    a, b, c = part.class_counts
+    forged = dataclasses.replace(part, class_counts=(a, b - 50, c + 50))
+    segments = (honest.segments[0], forged, *honest.segments[2:])
+    with pytest.raises(CertificateError, match=r"radius|p_rival"):
+        check(dataclasses.replace(honest, segments=segments))
+    whole = anew(honest, segments=segments)
+    check(whole)  # agrees with itself: only drawing again tells
+    assert whole.radius >= honest.radius
+
+
+def test_a_look_that_is_no_sum_of_segments_ends_the_looks():
+    """What a later one spends of alpha is not what an earlier one does."""
+    honest = made(MARGIN, **CLOSE)
+    first, second = honest.segments[1:3]
+    merged = dataclasses.replace(
+        first,
+        draws=first.draws + second.draws,
+        class_counts=tuple(a + b for a, b in zip(first.class_counts, second.class_counts, strict=True)),
+        select_counts=tuple(a + b for a, b in zip(first.select_counts, second.select_counts, strict=True)),
+    )
+    with pytest.raises(CertificateError, match="looks"):
+        check(dataclasses.replace(honest, segments=(honest.segments[0], merged, *honest.segments[3:])))
+
+
+def test_older_versions_are_written_without_rivals():
+    for plan in (PLAN, dataclasses.replace(PLAN, smoothing="uniform"), dataclasses.replace(PLAN, t=0.2)):
+        text = to_json(made(plan))
+        assert not any(f'"{name}"' in text for name in ("p_rival", "bound", "split"))

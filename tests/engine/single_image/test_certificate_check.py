@@ -24,6 +24,8 @@ from engine.single_image.picture import Framing, Picture, Pixels, read_picture, 
 from engine.single_image.plan import Plan
 from engine.single_image.resample import Resampled, resample
 from engine.single_image.system import PairSpec, Selector
+from engine.statistics.looks import Split
+from engine.statistics.margin import Bound
 from tests import ROOT, toy
 
 FRAMING = Framing(x=0.3, y=0.6, zoom=0.5, invert=True)
@@ -43,7 +45,7 @@ class Case(NamedTuple):
         return {part: Known(info, "toy", outputs[part]) for part, info in self.pair.networks.parts.items()}
 
 
-@pytest.fixture(scope="module", params=["entropies", "a selection network", "uniform noise", "fewer votes"])
+@pytest.fixture(scope="module", params=["entropies", "a selection network", "uniform noise", "fewer votes", "margin"])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     folder = tmp_path_factory.mktemp("networks")
     selects = request.param == "a selection network"
@@ -60,6 +62,8 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     subject = Subject(picture.sha256, tensor_sha256(tensor), (1, 8, 8), FRAMING)
     t = 0.3 if request.param == "fewer votes" else 0.5
     plan = dataclasses.replace(PLAN, sigma_select=1.0 if selects else None, smoothing=smoothing, t=t)
+    if request.param == "margin":
+        plan = dataclasses.replace(plan, bound=Bound.MARGIN, split=Split.HALF_LAST, n=1_200)
     *_, evidence = toy.evidence_of(pair, tensor, plan, 0, "a beacon")
     return Case(issue(evidence, plan, subject, pair.networks, 0, challenge="a beacon"), pair, picture, tensor)
 

@@ -6,7 +6,8 @@ import dataclasses
 from html.parser import HTMLParser
 
 from engine.single_image.certificate_page import to_html
-from tests.engine.single_image.issued_toy import PLAN, TENSOR, made
+from engine.statistics.bounds import round_up
+from tests.engine.single_image.issued_toy import MARGIN, PLAN, TENSOR, made
 
 
 class Tags(HTMLParser):
@@ -43,6 +44,22 @@ def test_the_page_is_whole_and_runs_nothing():
     tags = Tags(to_html(made(PLAN), TENSOR))
     assert tags.open == []
     assert not tags.seen & {"script", "link", "iframe", "object"}
+
+
+def test_the_page_of_a_margin_shows_the_rivals_bound_and_its_formula():
+    certificate = made(MARGIN, p=(0.45, 0.3, 0.25))
+    page = to_html(certificate, TENSOR)
+    last = certificate.looks[-1]
+    for fact in (
+        "<th>p_B</th>",
+        f"<td>{round_up(last.p_rival, 5)}</td>",
+        "σ Φ⁻¹(p_S) and σ/2 (Φ⁻¹(p_A) − Φ⁻¹(p_B))",
+        "Half of α is for the look at 10,000 draws",
+        "margin over the strongest",
+    ):
+        assert fact in page
+    assert "1 − p_A</td>" in to_html(made(MARGIN, p=(1.0, 0.0, 0.0)), TENSOR)
+    assert "p_B" not in to_html(made(PLAN), TENSOR)
 
 
 def test_names_cannot_become_markup():

@@ -8,12 +8,23 @@ import pytest
 from engine.errors import AcesError
 from engine.records.draws import Draws
 from engine.sampling.stream import Stage
-from engine.single_image.certificate import Certificate, CertificateError, Segment, check, from_json, issue, to_json
+from engine.single_image.certificate import (
+    Certificate,
+    CertificateError,
+    Segment,
+    answer_at,
+    answer_of,
+    check,
+    from_json,
+    issue,
+    to_json,
+)
 from engine.single_image.live import Pair
 from engine.single_image.plan import Mode, Plan
-from engine.single_image.resample import against, check_claim, resample
+from engine.single_image.resample import TOLERATED, against, check_claim, doubted, resample
 from engine.statistics.corrections import CERTIFY, CORE
 from tests import toy
+from tests.engine.single_image.issued_toy import MARGIN, made
 from tests.engine.single_image.toy_case import PLAN, SUBJECT, TENSOR, swapped
 from tests.forge import anew, lifted
 
@@ -179,7 +190,7 @@ def test_a_guess_that_comes_out_otherwise_ends_it(pair):
 def test_what_was_not_drawn_is_turned_against_both_guesses(issued, theta, s_hat, select_counts):
     """From the class to another one, and away from the selection; at a threshold of 1 every draw is selected."""
     part = Segment("estimate", 0, 1_000, (13, 985, 2), (600,))
-    turned = against(part, dataclasses.replace(issued, thetas=(theta,)), 1, s_hat)
+    turned = against(part, dataclasses.replace(issued, thetas=(theta,)), 1, s_hat, 2)
     assert turned.class_counts == (13, 975, 12)
     assert turned.select_counts == select_counts
 
@@ -196,3 +207,54 @@ def test_networks_that_are_not_the_certificates_are_named(pair, three, issued, i
         resample(issued, three, TENSOR)
     with pytest.raises(CertificateError, match="networks are certify, core, select, not"):
         resample(issued_by_three, pair, TENSOR)
+
+
+@pytest.mark.parametrize("p", [(0.45, 0.3, 0.25), (0.45, 0.28, 0.27), (0.9, 0.06, 0.04)])
+def test_no_votes_that_turned_leave_less_of_a_margin_than_is_counted_against_it(p):
+    """Each segment's tolerated votes go anywhere: to one rival, to the other, or to either by chance."""
+    certificate = made(MARGIN, p=p)
+    again = {part: part for part in certificate.segments if part.stage == "guess"}
+    worst = answer_at(doubted(certificate, again, 0, CERTIFY), MARGIN)
+    assert 0 < worst.radius < certificate.radius
+    rng = np.random.default_rng(0)
+    found = []
+    for trial in range(40):
+        turned = []
+        for part in certificate.segments:
+            counts = np.array(part.class_counts)
+            if part.stage == "estimate":
+                for _ in range(int(np.ceil(TOLERATED * part.draws))):
+                    rival = trial + 1 if trial < 2 else int(rng.integers(1, 3))
+                    loser = 0 if trial < 20 else int(rng.choice([0, 3 - rival]))
+                    counts[loser] -= 1
+                    counts[rival] += 1
+            selected = against(part, certificate, 0, CERTIFY, 1).select_counts if part not in again else None
+            turned.append(
+                dataclasses.replace(
+                    part, class_counts=tuple(counts.tolist()), select_counts=selected or part.select_counts
+                )
+            )
+        found.append(answer_of(certificate, tuple(turned)).radius)
+    assert min(found) >= worst.radius
+    assert min(found) == pytest.approx(worst.radius, rel=0.05)  # not more is doubted than may be
+
+
+def test_what_is_doubted_is_doubted_for_the_strongest_rival_of_each_look():
+    certificate = made(MARGIN, p=(0.45, 0.28, 0.27))
+    again = {part: part for part in certificate.segments if part.stage == "guess"}
+    looks = doubted(certificate, again, 0, CERTIFY)
+    plain = [sum(p.class_counts[c] for p in certificate.segments if p.stage == "estimate") for c in range(3)]
+    assert looks[-1].class_counts[0, 0] == pytest.approx(0.99 * 10_000 - (10_000 - plain[0]), abs=10)
+    for look in looks:
+        parts = [p for p in certificate.segments if p.stage == "estimate" and p.start < look.n]
+        doubt = sum(int(np.ceil(TOLERATED * part.draws)) for part in parts)
+        rivals = [sum(part.class_counts[c] for part in parts) for c in (1, 2)]
+        assert look.class_counts[0, 1:].max() == max(rivals) + doubt
+        assert look.class_counts[0].sum() == look.n
+
+
+def test_where_the_class_has_no_votes_left_others_lose_theirs_to_the_rival(issued):
+    part = Segment("estimate", 0, 1_000, (4, 990, 6), (600,))
+    turned = against(part, dataclasses.replace(issued, thetas=(0.8,)), 0, CERTIFY, 2)
+    assert turned.class_counts == (0, 984, 16)
+    assert against(part, dataclasses.replace(issued, thetas=(0.8,)), 0, CERTIFY, 1).class_counts == (0, 1_000, 0)

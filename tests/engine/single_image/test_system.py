@@ -13,9 +13,12 @@ from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.single_image import System
 from engine.single_image.picture import to_png
+from engine.single_image.plan import Mode
 from engine.single_image.system import PairSpec, Selector, find_network
 from engine.statistics.aces import Outcome
 from engine.statistics.corrections import Correction
+from engine.statistics.looks import Split
+from engine.statistics.margin import Bound
 from engine.weights import weights_of
 from tests import toy
 
@@ -43,6 +46,19 @@ def test_names_of_runs_say_networks_noise_and_precision(runs):
     assert (system.sigma, system.sigma_select, system.smoothing) == (0.5, None, "gaussian")
     assert (system.theta, system.alpha, system.correction) == (0.4, 0.01, Correction.BONFERRONI)
     assert System.load(certify, core, 0.4, alpha=0.01, correction="bonferroni") == system  # runs as well as names
+
+
+def test_the_margin_is_a_systems_bound_unless_the_papers_correction_or_another_is_asked_for():
+    pair = PairSpec(Path("a"), Path("b"))
+    system = System(pair, 0.5, 0.3)
+    assert (system.bound, system.plan().bound, system.plan().split) == (Bound.MARGIN, Bound.MARGIN, Split.HALF_LAST)
+    assert system.plan(mode=Mode.FIXED).split is Split.EVEN
+    assert System(pair, 0.5, 0.3, correction="bonferroni").bound is Bound.COMPLEMENT
+    assert System(pair, 0.5, 0.3, correction="bonferroni", bound="margin").bound is Bound.MARGIN
+    plan = system.plan()
+    system.check_plan(replace(plan, split=Split.EVEN))  # how, as n is
+    with pytest.raises(AcesError, match="the plan's bound is complement, and the system's margin"):
+        system.check_plan(replace(plan, bound=Bound.COMPLEMENT))
 
 
 def test_a_selection_run_brings_its_own_noise(runs):
@@ -83,7 +99,8 @@ def test_files_say_the_noise_that_their_networks_were_trained_with(tmp_path):
 
 @pytest.mark.parametrize(
     "wrong", [{"theta": 1.5}, {"alpha": 0.0}, {"sigma": -1.0}, {"correction": "holm"}, {"smoothing": "laplace"},
-              {"sigma_select": 0.5}, {"pair": PairSpec(Path("a"), Path("b"), select=Selector(Path("c")))}]
+              {"sigma_select": 0.5}, {"bound": "exact"},
+              {"pair": PairSpec(Path("a"), Path("b"), select=Selector(Path("c")))}]
 )  # fmt: skip
 def test_a_system_that_could_not_be_is_refused(wrong):
     with pytest.raises(AcesError):

@@ -21,6 +21,7 @@ from engine.statistics.bounds import (
     round_significant,
     smallest_n,
     two_sided_p_value,
+    upper_confidence_bound,
     z_lower_bound,
     z_table,
 )
@@ -46,6 +47,20 @@ def test_lower_bound_is_scipys_exact_interval(kn, alpha):
     k, n = kn
     expected = binomtest(k, n, alternative="greater").proportion_ci(1 - alpha, "exact").low
     assert float(lower_confidence_bound(k, n, alpha)) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+
+
+@steady
+@given(counts_of(), levels)
+def test_upper_bound_is_scipys_exact_interval_and_what_the_others_lower_bound_leaves(kn, alpha):
+    k, n = kn
+    upper = float(upper_confidence_bound(k, n, alpha))
+    assert upper == pytest.approx(binomtest(k, n, alternative="less").proportion_ci(1 - alpha, "exact").high, rel=1e-9)
+    assert upper == pytest.approx(1 - float(lower_confidence_bound(n - k, n, alpha)), abs=1e-12)
+
+
+def test_a_small_upper_bound_has_all_its_digits():
+    n = 10_000_000
+    assert float(upper_confidence_bound(0, n, 0.0005)) == pytest.approx(-np.expm1(np.log(0.0005) / n), rel=1e-13)
 
 
 @pytest.mark.parametrize(("n", "alpha"), [(1000, 0.001), (100_000, 0.0005), (100_000, 0.001 / 202)])

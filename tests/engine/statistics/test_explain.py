@@ -9,11 +9,13 @@ import pytest
 from engine.errors import AcesError
 from engine.mechanisms import ENTROPY, NETWORK, Words, words_of
 from engine.records.runs import Meta
+from engine.smoothing import GAUSSIAN, UNIFORM
 from engine.statistics.aces import Outcome, certify
-from engine.statistics.bounds import lower_confidence_bound
+from engine.statistics.bounds import lower_confidence_bound, upper_confidence_bound
 from engine.statistics.corrections import Correction
 from engine.statistics.explain import explain as explain_by
 from engine.statistics.explain import formulas, round_down
+from engine.statistics.margin import Bound
 from tests import random_runs
 
 NAMES = ("dark", "grey", "bright")
@@ -42,6 +44,54 @@ def test_the_explanation_leads_to_certifys_answer(correction, theta, separate):
             continue
         assert (e.select.radius > 0) == (e.chose_certify and e.select.p > 0.5)
         assert (e.outcome is Outcome.CORE) == (not e.chose_certify and e.select.p >= 0.5)
+
+
+@pytest.mark.parametrize("card", [GAUSSIAN, UNIFORM])
+@pytest.mark.parametrize("theta", [0.3, 0.55, 1.0])
+def test_the_explanation_by_the_margin_leads_to_certifys_answer_and_shows_the_rival(theta, card):
+    c = replace(random_runs.composed(6, True, m=4, images=80), smoothing=card, smoothing_select=card)
+    names, link, seen = ("dark", "grey", "bright", "odd"), card.link, set()
+    answer = certify(c, [theta], 0.01, bound=Bound.MARGIN)
+    for row, index in enumerate(c.index.tolist()):
+        e = explain_by(c, index, theta, 0.01, Correction.INTERSECTION_UNION, ENTROPY.words, bound=Bound.MARGIN)
+        assert (e.outcome, e.radius) == (answer.outcome[row, 0], answer.radius[row, 0])
+        text = " ".join(sentence + tex for sentence, tex in formulas(e, names))
+        rival = e.certify.rival
+        if rival is None:
+            assert "rival" not in text
+            assert "overline" not in text
+            continue
+        others = [k for at, k in enumerate(c.class_counts[row]) if at != e.c_hat]
+        assert (rival.k, rival.p) == (max(others), upper_confidence_bound(rival.k, c.n, e.certify.alpha))
+        assert e.certify.p == lower_confidence_bound(e.certify.k, c.n, e.certify.alpha)
+        assert rival.k == c.class_counts[row, rival.c]
+        assert rival.c != e.c_hat
+        z = (link(e.certify.p) - link(rival.p)) / 2
+        assert e.certify.radius == pytest.approx(c.sigma * max(z, 0), rel=1e-10)
+        assert f"{rival.k:,} are for its strongest rival, {names[rival.c]}." in text
+        assert rf"\overline p_B = \mathrm{{UCB}}({rival.k}, {c.n}, " in text
+        assert (r"R_A = \tfrac{\sigma}{2}" in text) == (e.certify.radius > 0)
+        assert r"\ge \tfrac12" not in text.split("**Consensus")[-1] or e.outcome is not Outcome.CONSENSUS
+        seen.add(e.outcome)
+    assert {Outcome.ABSTAIN, Outcome.CONSENSUS} & seen
+
+
+def test_a_margin_is_never_shown_larger_than_it_is():
+    c = random_runs.composed(6, True, m=4, images=80)
+    for index in c.index.tolist():
+        e = explain_by(c, index, 1.0, 0.01, Correction.BONFERRONI, ENTROPY.words, bound="margin")
+        if e.certify.rival is None or e.certify.radius == 0:
+            continue
+        _, tex = formulas(e, ("dark", "grey", "bright", "odd"))[-2]
+        p_a, p_b, z, radius = (
+            float(number) for number in (
+                *re.findall(r"(?:LCB|UCB).*?= ([\d.]+)", tex), *re.findall(r"\\cdot ([\d.]+) = ([\d.]+)", tex)[0]
+            )
+        )  # fmt: skip
+        assert p_a <= e.certify.p
+        assert p_b >= e.certify.rival.p
+        assert radius <= e.certify.radius
+        assert z <= e.certify.radius / e.certify.sigma
 
 
 def test_between_thresholds_simultaneous_rests_on_the_promised_ones():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,9 +14,13 @@ from scipy.stats import norm
 
 from engine.errors import AcesError
 from engine.records.compose import Composition
+from engine.smoothing import GAUSSIAN
 from engine.statistics.aces import Outcome, certify
 from engine.statistics.corrections import Correction
-from engine.statistics.looks import bounds_at_looks, certify_at_looks, schedule
+from engine.statistics.looks import Split, bounds_at_looks, certify_at_looks, parts, schedule
+from engine.statistics.margin import Bound
+from tests import oracle
+from tests.random_runs import composed, rows_of
 
 ALPHA, SESSIONS, N, SIGMA = 0.05, 4_000, 10_000, 0.5
 THETA = 0.5
@@ -28,6 +34,23 @@ def sessions(select: float, certify: float, core: int, seed: int = 0, s_hat: int
     selected = rng.binomial(draws, select, (SESSIONS, len(looks))).cumsum(1)
     of_class = rng.binomial(draws, certify, (SESSIONS, len(looks))).cumsum(1)
     return [at_look(n, selected[:, j], of_class[:, j], core, s_hat) for j, n in enumerate(looks)]
+
+
+def sessions_of_many(p: tuple[float, ...], core: int, seed: int = 0) -> list[Composition]:
+    """The same of classes with the true probabilities ``p``, the first of which is guessed; the selection is certain.
+
+    The n0 draws voted as ``p`` says, so that with the margin asked for it decides.
+    """
+    rng = np.random.default_rng(seed)
+    looks = schedule(N)
+    draws = np.diff(looks, prepend=0)
+    votes = np.stack([rng.multinomial(k, p, SESSIONS) for k in draws], 1).cumsum(1)
+    guess = np.tile(np.rint(100 * np.array(p)).astype(int), (SESSIONS, 1))
+    found = []
+    for j, n in enumerate(looks):
+        plain = at_look(n, np.full(SESSIONS, n), votes[:, j, 0], core, 1)
+        found.append(replace(plain, class_counts0=guess, class_counts=votes[:, j]))
+    return found
 
 
 def at_look(n: int, selected: np.ndarray, of_class: np.ndarray, core: int, s_hat: int) -> Composition:
@@ -56,9 +79,10 @@ def standard_error(share: float) -> float:
     return float(np.sqrt(share * (1 - share) / SESSIONS))
 
 
-def look_valid(looks: list[Composition], correction: Correction) -> list:
+def look_valid(looks: list[Composition], correction: Correction, **how: object) -> list:
     """What is shown at each look of a plan that may stop early."""
-    return [certify_at_looks(looks[: j + 1], len(looks), [THETA], ALPHA, correction) for j in range(len(looks))]
+    upto = [looks[: j + 1] for j in range(len(looks))]
+    return [certify_at_looks(seen, len(looks), [THETA], ALPHA, correction, **how) for seen in upto]
 
 
 def plain(looks: list[Composition], correction: Correction) -> list:
@@ -91,6 +115,114 @@ def test_stopping_at_the_largest_radius_errs_more_than_alpha_with_plain_bounds(p
     looks = sessions(0.9999, p, core=1)
     error = worst_radius_error(plain(looks, Correction.INTERSECTION_UNION), SIGMA * norm.ppf(p))
     assert error > 2 * ALPHA
+
+
+@pytest.mark.parametrize("split", Split)
+@pytest.mark.parametrize("p", [0.55, 0.97])
+def test_however_alpha_is_split_the_largest_radius_errs_less_than_alpha(p, split):
+    error = worst_radius_error(
+        look_valid(sessions(0.9999, p, core=1), Correction.INTERSECTION_UNION, split=split), SIGMA * norm.ppf(p)
+    )
+    assert error <= ALPHA + 3 * standard_error(ALPHA)
+
+
+MANY = [(0.45, 0.3, 0.25), (0.4, 0.2, 0.2, 0.2), (0.7, 0.1, 0.1, 0.1), (0.34, 0.33, 0.33)]
+
+
+@pytest.mark.parametrize("split", Split)
+@pytest.mark.parametrize("correction", Correction)
+@pytest.mark.parametrize("p", MANY)
+def test_stopping_at_the_largest_radius_by_the_margin_errs_less_than_alpha(p, correction, split):
+    """Also where rivals are tied: the strongest of them is over-estimated, never the margin."""
+    truth = SIGMA * (norm.ppf(p[0]) - norm.ppf(p[1])) / 2
+    shown = look_valid(sessions_of_many(p, core=1), correction, bound=Bound.MARGIN, split=split)
+    assert worst_radius_error(shown, truth) <= ALPHA + 3 * standard_error(ALPHA)
+    assert max(answer.radius.max() for answer in shown) > 0
+
+
+@pytest.mark.parametrize("split", Split)
+def test_consensus_by_the_margin_errs_less_than_alpha_where_the_two_best_are_tied(split):
+    """The true answer is class 1, by a hair."""
+    p = (0.4 - 1e-6, 0.4 + 1e-6, 0.2)
+    looks = [replace(look, class_counts0=np.tile([50, 30, 20], (SESSIONS, 1))) for look in sessions_of_many(p, core=0)]
+    error = worst_answer_error(look_valid(looks, Correction.INTERSECTION_UNION, bound=Bound.MARGIN, split=split), 1)
+    assert 0 < error <= ALPHA + 3 * standard_error(ALPHA)
+
+
+def growing(seed: int, m: int) -> list[Composition]:
+    """The same images after 200, 500 and 900 draws, their guesses the same, at few thresholds."""
+    steps = [composed(seed, separate=True, m=m), *(composed(seed + k, separate=True, m=m) for k in (1, 2))]
+    found = [steps[0]]
+    for step in steps[1:]:
+        before = found[-1]
+        found.append(
+            replace(
+                before,
+                n=before.n + step.n,
+                class_counts=before.class_counts + step.class_counts,
+                n_select=before.n_select + step.n_select,
+                select_counts=before.select_counts + step.select_counts,
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize("split", Split)
+@pytest.mark.parametrize("bound", Bound)
+@pytest.mark.parametrize("correction", Correction)
+@pytest.mark.parametrize(("seed", "alpha", "m", "t"), [(100, 0.05, 3, 0.5), (200, 0.001, 10, 0.5), (300, 0.3, 4, 0.1)])
+def test_agrees_with_oracle(correction, bound, split, seed, alpha, m, t):
+    looks = growing(seed, m)
+    thetas, outcomes = np.array([0.2, 0.5, 0.8]), set()
+    for reached in (2, 3):
+        got = certify_at_looks(looks[:reached], 3, thetas, alpha, correction, t, bound=bound, split=split)
+        for i, rows in enumerate(zip(*map(rows_of, looks[:reached]), strict=True)):
+            for at, theta in enumerate(thetas):
+                want = oracle.certify_at_looks(list(rows), 3, float(theta), alpha, correction, t, bound, split)
+                assert Outcome(got.outcome[i, at]).label == want.outcome, (i, theta)
+                assert got.prediction()[i, at] == want.label
+                assert got.radius[i, at] == pytest.approx(want.radius, rel=1e-11, abs=1e-14)
+                outcomes.add(want.outcome)
+    assert outcomes == {"abstain", "certified", "core", "consensus"}
+
+
+@pytest.mark.parametrize("split", Split)
+@pytest.mark.parametrize("bound", Bound)
+def test_the_pair_of_bounds_that_is_shown_gives_the_radius_of_the_class(bound, split):
+    looks, alpha, link = growing(400, 10), 0.05, GAUSSIAN.link
+    answer = certify_at_looks(looks, 3, [THETA], alpha, Correction.BONFERRONI, bound=bound, split=split)
+    rivals = 0
+    for i in range(len(looks[0])):
+        one = [look.rows(slice(i, i + 1)) for look in looks]
+        *_, last = bounds_at_looks(one, 3, THETA, alpha, Correction.BONFERRONI, bound=bound, split=split)
+        z = link(last.p_certify)
+        if last.p_rival is not None:
+            z, rivals = (z - link(last.p_rival)) / 2, rivals + 1
+        assert answer.radius_certify[i, 0] == pytest.approx(looks[0].sigma * max(z, 0), rel=1e-10)
+        assert answer.class_holds[i, 0] == (z >= 0)
+    assert (rivals > 0) == (bound is Bound.MARGIN)
+
+
+@given(st.integers(1, 40), st.sampled_from(Split))
+def test_the_shares_of_the_looks_add_up_to_alpha_and_the_last_has_most(planned, split):
+    found = parts(split, planned)
+    assert len(found) == planned
+    assert sum(Fraction(1, part) for part in found) == 1
+    assert found[-1] == min(found)
+    assert parts(split, 1) == (1,)
+
+
+def test_an_even_split_is_alpha_over_their_number_to_the_last_bit():
+    looks = growing(500, 3)
+    each = [certify(look, [THETA], 0.05 / 3) for look in looks]
+    best = np.maximum.reduce([answer.radius_certify for answer in each])
+    shown = certify_at_looks(looks, 3, [THETA], 0.05, Correction.INTERSECTION_UNION)
+    assert shown.radius_certify.tobytes() == best.tobytes()
+
+
+def test_an_unknown_split_lists_the_known_ones():
+    with pytest.raises(AcesError, match="unknown split 'odd'; known: even, half-last"):
+        Split("odd")
 
 
 def test_the_selections_bound_is_covered_as_well():
