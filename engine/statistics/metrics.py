@@ -219,7 +219,11 @@ def curve_over_radius(radius: Array, correct_at_0: Array, radii: npt.ArrayLike) 
 def composition_ceiling(
     c: Composition, alpha: float, correction: Correction = DEFAULT_CORRECTION, t: float = MAJORITY
 ) -> float:
-    """The largest radius that unanimous draws could certify: the lower of the two components' ceilings."""
+    """The largest radius that unanimous draws could certify: the lower of the two components' ceilings.
+
+    Whatever the bound of the class: of unanimous draws the margin is the complement's radius at half of the level, and
+    of no others is it larger.
+    """
     select, of_class = levels(correction, alpha).of(CERTIFY)
     return min(
         ceiling(c.sigma, c.n, of_class, c.smoothing.link),
