@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -145,10 +146,12 @@ def _plan(settings: Settings, limits: Limits) -> Plan:
         help="Noisy copies that the certification network classifies, and as many for a selection network; 100 more of "
         "each guess what is to be shown.",
     )
-    return Plan(
+    plan = Plan(
         settings.certify_run.noise, settings.theta, n, 100, settings.alpha, settings.correction,
         Mode(mode or Mode.EARLY), _noise_select(settings), settings.smoothing.name, settings.t,
     )  # fmt: skip
+    bound: dict[str, Any] = {"bound": settings.bound} if hasattr(plan, "bound") else {}
+    return replace(plan, **bound)
 
 
 def _noise_select(settings: Settings) -> float | None:
