@@ -90,8 +90,7 @@ def test_each_front_and_what_is_pinned_fall_back_on_their_own(demo, open_page):
     assert "compositions have the complement, no margin" in captions(page)
     assert f"the class of A has the complement, no margin: {FALLEN_BACK}" in captions(page)
     assert tiles(page)["ACR"] == acr(bound="margin")
-    logged = data.listing()
-    metas = {meta.name: meta for meta in logged.runs}
+    metas = {meta.name: meta for meta in data.listing().metas}
     choices = tuple(Choice("gaussian", s, metas[f"fashion_mnist-gaussian-{s}"], CORE.meta) for s in ("0.25", "0.5"))
     fronts, problems = data.fronts(Settings(choices[0], drawn=choices), data.Axis.ACR)
     assert problems == {}
