@@ -35,7 +35,7 @@ def answer(c):
 
 @pytest.mark.parametrize("bound", Bound)
 def test_tiles_are_the_engines_metrics_inside_their_intervals(c, bound):
-    tiles = views.summary(c, THETA, RADIUS, TERMS._replace(bound=bound))
+    tiles = views.summary(c, THETA, RADIUS, Terms(ALPHA, DEFAULT_CORRECTION, MAJORITY, bound))
     m = evaluate(c, [THETA], alpha=ALPHA, radii=(RADIUS,), bound=bound)
     assert tiles.nac.value == m.nac[0]
     assert tiles.acr.value == m.acr[0]
