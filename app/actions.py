@@ -12,6 +12,9 @@ from app.keys import CATALOG, CHOICE_KEYS, FRONT, GALLERY, MATRIX, ROWS, SMALLES
 from app.settings import Settings, pin_text
 from app.state import PICK_SEPARATOR
 from app.tables.views import ImageRows
+from engine.statistics.bounds import MAJORITY
+from engine.statistics.corrections import Correction
+from engine.statistics.margin import Bound
 
 OTHERS_KEYS = ("with_training", None, "with_core", "with_select")  # what else is drawn; noise levels all are
 
@@ -31,9 +34,20 @@ def unpin() -> None:
 @state.whole
 def set_alpha(alpha: float) -> None:
     """Callback: another failure probability, within what its dial takes."""
-    ours = state.session()
+    ours, turned = state.session(), state.said_of("alpha", "chosen").get("at", 0.0)
     ours.values["alpha"] = max(alpha, SMALLEST_ALPHA)
-    ours.seen["alpha"] = max(state.said_of("alpha", "chosen").get("at", 0.0), ours.seen.get("alpha", 0.0))
+    ours.seen["alpha"] = max(turned, ours.seen.get("alpha", 0.0))
+
+
+@state.whole
+def set_as_in_the_paper() -> None:
+    """Callback: a majority of the votes, the class against all others together, and alpha in halves."""
+    wanted: dict[str, object] = {"correction": Correction.BONFERRONI, "bound": Bound.COMPLEMENT}
+    ours, shown = state.session(), {key: st.session_state.get(key) for key in wanted}
+    turned = state.said_of("votes", "chosen").get("at", 0.0)
+    ours.put(wanted, shown)
+    ours.values["votes"] = MAJORITY
+    ours.seen["votes"] = max(turned, ours.seen.get("votes", 0.0))
 
 
 @state.whole

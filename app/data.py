@@ -21,7 +21,7 @@ import numpy as np
 import streamlit as st
 
 from app.services.pictures import Pictures, read_pictures
-from app.settings import LARGEST_Z, Choice, Pin, Settings, labels
+from app.settings import LARGEST_Z, Choice, Pin, Settings, Terms, labels
 from app.tables import views
 from cache import Catalog, Listing, Store
 from engine import datasets, folders, processes
@@ -32,7 +32,7 @@ from engine.records import compose
 from engine.records.compose import Composition
 from engine.records.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun
 from engine.statistics import aces, comparison, deployment, explain, metrics, separation
-from engine.statistics.corrections import Correction
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
 
 FRESH_SECONDS = 2  # how long a look at the catalog serves: a burst of keys looks once
@@ -86,11 +86,11 @@ def fronts(settings: Settings, measure: Axis) -> tuple[list[views.Front], dict[s
     """A front for every composition that is drawn, and by label what is wrong with those that give none."""
     found, problems = [], {}
     choices = settings.compositions
-    at = settings.alpha, settings.correction, settings.radius, settings.convention, settings.t
     for position, (label, choice) in enumerate(zip(labels(choices), choices, strict=True)):
         try:
             name = choice.certify_run.network.sha256 or choice.certify_run.network.name or choice.certify_run.name
-            front = _front(_composition_key(choice), choice.address, name, choice.certify_run.noise, measure, *at)
+            of = _composition_key(choice), choice.address, name, choice.certify_run.noise
+            front = _front(*of, measure, settings.at(choice).terms, settings.radius, settings.convention)
             found.append(replace(front, label=label, position=position))
         except AcesError as error:
             problems[label] = str(error)
@@ -102,9 +102,13 @@ def optimism(
 ) -> deployment.Optimism:
     """How much the numbers of the rule's choice among the fronts ``drawn`` flatter on the images they are of."""
     radius = None if measure is Axis.ACR else settings.radius
-    how = deployment.Measure(settings.alpha, settings.correction, radius, settings.convention, settings.t)
-    sources = tuple(_composition_key(settings.compositions[front.position]) for front in drawn)
-    return deployment.optimism(_tallies(sources, how), rule)
+    measured = []
+    for front in drawn:
+        choice = settings.compositions[front.position]
+        alpha, correction, t, bound = settings.at(choice).terms
+        how = deployment.Measure(alpha, correction, radius, settings.convention, t, bound)
+        measured.append((_composition_key(choice), how))
+    return deployment.optimism(_tallies(tuple(measured)), rule)
 
 
 def pinned(settings: Settings, measure: Axis) -> tuple[float, float] | None:
@@ -126,14 +130,14 @@ def composition(settings: Settings) -> Composition:
 def over_theta(settings: Settings) -> metrics.Metrics:
     """Metrics at every stored threshold and the one radius."""
     sources = _composition_key(settings.choice)
-    return _curve(sources, settings.alpha, settings.correction, (settings.radius,), settings.convention, settings.t)
+    return _curve(sources, settings.terms, (settings.radius,), settings.convention)
 
 
 def radius_curves(settings: Settings) -> views.RadiusCurves:
     """Certified accuracy and selection rate over radius at theta."""
-    alone = _alone(_composition_key(settings.choice), settings.alpha, settings.radius, Convention.ALGORITHM)
-    at = settings.alpha, settings.correction, settings.t
-    return views.radius_curves(composition(settings), alone, answer(settings), *at)
+    of_class = settings.alpha, settings.bound_used
+    alone = _alone(_composition_key(settings.choice), *of_class, settings.radius, Convention.ALGORITHM)
+    return views.radius_curves(composition(settings), alone, answer(settings), settings.terms)
 
 
 def fan(settings: Settings, thetas: tuple[float, ...], radii: Array) -> list[views.FanCurve]:
@@ -146,9 +150,8 @@ def fan(settings: Settings, thetas: tuple[float, ...], radii: Array) -> list[vie
 def at_thetas(settings: Settings, thetas: tuple[float, ...], radii: tuple[float, ...]) -> metrics.Metrics:
     """Metrics at a few thresholds and radii."""
     return metrics.evaluate(
-        composition(settings), thetas, alpha=settings.alpha, correction=settings.correction, radii=radii,
-        convention=settings.convention, t=settings.t,
-    )  # fmt: skip
+        composition(settings), thetas, radii=radii, convention=settings.convention, **settings.terms._asdict()
+    )
 
 
 def largest_radius(settings: Settings) -> float:
@@ -164,15 +167,14 @@ def interval_of_rate(settings: Settings, percent: float) -> tuple[float, float]:
 
 def alone(settings: Settings, radii: tuple[float, ...]) -> metrics.Standalone:
     """The certification network without ACES, on the images of the composition."""
-    return metrics.standalone(
-        _restricted(_composition_key(settings.choice)), settings.alpha, radii, settings.convention
-    )
+    run = _restricted(_composition_key(settings.choice))
+    return metrics.standalone(run, settings.alpha, radii, settings.convention, settings.bound_used)
 
 
 def entropy_histogram(settings: Settings) -> views.EntropyHistogram:
     """Images by median entropy, split by what the certification network alone certifies."""
     sources = _composition_key(settings.choice)
-    correct = _certifiable(sources, settings.alpha, settings.radius)
+    correct = _certifiable(sources, settings.alpha, settings.bound_used, settings.radius)
     return views.entropy_histogram(_composition(sources), correct)
 
 
@@ -184,24 +186,27 @@ def signed_radii(settings: Settings, thetas: tuple[float, ...]) -> Array:
 
 def separations(settings: Settings, choices: Sequence[Choice]) -> list[separation.Separation]:
     """How well each composition's selection separates what its certification network alone certifies at r."""
-    at = settings.alpha, settings.radius, settings.t
-    return [_separation(_composition_key(choice), *at) for choice in choices]
+    views_of = [settings.at(choice) for choice in choices]
+    return [
+        _separation(_composition_key(view.choice), view.alpha, view.bound_used, view.radius, view.t)
+        for view in views_of
+    ]
 
 
 def summary(settings: Settings) -> views.Summary:
     """The tiles."""
-    at = settings.theta, settings.radius, settings.alpha, settings.correction
-    return _summary(_composition_key(settings.choice), *at, settings.convention, settings.t)
+    at = settings.theta, settings.radius, settings.terms
+    return _summary(_composition_key(settings.choice), *at, settings.convention)
 
 
 def answers(settings: Settings) -> comparison.Answers:
     """What every image is answered at theta."""
-    at = settings.theta, settings.radius, settings.alpha, settings.correction, settings.t
-    return comparison.answers(composition(settings), *at)
+    at = settings.theta, settings.radius
+    return comparison.answers(composition(settings), *at, **settings.terms._asdict())
 
 
 def compare(settings: Settings, pin: Pin) -> comparison.Comparison:
-    """The current view less what is pinned, at the same alpha, correction, radius and t."""
+    """The current view less what is pinned, at the same alpha, correction, radius and t; each by the bound it has."""
     return comparison.compare(answers(settings.at(pin.choice, pin.theta)), answers(settings))
 
 
@@ -225,8 +230,8 @@ def over_thetas_of(settings: Settings, index: int) -> aces.Certificates:
 def explanation(settings: Settings, index: int) -> explain.Explanation:
     """The numbers behind one image's answer."""
     c = composition(settings)
-    at = settings.theta, settings.alpha, settings.correction, settings.mechanism, settings.t
-    return explain.explain(c, index, *at)
+    alpha, correction, t, bound = settings.terms
+    return explain.explain(c, index, settings.theta, alpha, correction, settings.mechanism, t, bound=bound)
 
 
 def class_names(meta: Meta) -> tuple[str, ...]:
@@ -309,7 +314,7 @@ def answer(settings: Settings) -> aces.Certificates:
 
 
 def _certify(settings: Settings, c: Composition, thetas: Array | Sequence[float]) -> aces.Certificates:
-    return aces.certify(c, thetas, settings.alpha, settings.correction, t=settings.t)
+    return aces.certify(c, thetas, **settings.terms._asdict())
 
 
 # What follows is shared by all sessions and never written to: ``cache_data`` would copy it at every look.
@@ -337,23 +342,20 @@ def _composition(sources: CompositionKey) -> Composition:
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
-def _curve(
-    sources: CompositionKey, alpha: float, correction: Correction, radii: tuple[float, ...], convention: Convention,
-    t: float,
-) -> metrics.Metrics:  # fmt: skip
+def _curve(sources: CompositionKey, terms: Terms, radii: tuple[float, ...], convention: Convention) -> metrics.Metrics:
     c = _composition(sources)
-    return metrics.evaluate(c, c.thetas, alpha=alpha, correction=correction, radii=radii, convention=convention, t=t)
+    return metrics.evaluate(c, c.thetas, radii=radii, convention=convention, **terms._asdict())
 
 
 @lru_cache(maxsize=1024)  # looked up two dozen times a key
 def _front(
     sources: CompositionKey, address: tuple[str, str, str, str], network: str, noise: float, measure: Axis,
-    alpha: float, correction: Correction, radius: float, convention: Convention, t: float,
+    terms: Terms, radius: float, convention: Convention,
 ) -> views.Front:  # fmt: skip
     """A front that has yet to be named and placed among the others."""
     of_acr = measure is Axis.ACR
-    m = _curve(sources, alpha, correction, () if of_acr else (radius,), convention, t)
-    alone = _alone(sources, alpha, radius, convention)
+    m = _curve(sources, terms, () if of_acr else (radius,), convention)
+    alone = _alone(sources, terms.alpha, terms.bound, radius, convention)
     c = _composition(sources)
     core = views.core_accuracy(c)
     return views.Front(
@@ -373,27 +375,29 @@ def _front(
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _tallies(sources: tuple[CompositionKey, ...], how: deployment.Measure) -> list[deployment.Tally]:
-    compositions = [_composition(one) for one in sources]
-    images = np.unique(np.concatenate([c.index for c in compositions]))
+def _tallies(measured: tuple[tuple[CompositionKey, deployment.Measure], ...]) -> list[deployment.Tally]:
+    compositions = [(_composition(sources), how) for sources, how in measured]
+    images = np.unique(np.concatenate([c.index for c, _ in compositions]))
     halves = deployment.halvings(images)
-    return [deployment.tally(c, how, images, halves) for c in compositions]
+    return [deployment.tally(c, how, images, halves) for c, how in compositions]
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
-def _alone(sources: CompositionKey, alpha: float, radius: float, convention: Convention) -> metrics.Standalone:
-    """The certification network alone, on the images of the composition."""
-    return metrics.standalone(_restricted(sources), alpha, (radius,), convention)
+def _alone(
+    sources: CompositionKey, alpha: float, bound: Bound, radius: float, convention: Convention
+) -> metrics.Standalone:
+    """The certification network alone, on the images of the composition: no correction and no share has a say."""
+    return metrics.standalone(_restricted(sources), alpha, (radius,), convention, bound)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _certifiable(sources: CompositionKey, alpha: float, radius: float) -> Array:
-    return views.certifiable(_composition(sources), _restricted(sources), alpha, radius)
+def _certifiable(sources: CompositionKey, alpha: float, bound: Bound, radius: float) -> Array:
+    return views.certifiable(_composition(sources), _restricted(sources), alpha, bound, radius)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _separation(sources: CompositionKey, alpha: float, radius: float, t: float) -> separation.Separation:
-    return separation.separation(_composition(sources), _certifiable(sources, alpha, radius), t)
+def _separation(sources: CompositionKey, alpha: float, bound: Bound, radius: float, t: float) -> separation.Separation:
+    return separation.separation(_composition(sources), _certifiable(sources, alpha, bound, radius), t)
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
@@ -401,12 +405,10 @@ def _summary(
     sources: CompositionKey,
     theta: float,
     radius: float,
-    alpha: float,
-    correction: Correction,
+    terms: Terms,
     convention: Convention,
-    t: float,
 ) -> views.Summary:
-    return views.summary(_composition(sources), theta, radius, alpha, correction, convention, t)
+    return views.summary(_composition(sources), theta, radius, terms, convention)
 
 
 def _restricted(sources: CompositionKey) -> SmoothedRun:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from app.settings import DEFAULT_RADIUS, DEFAULT_THETA
+from app.settings import DEFAULT_BOUND, DEFAULT_RADIUS, DEFAULT_THETA
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.metrics import Convention
@@ -25,6 +25,7 @@ CONTROLS = (
         "alpha",
         "radius",
         "correction",
+        "bound",
         "convention",
     ),
     *("with_training", "with_core", "with_select", "noises", "paper", "pin", "pick"),
@@ -42,6 +43,7 @@ DEFAULTS: dict[str, object] = {  # of the sidebar, but for the components, whose
     "alpha": DEFAULT_ALPHA,
     "radius": DEFAULT_RADIUS,
     "correction": DEFAULT_CORRECTION,
+    "bound": DEFAULT_BOUND,
     "convention": Convention.ALGORITHM,
     "noises": NOISES[0],
 }

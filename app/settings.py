@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from itertools import product
 from math import ceil
+from typing import NamedTuple
 
 from engine.mechanisms import OWN, Words, words_of
 from engine.records.runs import Meta
@@ -15,10 +16,13 @@ from engine.smoothing import GAUSSIAN, Smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import Correction
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
 
 DEFAULT_THETA = 0.3
 DEFAULT_RADIUS = 0.25
+DEFAULT_BOUND = Bound.MARGIN  # its radii are the larger ones, at the same promise
+NO_MARGIN = "the log tells of the top class alone"  # where a run was reconstructed from one
 RADIUS_STEP = 0.01
 ALPHAS = (*(float(f"{digit}e-{power}") for power in range(5, 1, -1) for digit in (1, 2, 5)), 0.1)
 MAX_FRONTS = 24  # drawn at once: ten colours with six dashes stay apart, more lines would not
@@ -98,10 +102,27 @@ class Pin:
     theta: float
 
 
+class Terms(NamedTuple):
+    """On which terms a certificate is given: all but threshold and radius that the engine asks of CERTIFY."""
+
+    alpha: float
+    correction: Correction
+    t: float
+    bound: Bound
+
+
+def bound_for(run: Meta, asked: Bound, convention: Convention = Convention.ALGORITHM) -> Bound:
+    """The bound that a certification run's class gets: what is asked for, where its counts and the convention have it.
+
+    A log tells of the top class alone, and the paper knows no margin: both have the complement.
+    """
+    return Bound.COMPLEMENT if run.from_log or convention is Convention.PAPER else asked
+
+
 @dataclass(frozen=True)
 class Settings:
     """One view: which composition, and where the reader stands. ``radius`` in pixel units of [0, 1]. ``t`` is the
-    share of votes that selects.
+    share of votes that selects, ``bound`` what is asked of the class's bound: ``terms`` has the one that is had.
 
     ``drawn`` are the compositions that figures of many show, the current one among them. ``paper``: labels of the
     paper's series beside them. ``pin``: the composition and threshold that this view is compared with.
@@ -113,6 +134,7 @@ class Settings:
     radius: float = DEFAULT_RADIUS
     correction: Correction = DEFAULT_CORRECTION
     t: float = MAJORITY
+    bound: Bound = DEFAULT_BOUND
     convention: Convention = Convention.ALGORITHM
     paper: tuple[str, ...] = ()
     drawn: tuple[Choice, ...] = ()
@@ -134,6 +156,21 @@ class Settings:
     def select_run(self) -> Meta | None:
         """The selection run, None where the certification network's entropy selects."""
         return self.choice.select_run
+
+    @property
+    def bound_used(self) -> Bound:
+        """The bound that the current composition's class gets."""
+        return bound_for(self.certify_run, self.bound, self.convention)
+
+    @property
+    def without_margin(self) -> tuple[Choice, ...]:
+        """The compositions drawn that have the complement, where a margin was asked for."""
+        return tuple(c for c in self.compositions if self.at(c).bound_used is not self.bound)
+
+    @property
+    def terms(self) -> Terms:
+        """On which terms the current composition's certificates are given; ``at`` has those of another."""
+        return Terms(self.alpha, self.correction, self.t, self.bound_used)
 
     @property
     def smoothing(self) -> Smoothing:

@@ -34,11 +34,13 @@ from app.settings import (
     DEFAULT_RADIUS,
     DEFAULT_THETA,
     MAX_FRONTS,
+    NO_MARGIN,
     OWN_SELECTION,
     RADIUS_STEP,
     Choice,
     Experiment,
     Settings,
+    bound_for,
     combinations,
     cores,
     experiments,
@@ -50,9 +52,15 @@ from engine.smoothing import GAUSSIAN
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import Correction
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
 
 KNOWN, LOST = "known", "lost"  # the runs of the last view, and what it had that this one has not
+PROMISES = {  # the default first
+    Bound.MARGIN: "The class against its strongest rival alone: the same promise, larger radii where the votes of the "
+    "others are split.",
+    Bound.COMPLEMENT: "The class against all others together, as in the paper.",
+}
 Component = TypeVar("Component")
 
 
@@ -74,6 +82,8 @@ def controls(metas: Sequence[Meta], asked: Mapping[str, Sequence[str]], *, of_ma
         if of_many:
             settings = replace(settings, radius=_radius(found.largest_radius))
         settings = replace(settings, correction=_correction())
+        settings = replace(settings, bound=_bound(settings))
+        _as_in_the_paper(settings)
         if of_many:
             datasets = dict.fromkeys(e.dataset for e in usable)
             settings = _beside(settings, found, [_Found.of(metas, usable, dataset) for dataset in datasets])
@@ -261,6 +271,29 @@ def _correction() -> Correction:
     return Correction(chosen)
 
 
+def _bound(settings: Settings) -> Bound:
+    asked = st.selectbox(
+        "Bound of the class", list(PROMISES), format_func=str, key="bound", bind=URL,
+        help="How far the certification network's class is certain. The margin compares it with its strongest rival "
+        "alone, and certifies also where it has less than half of the votes; proof: docs/statistics.md, section 18.",
+    )  # fmt: skip
+    bound = Bound(asked)
+    st.caption(PROMISES[bound])
+    if bound_for(settings.certify_run, bound) is not bound:
+        st.caption(f"Here it is the complement: {NO_MARGIN}.")
+    return bound
+
+
+def _as_in_the_paper(settings: Settings) -> None:
+    """One click to the paper's terms, where they are not the reader's already."""
+    is_so = (settings.t, settings.bound, settings.correction) == (MAJORITY, Bound.COMPLEMENT, Correction.BONFERRONI)
+    st.button(
+        "The paper's setting", key="as_in_the_paper", icon=":material/article:", type="tertiary", disabled=is_so,
+        on_click=actions.set_as_in_the_paper,
+        help="t 0.5, correction bonferroni, bound complement: Algorithm 1 of Horváth et al. 2022 as it stands.",
+    )  # fmt: skip
+
+
 def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) -> Settings:
     """What is drawn beside the current composition: other components, the paper, what is pinned."""
     with st.expander("Compare with", icon=":material/stacked_line_chart:"):
@@ -297,6 +330,9 @@ def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) 
     if rule is Convention.PAPER and settings.t != MAJORITY:
         st.caption("The paper's convention counts by a majority: t is 0.5 while it is chosen.")
         settings = replace(settings, t=MAJORITY)
+    if rule is Convention.PAPER and settings.bound is not Bound.COMPLEMENT:
+        st.caption("The paper's convention knows no margin: the bound is the complement while it is chosen.")
+        settings = replace(settings, bound=Bound.COMPLEMENT)
     settings = replace(settings, drawn=drawn, paper=paper, convention=rule)
     return replace(settings, pin=pin, pin_lost=lost, pin_of=of[0] if of else "")
 

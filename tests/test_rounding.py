@@ -20,6 +20,7 @@ from scipy.special import ndtr
 
 from app import figures
 from app.figures import LIGHT, RADII
+from app.settings import Terms
 from app.tables import views
 from app.widgets import export
 from engine.mechanisms import ENTROPY
@@ -27,6 +28,7 @@ from engine.records.compose import Composition, compose
 from engine.records.runs import CoreRun, SmoothedRun
 from engine.statistics.aces import certify
 from engine.statistics.bounds import (
+    MAJORITY,
     ceiling,
     lower_confidence_bound,
     round_down,
@@ -37,6 +39,7 @@ from engine.statistics.bounds import (
 )
 from engine.statistics.corrections import Correction
 from engine.statistics.explain import explain, formulas
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import standalone
 from engine.statistics.separation import signed_radii
 from engine.tables import Format, outcome_rows, render
@@ -135,7 +138,9 @@ def c() -> Composition:
 def drawn(c) -> dict[str, figures.Sketch]:
     answer = certify(c, THETAS, ALPHA, BONFERRONI)
     at = certify(c, [0.4], ALPHA, BONFERRONI)
-    curves = views.radius_curves(c, standalone(composition()[1], ALPHA), at, ALPHA, BONFERRONI)
+    curves = views.radius_curves(
+        c, standalone(composition()[1], ALPHA), at, Terms(ALPHA, BONFERRONI, MAJORITY, Bound.COMPLEMENT)
+    )
     fan = views.fan(answer, curves.radii)
     one = certify(c.rows(slice(1, 2)), THETAS, ALPHA, BONFERRONI)
     signed = signed_radii(c, THETAS, ALPHA, BONFERRONI)

@@ -24,7 +24,6 @@ from engine.single_image.certify import Certification
 from engine.single_image.plan import Mode, Plan, usual_split
 from engine.single_image.system import PairSpec, System
 from engine.statistics.bounds import round_down
-from engine.statistics.margin import usual_bound
 from engine.tables import duration
 
 POLL_SECONDS = 0.5
@@ -149,7 +148,7 @@ def _plan(settings: Settings, limits: Limits) -> Plan:
     return Plan(
         settings.certify_run.noise, settings.theta, n, 100, settings.alpha, settings.correction,
         Mode(mode or Mode.EARLY), _noise_select(settings), settings.smoothing.name, settings.t,
-        usual_bound(settings.correction), usual_split(n, Mode(mode or Mode.EARLY)),
+        settings.bound, usual_split(n, Mode(mode or Mode.EARLY)),
     )  # fmt: skip
 
 

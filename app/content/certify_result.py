@@ -142,6 +142,13 @@ def _bounds(bounds: LookBounds, about: str) -> None:
             border=True,
             help="Class ĉ: a lower bound of its probability.",
         )
+        if bounds.p_rival is not None:
+            st.metric(
+                "p_B",
+                explain.ceil(bounds.p_rival),
+                border=True,
+                help="Its strongest rival: an upper bound of its probability. The radius of the class comes from both.",
+            )
     st.caption(f"{bounds.select:,} and {bounds.certify:,} of {bounds.n:,} votes; {about}.")
 
 
@@ -310,6 +317,7 @@ def _looks(certificate: Certificate) -> None:
                 "votes, class": look.certify,
                 "p_S": explain.floor(look.p_select),
                 "p_A": explain.floor(look.p_certify),
+                "p_B": None if look.p_rival is None else explain.ceil(look.p_rival),
             }
             for look in certificate.looks
         ]

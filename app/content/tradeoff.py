@@ -17,7 +17,7 @@ from app.tables import deploy
 from app.tables.views import Front
 from app.widgets import downloads
 from app.widgets.notices import NAC_IS_NOT, caveats, errors_in_place, rests_on, show_error
-from app.widgets.panels import TILE_WIDTH, chosen_after_looking, paper_notes, subsets_differ, theme, tile
+from app.widgets.panels import TILE_WIDTH, bounds_differ, chosen_after_looking, paper_notes, subsets_differ, theme, tile
 from engine.errors import AcesError
 from engine.statistics.deployment import Rule
 from engine.statistics.intervals import Estimate
@@ -78,6 +78,7 @@ def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, figures.Ske
     chart(figure, keys.FRONT, ALT, actions.go_to_clicked_point, "click")
     paper_notes(settings, radius)
     subsets_differ(fronts)
+    bounds_differ(settings)
     for label, problem in problems.items():
         if label != settings.label:
             show_error(f"{label} is not drawn: {problem}")

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from app.settings import Terms
 from engine.arrays import ABSTAIN, Array
 from engine.records.compose import Composition
 from engine.records.counts import nearest
 from engine.records.runs import SmoothedRun, arrays
 from engine.statistics.aces import Certificates, Outcome, certify
-from engine.statistics.bounds import MAJORITY
-from engine.statistics.corrections import Correction
 from engine.statistics.intervals import Estimate, mean_interval, rate_interval
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import (
     Convention,
     Standalone,
@@ -168,16 +168,9 @@ def fingerprint(index: Array, label: Array) -> int:
     return zlib.crc32(label[order].tobytes(), zlib.crc32(index[order].tobytes()))
 
 
-def radius_curves(
-    c: Composition,
-    alone: Standalone,
-    answer: Certificates,
-    alpha: float,
-    correction: Correction,
-    t: float = MAJORITY,
-) -> RadiusCurves:
-    """The curves at the first threshold of ``answer``, from 0 to a little beyond the ceiling."""
-    ceiling = composition_ceiling(c, alpha, correction, t)
+def radius_curves(c: Composition, alone: Standalone, answer: Certificates, terms: Terms) -> RadiusCurves:
+    """The curves at the first threshold of ``answer``, given on these terms, to a little beyond the ceiling."""
+    ceiling = _ceiling(c, terms)
     end = 1.05 * max(ceiling, float(alone.radius.max()), 1e-3)
     radii = np.concatenate([[0.0], np.linspace(0, end, CURVE_POINTS)])
     radii[1] = np.nextafter(0, 1)
@@ -194,6 +187,10 @@ def radius_curves(
     )
 
 
+def _ceiling(c: Composition, terms: Terms) -> float:
+    return composition_ceiling(c, terms.alpha, terms.correction, terms.t)
+
+
 def selected_curve(answer: Certificates, column: int, radii: Array) -> Array:
     """Certified selection rate in percent at each radius, for one threshold of ``answer``."""
     selected = answer.radius_select[:, column]
@@ -208,9 +205,9 @@ def fan(answer: Certificates, radii: Array) -> list[FanCurve]:
     ]
 
 
-def certifiable(c: Composition, run: SmoothedRun, alpha: float, radius: float) -> Array:
+def certifiable(c: Composition, run: SmoothedRun, alpha: float, bound: Bound, radius: float) -> Array:
     """Whether ``run`` alone is certifiably correct at ``radius``, for the composition's images, bool [N]."""
-    alone = standalone(run, alpha)
+    alone = standalone(run, alpha, bound=bound)
     reached = alone.correct & (alone.radius > 0) & (alone.radius >= radius)
     found: Array = np.isin(c.index, run.index[reached])
     return found
@@ -235,18 +232,16 @@ def summary(
     c: Composition,
     theta: float,
     radius: float,
-    alpha: float,
-    correction: Correction,
+    terms: Terms,
     convention: Convention = Convention.ALGORITHM,
-    t: float = MAJORITY,
 ) -> Summary:
     """The tiles at one threshold and radius."""
-    m = evaluate(c, [theta], alpha=alpha, correction=correction, radii=(radius,), convention=convention, t=t)
-    answer = certify(c, [theta], alpha, correction, t=t, as_printed=convention is Convention.PAPER)
+    m = evaluate(c, [theta], radii=(radius,), convention=convention, **terms._asdict())
+    answer = certify(c, [theta], **terms._asdict(), as_printed=convention is Convention.PAPER)
     radii = answer.correct_radius()[:, 0]
     return Summary(
         nac=rate(m.nac[0], len(c)),
-        acr=Estimate(float(m.acr[0]), *mean_interval(radii, 0.0, composition_ceiling(c, alpha, correction, t))),
+        acr=Estimate(float(m.acr[0]), *mean_interval(radii, 0.0, _ceiling(c, terms))),
         certified_accuracy=rate(m.certified_accuracy[0, 0], len(c)),
         certified_selection=rate(m.certified_selection[0, 0], len(c)),
         abstained=rate(m.outcomes[0, Outcome.ABSTAIN], len(c)),

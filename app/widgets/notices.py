@@ -10,7 +10,7 @@ import streamlit as st
 from app import data
 from app.escape import markdown, message
 from app.links import Lost, sentence
-from app.settings import Settings, alpha_text, mismatched
+from app.settings import NO_MARGIN, Settings, alpha_text, mismatched
 from app.tables.views import subset
 from engine.errors import AcesError
 from engine.records.compose import Composition
@@ -47,6 +47,7 @@ def rests_on(settings: Settings, c: Composition) -> None:
         f"{subset(c.index)} of {markdown(run.dataset)}{f' {markdown(run.split)}' if run.split else ''}",
         f"{c.n0:,} + {c.n:,} draws {_under(c.smoothing)} σ {c.sigma:g}",
         f"α {alpha_text(settings.alpha)}, {settings.correction}",
+        f"class bounded by its {settings.bound_used}",
         *([f"selected by a share t = {settings.t:g} of the votes"] if settings.t != MAJORITY else []),
         f"{markdown(run.name)} with {markdown(settings.core_run.name)}"
         + (f", selected by {markdown(settings.select_run.name)}" if settings.select_run else ""),
@@ -68,6 +69,10 @@ def _warnings(settings: Settings, c: Composition) -> list[str]:
         said.append(f"the selection was sampled at σ {c.sigma_select:g}")
     if run.looked:
         said.append(f"n was changed after looking: {decisions(run)}")
+    if settings.bound_used is not settings.bound:
+        said.append(f"its class has the complement, no margin: {NO_MARGIN}")
+    if settings.pin is not None and settings.at(settings.pin.choice).bound_used is not settings.bound:
+        said.append(f"the class of A has the complement, no margin: {NO_MARGIN}")
     for digits, whose in ((c.radius_digits, "certification"), (c.radius_digits_select, "selection")):
         if digits is not None:
             said.append(f"{whose} counts reconstructed from a log with radii of {digits} digits: the lowest that fit")

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import actions, figures, state
 from app.figures import overlay
-from app.settings import Choice, Settings, alpha_text, spread
+from app.settings import NO_MARGIN, Choice, Settings, alpha_text, spread
 from app.tables.views import Front
 from engine.statistics.intervals import Estimate
 
@@ -110,6 +110,16 @@ def same_noise(compared: Sequence[Choice]) -> str:
         f" All were sampled with seed {seeds.pop()}, under the same noise: differences are steadier for it, and where "
         "one errs by chance others may with it."
     )
+
+
+def bounds_differ(settings: Settings) -> None:
+    """A badge where some of the compositions drawn have no margin, which the others have."""
+    without, every = len(settings.without_margin), len(settings.compositions)
+    if 0 < without < every:
+        st.caption(
+            f":orange-badge[:material/warning: {without} of {every} compositions have the complement, no margin] "
+            f"({NO_MARGIN}): part of the differences are those of the bounds."
+        )
 
 
 def subsets_differ(fronts: Sequence[Front]) -> None:

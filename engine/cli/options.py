@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from engine.cli.printing import say
 from engine.errors import AcesError
+from engine.records.runs import Meta
+from engine.statistics.aces import DEFAULT_CORRECTION
 from engine.statistics.corrections import CORRECTIONS, Correction
 from engine.statistics.margin import Bound
+from engine.statistics.metrics import Convention
 
 CacheOption = Annotated[
     Path | None,
@@ -32,9 +37,20 @@ CorrectionOption = Annotated[
     typer.Option(parser=Correction, metavar=f"<{'|'.join(CORRECTIONS)}>", help="How alpha is spent on the two bounds."),
 ]
 
+AnyCorrectionOption = Annotated[
+    Correction | None,
+    typer.Option(
+        parser=Correction,
+        metavar=f"<{'|'.join(CORRECTIONS)}>",
+        help=f"How alpha is spent on the bounds. [default: {DEFAULT_CORRECTION}; bonferroni with --convention paper]",
+    ),
+]
 BoundOption = Annotated[
-    Bound,
-    typer.Option(help="Of the class: against all others together, the paper's, or by its margin over the strongest."),
+    Bound | None,
+    typer.Option(
+        help="Of the class: against all others together, the paper's, or by its margin over the strongest. [default: "
+        "margin; complement for runs of logs, and as the paper's with --convention paper or --correction bonferroni]"
+    ),
 ]
 VotesOption = Annotated[
     float,
@@ -43,6 +59,36 @@ VotesOption = Annotated[
         help="Share t of noisy votes by which the selection certifies, in (0, 1); 0.5 is the paper's majority.",
     ),
 ]
+
+
+def correction_or_default(asked: Correction | None, convention: Convention = Convention.ALGORITHM) -> Correction:
+    """What ``--correction`` says, else what the convention implies."""
+    if asked is not None:
+        return asked
+    return Correction.BONFERRONI if convention is Convention.PAPER else DEFAULT_CORRECTION
+
+
+def bound_or_default(
+    asked: Bound | None,
+    of: Meta,
+    convention: Convention = Convention.ALGORITHM,
+    correction: Correction | None = None,
+) -> Bound:
+    """What ``--bound`` says, else the margin, but for the paper's terms and where a log has none, which is said.
+
+    ``correction``: as it was asked for, None where it was not.
+    """
+    if asked is not None:
+        return asked
+    if convention is Convention.PAPER or correction is Correction.BONFERRONI:
+        return Bound.COMPLEMENT
+    if of.from_log:
+        say(
+            f"'{of.name}' was reconstructed from a log, which tells of the top class alone: bound complement",
+            sys.stderr,
+        )
+        return Bound.COMPLEMENT
+    return Bound.MARGIN
 
 
 def number(text: str, option: str) -> Decimal:

@@ -10,13 +10,15 @@ import typer
 from cache.catalog import Catalog
 from engine.cli.options import (
     AlphaOption,
+    AnyCorrectionOption,
     BoundOption,
     CacheOption,
     CertifyOption,
     CoreOption,
-    CorrectionOption,
     SelectOption,
     VotesOption,
+    bound_or_default,
+    correction_or_default,
     number,
     parse_numbers,
 )
@@ -26,7 +28,6 @@ from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun, decisi
 from engine.smoothing import Smoothing
 from engine.statistics.aces import (
     DEFAULT_ALPHA,
-    DEFAULT_CORRECTION,
     Certificates,
     certify,
     check_draws,
@@ -34,7 +35,6 @@ from engine.statistics.aces import (
     predict,
 )
 from engine.statistics.bounds import MAJORITY
-from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention, evaluate, standalone
 from engine.tables import Format, Rows, metric_rows, outcome_rows, render, standalone_row
 
@@ -48,9 +48,9 @@ def table(
         str, typer.Option(help="Radii, l2 (uniform noise: l1) in pixel units.")
     ] = "0,0.25,0.5,0.75,1.0,1.25,1.5",
     alpha: AlphaOption = DEFAULT_ALPHA,
-    correction: CorrectionOption = DEFAULT_CORRECTION,
+    correction: AnyCorrectionOption = None,
     votes: VotesOption = MAJORITY,
-    bound: BoundOption = Bound.COMPLEMENT,
+    bound: BoundOption = None,
     convention: Annotated[
         Convention,
         typer.Option(help="paper: as the printed tables, which count abstentions at r = 0 and round imported radii."),
@@ -62,17 +62,17 @@ def table(
 
     Example: python -m engine table --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --theta 0:1:0.1
     """
-    composition = _compose(Catalog(cache), certify_run, core, select)
+    composition, of = _compose(Catalog(cache), certify_run, core, select)
     names = [part.strip() for part in radii.split(",")]
     metrics = evaluate(
         composition,
         parse_numbers(theta, "--theta"),
         alpha=alpha,
-        correction=correction,
+        correction=correction_or_default(correction, convention),
         radii=[float(number(name, "--radii")) for name in names],
         convention=convention,
         t=votes,
-        bound=bound,
+        bound=bound_or_default(bound, of, convention, correction),
     )
     _print_rows(metric_rows(metrics, names), form)
 
@@ -83,7 +83,7 @@ def smoothed(
         str, typer.Option(help="Radii, l2 (uniform noise: l1) in pixel units.")
     ] = "0,0.25,0.5,0.75,1.0,1.25,1.5",
     alpha: AlphaOption = DEFAULT_ALPHA,
-    bound: BoundOption = Bound.COMPLEMENT,
+    bound: BoundOption = None,
     convention: Annotated[
         Convention, typer.Option(help="paper: round radii of imported logs as these printed them.")
     ] = Convention.ALGORITHM,
@@ -98,7 +98,8 @@ def smoothed(
     assert isinstance(run, SmoothedRun)
     _say_norm(run.meta.smoothing_card)
     names = [part.strip() for part in radii.split(",")]
-    alone = standalone(run, alpha, [float(number(name, "--radii")) for name in names], convention, bound)
+    of_class = bound_or_default(bound, run.meta, convention)
+    alone = standalone(run, alpha, [float(number(name, "--radii")) for name in names], convention, of_class)
     _print_rows([standalone_row(alone, names)], form)
 
 
@@ -108,9 +109,9 @@ def outcomes(
     theta: Annotated[float, typer.Option(help="The threshold, in [0, 1].")],
     select: SelectOption = None,
     alpha: AlphaOption = DEFAULT_ALPHA,
-    correction: CorrectionOption = DEFAULT_CORRECTION,
+    correction: AnyCorrectionOption = None,
     votes: VotesOption = MAJORITY,
-    bound: BoundOption = Bound.COMPLEMENT,
+    bound: BoundOption = None,
     form: Annotated[Format, typer.Option("--format")] = Format.CSV,
     cache: CacheOption = None,
 ) -> None:
@@ -120,15 +121,18 @@ def outcomes(
 
     Example: python -m engine outcomes --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --theta 0.3
     """
-    composition = _compose(Catalog(cache), certify_run, core, select)
+    composition, of = _compose(Catalog(cache), certify_run, core, select)
+    of_class = bound_or_default(bound, of, correction=correction)
+    spent = correction_or_default(correction)
     check_share(votes, composition)
-    check_draws(votes, composition.n_select, alpha, correction)
-    answer: Certificates = certify(composition, [theta], alpha, correction, t=votes, bound=bound)
+    check_draws(votes, composition.n_select, alpha, spent)
+    answer: Certificates = certify(composition, [theta], alpha, spent, t=votes, bound=of_class)
     natural = predict(composition, [theta], alpha, votes).prediction()[:, 0]
     _print_rows(outcome_rows(answer, natural, composition.score_median), form)
 
 
-def _compose(catalog: Catalog, certify_run: str, core: str, select: str | None) -> Composition:
+def _compose(catalog: Catalog, certify_run: str, core: str, select: str | None) -> tuple[Composition, Meta]:
+    """The composition, and its certification run's card."""
     certification, core_run = catalog.load(certify_run, SmoothedRun.KIND), catalog.load(core, CoreRun.KIND)
     selection = catalog.load(select, SelectionRun.KIND) if select is not None else None
     for sampled in (certification, selection):
@@ -139,7 +143,7 @@ def _compose(catalog: Catalog, certify_run: str, core: str, select: str | None) 
     assert selection is None or isinstance(selection, SelectionRun)
     found = compose(certification, core_run, selection)
     _say_norm(found.smoothing)
-    return found
+    return found, certification.meta
 
 
 def _say_norm(smoothing: Smoothing) -> None:

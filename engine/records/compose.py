@@ -56,7 +56,7 @@ class Composition:
     from_log: bool = False
     from_log_select: bool = False
     by_votes: bool = False
-    then: tuple[Stage, ...] = ()
+    then: tuple[LaterStage, ...] = ()
 
     @property
     def stages(self) -> int:
@@ -83,7 +83,7 @@ class Composition:
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class LaterStage:
     """A later stage of a chain: the ``composition`` of its networks, its threshold ``theta`` and its share ``t``.
 
     ``theta`` is p_0 where the votes select.
@@ -102,6 +102,11 @@ def compose(
 
     Raises ``AcesError`` where ``common_images`` does, and for radii of different norms, which have no smaller one.
     """
+    if by_votes and certify.meta.from_log:
+        raise AcesError(
+            f"'{certify.meta.name}' was reconstructed from a log, which tells the fewest votes for a class: how many "
+            f"would be too few to select it is not known"
+        )
     selection: SmoothedRun | SelectionRun = select if select is not None else certify
     _require_one_norm(certify.meta, selection.meta)
     index = common_images(certify, core, selection)
@@ -140,7 +145,7 @@ def compose(
 
 
 @dataclass(frozen=True)
-class Part:
+class StageRuns:
     """The runs of one stage; ``select`` and ``by_votes`` as in ``compose``."""
 
     certify: SmoothedRun
@@ -152,33 +157,31 @@ class Part:
 class Then:
     """What an image is handed on to: the runs of the stage, its threshold ``theta`` and its share ``t``."""
 
-    part: Part
+    runs: StageRuns
     theta: float
     t: float = 0.5
 
 
-def compose_chain(first: Part, core: CoreRun, then: Sequence[Then]) -> Composition:
+def compose_chain(first: StageRuns, core: CoreRun, then: Sequence[Then]) -> Composition:
     """Join the stages of a chain on ``index``: what ``first`` does not select goes to the next, at last to the core.
 
     Raises ``AcesError`` where ``compose`` does, for a certification run that stands twice, for stages over different
     images and for radii of different norms.
     """
-    names = [part.certify.meta.name for part in (first, *(later.part for later in then))]
+    stages = (first, *(later.runs for later in then))
+    names = [runs.certify.meta.name for runs in stages]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise AcesError(f"'{twice}' stands twice in the chain: what it handed on it would be asked again; name another")
     for later in then:
-        _require_same_pictures(first.certify, later.part.certify)
-        _require_one_norm(first.certify.meta, later.part.certify.meta)
-    made = [
-        compose(part.certify, core, part.select, by_votes=part.by_votes) for part in (first, *(t.part for t in then))
-    ]
+        _require_same_pictures(first.certify, later.runs.certify)
+        _require_one_norm(first.certify.meta, later.runs.certify.meta)
+    made = [compose(runs.certify, core, runs.select, by_votes=runs.by_votes) for runs in stages]
     index: Array = reduce(np.intersect1d, [c.index for c in made])
     if not len(index):
         raise AcesError(f"{', '.join(map(repr, names))} share no images: sample them on the same subset")
     head, *rest = (c.rows(_rows_of(c.index, index)) for c in made)
-    stages = tuple(Stage(c, later.theta, later.t) for c, later in zip(rest, then, strict=True))
-    return replace(head, then=stages)
+    return replace(head, then=tuple(LaterStage(c, later.theta, later.t) for c, later in zip(rest, then, strict=True)))
 
 
 def common_images(certify: SmoothedRun, *others: SmoothedRun | CoreRun | SelectionRun) -> Array:

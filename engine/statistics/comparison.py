@@ -13,6 +13,7 @@ from engine.statistics.aces import Outcome, certify, predict
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import Correction
 from engine.statistics.intervals import Estimate, mean_interval
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import composition_ceiling
 
 OUTCOMES = (Outcome.CERTIFIED, Outcome.CORE, Outcome.CONSENSUS, Outcome.ABSTAIN)
@@ -54,10 +55,17 @@ class Comparison:
 
 
 def answers(
-    c: Composition, theta: float, radius: float, alpha: float, correction: Correction, t: float = MAJORITY
+    c: Composition,
+    theta: float,
+    radius: float,
+    alpha: float,
+    correction: Correction,
+    t: float = MAJORITY,
+    *,
+    bound: Bound = Bound.COMPLEMENT,
 ) -> Answers:
-    """What CERTIFY and PREDICT answer at theta; ``t`` as in ``certify``."""
-    found = certify(c, [theta], alpha, correction, t=t)
+    """What CERTIFY and PREDICT answer at theta; ``t`` and ``bound`` as in ``certify``."""
+    found = certify(c, [theta], alpha, correction, t=t, bound=bound)
     correct_radius = found.correct_radius()[:, 0]
     reached = found.correct()[:, 0] if radius == 0 else correct_radius >= radius
     natural = predict(c, [theta], alpha, t).prediction()[:, 0] == c.label

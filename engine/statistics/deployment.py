@@ -20,6 +20,7 @@ from engine.statistics.aces import certify, predict
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import Correction
 from engine.statistics.intervals import rate_interval
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import BLOCK_ENTRIES, Convention, at_0
 
 SPLITS = 100  # random halvings; both halves of each choose once
@@ -41,7 +42,7 @@ class Rule:
 class Measure:
     """How robustness is measured: ACR where ``radius`` is None, else certified accuracy at it, in percent.
 
-    ``t`` as in ``aces.certify``.
+    ``t`` and ``bound`` as in ``aces.certify``.
     """
 
     alpha: float
@@ -49,11 +50,13 @@ class Measure:
     radius: float | None = None
     convention: Convention = Convention.ALGORITHM
     t: float = MAJORITY
+    bound: Bound = Bound.COMPLEMENT
 
     def of(self, c: Composition, thetas: Array) -> tuple[Array, Array]:
         """By image and threshold, [N, T]: 100 where PREDICT is correct, and what the image adds to the robustness."""
         as_printed = self.convention is Convention.PAPER
-        answer = certify(c, thetas, self.alpha, self.correction, t=self.t, as_printed=as_printed)
+        how = self.alpha, self.correction
+        answer = certify(c, thetas, *how, t=self.t, bound=self.bound, as_printed=as_printed)
         natural = 100.0 * (predict(c, thetas, self.alpha, self.t).prediction() == c.label[:, None])
         correct_radius = answer.correct_radius()
         if self.radius is None:

@@ -85,6 +85,8 @@ def evaluate(
         raise AcesError(f"the paper's selection asks for a majority: t is {t:g}, and under its convention 0.5")
     if convention == Convention.PAPER and bound == Bound.MARGIN:
         raise AcesError("the paper bounds a class against all others together: its convention has no margin")
+    if convention == Convention.PAPER and (c.then or c.by_votes):
+        raise AcesError("the paper has one stage, and a score that selects: its convention has no chain and no p0")
     check_share(t, c)
     check_draws(t, c.n_select, alpha, correction)
     thetas, radii = check_thresholds(thetas, c.by_votes), check_radii(radii)
@@ -219,7 +221,11 @@ def curve_over_radius(radius: Array, correct_at_0: Array, radii: npt.ArrayLike) 
 def composition_ceiling(
     c: Composition, alpha: float, correction: Correction = DEFAULT_CORRECTION, t: float = MAJORITY
 ) -> float:
-    """The largest radius that unanimous draws could certify: the lower of the two components' ceilings."""
+    """The largest radius that unanimous draws could certify: the lower of the two components' ceilings.
+
+    Whatever the bound of the class: of unanimous draws the margin is the complement's radius at half of the level, and
+    of no others is it larger.
+    """
     select, of_class = levels(correction, alpha).of(CERTIFY)
     return min(
         ceiling(c.sigma, c.n, of_class, c.smoothing.link),

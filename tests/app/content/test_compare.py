@@ -15,7 +15,10 @@ def test_comparing_asks_for_a_pin_first(open_page):
 
 def test_what_changed_against_the_pin_is_paired(open_page):
     page = open_page(COMPARE, theta="0.3", pin=A_PIN)
-    found = {s: evaluate(compose(synthetic.smoothed(s, IMAGES), synthetic.core(IMAGES)), [0.3]) for s in (0.25, 0.5)}
+    found = {
+        s: evaluate(compose(synthetic.smoothed(s, IMAGES), synthetic.core(IMAGES)), [0.3], bound="margin")
+        for s in (0.25, 0.5)
+    }
     assert tiles(page)["ACR, B − A"] == f"{found[0.25].acr[0] - found[0.5].acr[0]:+.3f}"
     assert page.dataframe[0].value.iloc[:, 1:].to_numpy().sum() == IMAGES
 

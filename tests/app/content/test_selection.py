@@ -33,7 +33,7 @@ def test_a_selection_network_replaces_the_entropy(open_page, demo):
     run = synthetic.selection(0.25, IMAGES)
     write_run(run, demo / f"{run.meta.name}.npz")
     page = open_page(theta="0.3", select=run.meta.name)
-    m = evaluate(compose(synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES), run), [0.3])
+    m = evaluate(compose(synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES), run), [0.3], bound="margin")
     assert tiles(page)["ACR"] == f"{m.acr[0]:.3f}"
     assert run.meta.name in captions(page)
 

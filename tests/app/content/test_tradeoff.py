@@ -14,7 +14,7 @@ from tests.app_pages import A_PIN, IMAGES, captions, damage, other_copy, specs, 
 def test_opens_with_two_figures_and_five_tiles_that_are_the_engines_numbers(open_page):
     page = open_page(theta="0.3")
     c = compose(synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES))
-    m = evaluate(c, [0.3], radii=(0.25,))
+    m = evaluate(c, [0.3], radii=(0.25,), bound="margin")
     assert len(specs(page)) == 2
     assert tiles(page) == {
         "NAC": f"{m.nac[0]:.1f} %",
@@ -60,7 +60,9 @@ def test_certification_networks_of_another_copy_are_left_out_of_the_fronts_and_c
 def test_the_box_says_what_to_deploy_and_its_button_goes_there(open_page):
     page = open_page(theta="0.3", nac="70")
     curves = {
-        sigma: evaluate(compose(synthetic.smoothed(sigma, IMAGES), synthetic.core(IMAGES)), synthetic.THETAS)
+        sigma: evaluate(
+            compose(synthetic.smoothed(sigma, IMAGES), synthetic.core(IMAGES)), synthetic.THETAS, bound="margin"
+        )
         for sigma in synthetic.SIGMAS
     }
     best, sigma = max((m.acr[m.nac >= 70].max(), sigma) for sigma, m in curves.items() if (m.nac >= 70).any())
@@ -92,7 +94,7 @@ def test_only_one_noise_level_may_be_drawn(open_page):
 @pytest.mark.parametrize("measure", ["ACR", "certified accuracy at r"])
 def test_the_pin_is_marked_among_the_fronts(measure, open_page):
     page = open_page(theta="0.3", pin=A_PIN, measure=measure)
-    a = evaluate(compose(synthetic.smoothed(0.5, IMAGES), synthetic.core(IMAGES)), [0.3], radii=(0.25,))
+    a = evaluate(compose(synthetic.smoothed(0.5, IMAGES), synthetic.core(IMAGES)), [0.3], radii=(0.25,), bound="margin")
     robustness = a.acr[0] if measure == "ACR" else a.certified_accuracy[0, 0]
     (mark,) = [trace for trace in json.loads(specs(page)[0])["data"] if trace.get("name") == "pinned"]
     assert (mark["x"], mark["y"]) == ([pytest.approx(a.nac[0])], [pytest.approx(robustness)])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app import data
 from app.settings import Choice, Settings
 from engine.records.compose import compose
 from engine.statistics.aces import certify, predict
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import evaluate
 from tests import synthetic
 from tests.app_pages import CERTIFIED, COMPARE, IMAGES, IMAGES_PAGE, SELECTION, captions, shown, specs, tiles, turn
@@ -17,24 +20,24 @@ C = compose(synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES))
 
 def test_the_tiles_are_the_engines_numbers_at_t(open_page):
     page = turn(open_page(theta="0.3"), "votes", 0.1).run()
-    m = evaluate(C, [0.3], radii=(0.25,), t=0.1)
+    m = evaluate(C, [0.3], radii=(0.25,), t=0.1, bound="margin")
     assert tiles(page)["ACR"] == f"{m.acr[0]:.3f}"
     assert tiles(page)["NAC"] == f"{m.nac[0]:.1f} %"
     assert tiles(page)["Abstained"] == f"{m.outcomes[0, 0]:.1f} %"
-    assert m.acr[0] > evaluate(C, [0.3]).acr[0]
+    assert m.acr[0] > evaluate(C, [0.3], bound="margin").acr[0]
 
 
 def test_everything_that_a_page_asks_for_is_at_its_t(demo):
     data.look_again()
     certify_run, core_run = synthetic.smoothed(0.25, IMAGES).meta, synthetic.core(IMAGES).meta
-    view = Settings(Choice("gaussian", "0.25", certify_run, core_run), theta=0.3, t=0.1)
+    view = Settings(Choice("gaussian", "0.25", certify_run, core_run), theta=0.3, t=0.1, bound=Bound.COMPLEMENT)
     answer = certify(C, [0.3], view.alpha, view.correction, t=0.1)
     assert data.answer(view).radius.tolist() == answer.radius.tolist()
     assert data.natural_predictions(view).tolist() == predict(C, [0.3], view.alpha, 0.1).prediction()[:, 0].tolist()
     (front,), _ = data.fronts(view, data.Axis.ACR)
     assert front.robustness.tolist() == evaluate(C, C.thetas, t=0.1).acr.tolist()
     assert data.answers(view).radius.max() <= data.answers(view).ceiling
-    assert data.radius_curves(view).aces.tolist() != data.radius_curves(Settings(view.choice, theta=0.3)).aces.tolist()
+    assert data.radius_curves(view).aces.tolist() != data.radius_curves(replace(view, t=0.5)).aces.tolist()
     for i in (0, 5, 11):
         e = data.explanation(view, int(C.index[i]))
         assert (e.radius, e.t) == (answer.radius[i, 0], 0.1)

@@ -5,13 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.settings import Terms
 from app.tables import views
 from engine.records.compose import compose
 from engine.statistics.aces import DEFAULT_CORRECTION, Outcome, certify
+from engine.statistics.bounds import MAJORITY
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import evaluate, standalone
 from tests import random_runs, synthetic
 
 ALPHA, THETA, RADIUS = 0.001, 0.5, 0.25
+TERMS = Terms(ALPHA, DEFAULT_CORRECTION, MAJORITY, Bound.COMPLEMENT)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +33,10 @@ def answer(c):
     return certify(c, [THETA], ALPHA)
 
 
-def test_tiles_are_the_engines_metrics_inside_their_intervals(c):
-    tiles = views.summary(c, THETA, RADIUS, ALPHA, DEFAULT_CORRECTION)
-    m = evaluate(c, [THETA], alpha=ALPHA, radii=(RADIUS,))
+@pytest.mark.parametrize("bound", Bound)
+def test_tiles_are_the_engines_metrics_inside_their_intervals(c, bound):
+    tiles = views.summary(c, THETA, RADIUS, Terms(ALPHA, DEFAULT_CORRECTION, MAJORITY, bound))
+    m = evaluate(c, [THETA], alpha=ALPHA, radii=(RADIUS,), bound=bound)
     assert tiles.nac.value == m.nac[0]
     assert tiles.acr.value == m.acr[0]
     assert tiles.certified_accuracy.value == m.certified_accuracy[0, 0]
@@ -44,7 +49,7 @@ def test_tiles_are_the_engines_metrics_inside_their_intervals(c):
 
 
 def test_radius_curves_begin_with_every_right_answer_and_end_at_nothing(run, c, answer):
-    curves = views.radius_curves(c, standalone(run, ALPHA), answer, ALPHA, DEFAULT_CORRECTION)
+    curves = views.radius_curves(c, standalone(run, ALPHA), answer, TERMS)
     assert curves.aces[0] == pytest.approx(100 * answer.correct().mean())
     certified = answer.correct()[:, 0] & (answer.outcome[:, 0] == Outcome.CERTIFIED)
     assert curves.aces[1] == pytest.approx(100 * certified.mean())
@@ -55,7 +60,7 @@ def test_radius_curves_begin_with_every_right_answer_and_end_at_nothing(run, c, 
 
 
 def test_the_selection_rate_is_the_engines_at_each_radius(run, c, answer):
-    curves = views.radius_curves(c, standalone(run, ALPHA), answer, ALPHA, DEFAULT_CORRECTION)
+    curves = views.radius_curves(c, standalone(run, ALPHA), answer, TERMS)
     at = [0, 60, 120]
     m = evaluate(c, [THETA], alpha=ALPHA, radii=curves.radii[at])
     assert curves.selected[at] == pytest.approx(m.certified_selection[0])
@@ -79,13 +84,13 @@ def test_sets_of_images_are_told_apart_whatever_their_order():
 
 
 def test_no_curve_passes_its_ceiling(run, c, answer):
-    curves = views.radius_curves(c, standalone(run, ALPHA), answer, ALPHA, DEFAULT_CORRECTION)
+    curves = views.radius_curves(c, standalone(run, ALPHA), answer, TERMS)
     assert (curves.aces[curves.radii > curves.ceiling] == 0).all()
     assert curves.radii[-1] > curves.ceiling
 
 
 def test_the_histogram_holds_every_image_once(run, c):
-    h = views.entropy_histogram(c, views.certifiable(c, run, ALPHA, RADIUS))
+    h = views.entropy_histogram(c, views.certifiable(c, run, ALPHA, Bound.COMPLEMENT, RADIUS))
     alone = standalone(run, ALPHA)
     assert h.certifiable.sum() == (alone.correct & (alone.radius >= RADIUS)).sum()
     assert (h.certifiable + h.other).sum() == 60
@@ -107,7 +112,7 @@ def test_ranks_hold_every_image_once_by_rising_value():
 def test_at_radius_0_an_image_without_certificate_is_not_certifiable(run, c):
     alone = standalone(run, ALPHA)
     assert (
-        views.entropy_histogram(c, views.certifiable(c, run, ALPHA, 0.0)).certifiable.sum()
+        views.entropy_histogram(c, views.certifiable(c, run, ALPHA, Bound.COMPLEMENT, 0.0)).certifiable.sum()
         == (alone.correct & (alone.radius > 0)).sum()
     )
 
@@ -115,7 +120,7 @@ def test_at_radius_0_an_image_without_certificate_is_not_certifiable(run, c):
 def test_a_histogram_without_entropies_says_so(run):
     blank = replace(run, entropy_median=np.full(60, np.nan))
     joined = compose(blank, synthetic.core(60))
-    h = views.entropy_histogram(joined, views.certifiable(joined, blank, ALPHA, RADIUS))
+    h = views.entropy_histogram(joined, views.certifiable(joined, blank, ALPHA, Bound.COMPLEMENT, RADIUS))
     assert not h.recorded
     assert h.certifiable.sum() == h.other.sum() == 0
 

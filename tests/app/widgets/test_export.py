@@ -24,7 +24,7 @@ ROWS = [{"theta": 0.4, "nac": 81.2, "radius": Decimal("0.1234"), "area": float("
 
 def test_provenance_names_settings_runs_digests_and_version():
     assert (ORIGIN["theta"], ORIGIN["alpha"], ORIGIN["images"]) == (0.4, 0.001, 500)
-    assert ORIGIN["correction"] == "intersection-union"
+    assert (ORIGIN["correction"], ORIGIN["bound"]) == ("intersection-union", "margin")
     certify, core = ORIGIN["runs"]
     assert (certify["name"], certify["content_sha256"], certify["n"]) == ("net", "d1", 1000)
     assert certify["network"]["sha256"] == "abc"

@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 from engine.errors import AcesError
 from engine.statistics.aces import DEFAULT_CORRECTION, Outcome
 from engine.statistics.comparison import OUTCOMES, Answers, answers, compare
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import composition_ceiling, evaluate
 from tests import random_runs
 
@@ -76,11 +77,12 @@ def test_views_that_number_the_images_differently_are_refused():
         compare(A, replace(B, label=np.array([4, 5, 9, 7])))
 
 
+@pytest.mark.parametrize("bound", Bound)
 @pytest.mark.parametrize("radius", [0.0, 0.25])
-def test_the_means_of_the_answers_are_the_engines_metrics(radius):
+def test_the_means_of_the_answers_are_the_engines_metrics(radius, bound):
     c = random_runs.composed(4)
-    found = answers(c, 0.5, radius, 0.01, DEFAULT_CORRECTION)
-    m = evaluate(c, [0.5], alpha=0.01, radii=(radius,))
+    found = answers(c, 0.5, radius, 0.01, DEFAULT_CORRECTION, bound=bound)
+    m = evaluate(c, [0.5], alpha=0.01, radii=(radius,), bound=bound)
     assert 100 * found.natural.mean() == pytest.approx(m.nac[0])
     assert found.radius.mean() == pytest.approx(m.acr[0])
     assert 100 * found.reached.mean() == pytest.approx(m.certified_accuracy[0, 0])
@@ -100,7 +102,8 @@ def test_a_difference_is_beyond_chance_where_the_exact_test_says_so(won, lost, b
     assert compare(b, a).nac.high == pytest.approx(-found.low)
 
 
-def test_the_ceiling_of_the_answers_bounds_every_radius():
+@pytest.mark.parametrize("bound", Bound)
+def test_the_ceiling_of_the_answers_bounds_every_radius(bound):
     c = random_runs.composed(4)
-    found = answers(c, 1.0, 0.25, 0.01, DEFAULT_CORRECTION)
+    found = answers(c, 1.0, 0.25, 0.01, DEFAULT_CORRECTION, bound=bound)
     assert 0 < found.radius.max() <= found.ceiling == composition_ceiling(c, 0.01)

@@ -25,6 +25,7 @@ from engine.statistics.deployment import (
     tally,
 )
 from engine.statistics.intervals import Estimate
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention, evaluate
 from tests import toy
 from tests.app.tables.test_deploy import front
@@ -58,6 +59,7 @@ def test_every_halving_has_half_of_the_images_and_is_always_the_same():
         Measure(ALPHA, Correction.SIMULTANEOUS, 0.25),
         Measure(ALPHA, Correction.BONFERRONI, 0.0),
         Measure(ALPHA, Correction.BONFERRONI, 0.0, Convention.PAPER),
+        Measure(ALPHA, Correction.SIMULTANEOUS, 0.25, t=0.3, bound=Bound.MARGIN),
     ],
 )
 def test_both_halves_together_give_the_metrics_of_all_images(measure):
@@ -65,8 +67,9 @@ def test_both_halves_together_give_the_metrics_of_all_images(measure):
     (found,) = halved(c, measure=measure)
     radius = 0.0 if measure.radius is None else measure.radius
     whole = evaluate(
-        c, c.thetas, alpha=ALPHA, correction=measure.correction, radii=[radius], convention=measure.convention
-    )
+        c, c.thetas, alpha=ALPHA, correction=measure.correction, radii=[radius], convention=measure.convention,
+        t=measure.t, bound=measure.bound,
+    )  # fmt: skip
     robustness = whole.acr if measure.radius is None else whole.certified_accuracy[:, 0]
     for k, expected in enumerate((whole.nac, robustness)):
         assert np.allclose((found.first[k] + found.second[k]) / 2, expected)

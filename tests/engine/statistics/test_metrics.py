@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from engine.errors import AcesError
-from engine.records.compose import Composition, compose
+from engine.records.compose import compose
 from engine.records.runs import CoreRun, SmoothedRun
 from engine.statistics import metrics
 from engine.statistics.aces import Outcome, certify
