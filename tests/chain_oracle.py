@@ -1,0 +1,150 @@
+"""Chains and votes for the class that select, one image at a time in plain loops: the second opinion of section 19.
+
+Built on ``oracle.py``'s bounds from scipy alone; nothing of the engine. A stage is an ``AskedStage``: its counts, its
+threshold and its share t, or, where the votes select, the share p_0 that is asked of a class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scipy.stats import norm
+
+from tests.oracle import (
+    ABSTAIN,
+    CERTIFY,
+    CORE,
+    Answer,
+    Row,
+    binom_p_value,
+    binom_tail,
+    guess,
+    lower_conf_bound,
+    margin,
+    margin_is_expected_to_reach_further,
+    neighbours,
+    spend,
+    top,
+    usable_thresholds,
+)
+
+
+@dataclass(frozen=True)
+class AskedStage:
+    """One stage: the counts of its networks, at which threshold and share it selects; ``p0`` where its votes do."""
+
+    row: Row
+    theta: float = 0.0
+    t: float = 0.5
+    p0: float | None = None
+
+    @property
+    def share(self) -> float:
+        return self.t if self.p0 is None else self.p0
+
+
+def spend_of_chain(correction: str, alpha: float, stages: int, s_hat: int) -> tuple[float, float]:
+    """(a_S, a_C) of each stage."""
+    if stages == 1:
+        return spend(correction, alpha, s_hat)
+    if correction == "bonferroni":
+        return alpha / (stages + 1), alpha / (stages + 1)
+    if correction == "intersection-union":
+        return alpha, alpha
+    if correction == "simultaneous":
+        return alpha / (2 * 101 * stages), alpha / (2 * stages)
+    raise ValueError(correction)
+
+
+def votes_of(stage: AskedStage, correction: str) -> tuple[int, int, int]:
+    """s_hat, the votes for it, and of how many."""
+    row = stage.row
+    if stage.p0 is not None:
+        n0, n = sum(row.classes0), sum(row.classes)
+        c_hat = top(row.classes0)
+        if row.classes0[c_hat] >= stage.p0 * n0:
+            return CERTIFY, row.classes[c_hat], n
+        return CORE, n - max(row.classes), n
+    usable = usable_thresholds(row.thetas, correction)
+    lower, upper = neighbours([row.thetas[at] for at in usable], stage.theta)
+    low0, low = (row.select0[usable[lower]], row.select[usable[lower]]) if lower is not None else (0, 0)
+    high0, high = (row.select0[usable[upper]], row.select[usable[upper]]) if upper is not None else (row.n0_s, row.n_s)
+    s_low = guess((row.n0_s - low0, low0), stage.t)
+    s_high = guess((row.n0_s - high0, high0), stage.t)
+    if s_low != s_high:
+        return s_high, 0, row.n_s
+    return s_high, low if s_high == CERTIFY else row.n_s - high, row.n_s
+
+
+def class_radius(stage: AskedStage, level: float, bound: str) -> float:
+    """Within which the class of the guess draws stays the likeliest; 0 if that is not certain."""
+    row, c_hat = stage.row, top(stage.row.classes0)
+    n = sum(row.classes)
+    by_margin = bound == "margin" and stage.p0 is None
+    if by_margin and margin_is_expected_to_reach_further(row.classes0, c_hat, n, level):
+        lower, upper = margin(row.classes, c_hat, level)
+        return float(row.sigma_c * (norm.ppf(lower) - norm.ppf(upper)) / 2) if lower > upper else 0.0
+    p = lower_conf_bound(row.classes[c_hat], n, level)
+    return float(row.sigma_c * norm.ppf(p)) if p > 0.5 else 0.0
+
+
+def certify_chain(stages: list[AskedStage], alpha: float, correction: str, bound: str = "complement") -> Answer:
+    """The first stage whose guess is to certify answers, if all before hand on for certain.
+
+    There is no consensus but where there is one stage, as in Algorithm 1.
+    """
+    found = conjunction(stages, alpha, correction, bound)
+    row, alone = stages[0].row, len(stages) == 1
+    if alone and found.outcome == "abstain" and top(row.classes0) == row.f_core:
+        level = spend(correction, alpha, votes_of(stages[0], correction)[0])[1]
+        if lower_conf_bound(row.classes[row.f_core], sum(row.classes), level) >= 0.5:
+            return Answer("consensus", row.f_core, 0.0)
+    return found
+
+
+def conjunction(stages: list[AskedStage], alpha: float, correction: str, bound: str) -> Answer:
+    """Certified or core where every part of the claim holds."""
+    within, sure = float("inf"), True
+    for stage in stages:
+        s_hat, votes, n = votes_of(stage, correction)
+        level_s, level_c = spend_of_chain(correction, alpha, len(stages), s_hat)
+        p = lower_conf_bound(votes, n, level_s)
+        share = stage.share if s_hat == CERTIFY else 1 - stage.share
+        radius = float(stage.row.sigma_s * (norm.ppf(p) - norm.ppf(share))) if p > share else 0.0
+        within = min(within, radius)
+        if s_hat == CERTIFY:
+            within = min(within, class_radius(stage, level_c, bound))
+            return (
+                Answer("certified", top(stage.row.classes0), within) if within > 0 else Answer("abstain", ABSTAIN, 0.0)
+            )
+        sure = sure and p >= share
+    return Answer("core", stages[0].row.f_core, 0.0) if sure else Answer("abstain", ABSTAIN, 0.0)
+
+
+def predict_chain(stages: list[AskedStage], alpha: float) -> int:
+    """PREDICT stage after stage; where one is in doubt, only the consensus of it and all behind it answers."""
+    f_core, level = stages[0].row.f_core, alpha / 4 / len(stages)
+    for position, stage in enumerate(stages):
+        row = stage.row
+        if stage.p0 is not None:
+            n = sum(row.classes)
+            votes_certify, votes_core = max(row.classes), n - max(row.classes)
+        else:
+            lower, upper = neighbours(row.thetas, stage.theta)
+            n = row.n_s
+            votes_certify = row.select[lower] if lower is not None else 0
+            votes_core = n - (row.select[upper] if upper is not None else n)
+        winner = class_of(row, alpha)
+        if binom_tail(votes_certify, n, stage.share) <= level:
+            return winner
+        if binom_tail(votes_core, n, 1 - stage.share) <= level:
+            continue
+        agreed = all(class_of(later.row, alpha) == f_core for later in stages[position:])
+        return f_core if agreed else ABSTAIN
+    return f_core
+
+
+def class_of(row: Row, alpha: float) -> int:
+    """Cohen's PREDICT at alpha/2."""
+    n_a, n_b = sorted(row.classes, reverse=True)[:2]
+    return top(row.classes) if binom_p_value(n_a, n_a + n_b) <= alpha / 2 else ABSTAIN
