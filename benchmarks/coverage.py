@@ -8,28 +8,25 @@ docs/statistics.md explains the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from scipy.stats import binom, norm
 
-from benchmarks import intervals
+from benchmarks import coverage_of_chains, intervals
+from benchmarks.coverage_of_chains import ALPHA, EPSILON, THETA, N
 from engine.arrays import ABSTAIN, Array
 from engine.records.compose import Composition
 from engine.smoothing import GAUSSIAN, SMOOTHINGS, UNIFORM, Smoothing
 from engine.statistics.aces import Certificates, certify, predict, predict_class
 from engine.statistics.bounds import MAJORITY, critical_count, lower_confidence_bound
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
-from engine.statistics.looks import certify_at_looks, schedule
+from engine.statistics.looks import Split, certify_at_looks, schedule
 from engine.statistics.margin import margin_z
 
-ALPHA = 0.05
 REPETITIONS = 100_000
-THETA = 0.5
-N = 1000
-EPSILON = 1e-9  # how far a worst point keeps from the value at which the truth flips
 
 
 @dataclass(frozen=True)
@@ -443,21 +440,25 @@ TEMPTED = {
 }
 
 
-def tempted(correction: Correction, dependence: str, repetitions: int, *, valid: bool = True) -> Iterator[Row]:
+def tempted(
+    correction: Correction, dependence: str, repetitions: int, split: Split | None = Split.EVEN
+) -> Iterator[Row]:
     """A session of 10,000 draws that ends at the first of its looks whose answer is wrong, if there is one.
 
-    Not ``valid``: every look with the bounds of an n that was fixed beforehand.
+    ``split`` None: every look with the bounds of an n that was fixed beforehand.
     """
     for what, truth in TEMPTED.items():
         one = replace(truth, votes=dependence)
         looks = sessions(one, 10_000, repetitions)
-        if valid:
+        if split is not None:
             upto = [looks[: j + 1] for j in range(len(looks))]
-            shown = [certify_at_looks(seen, len(looks), THETA, ALPHA, correction, truth.t) for seen in upto]
+            at = THETA, ALPHA, correction, truth.t
+            shown = [certify_at_looks(seen, len(looks), *at, split=split) for seen in upto]
         else:
             shown = [certify(look, THETA, ALPHA, correction, t=truth.t) for look in looks]
         wrong = np.logical_or.reduce([is_wrong(one, answer) for answer in shown])
-        branch = f"{len(looks)} looks, {what}, votes {DEPENDENCE[dependence]}"
+        of = " with half of alpha for the last" if split is Split.HALF_LAST else ""
+        branch = f"{len(looks)} looks{of}, {what}, votes {DEPENDENCE[dependence]}"
         yield Row(branch, correction, np.nan, float(wrong.mean()))
 
 
@@ -484,7 +485,8 @@ def sound(repetitions: int = REPETITIONS) -> list[Row]:
     rows += [fixed_theta(correction, few) for correction in Correction]
     rows += [chosen_theta(Correction.SIMULTANEOUS, thresholds, few) for thresholds in (101, 1001)]
     looks = [(correction, votes) for correction in Correction for votes in DEPENDENCE]
-    return rows + [row for correction, votes in looks for row in tempted(correction, votes, few)]
+    rows += [row for correction, votes in looks for split in Split for row in tempted(correction, votes, few, split)]
+    return rows + _of_chains(coverage_of_chains.sound(repetitions, DEPENDENCE))
 
 
 def unsound(repetitions: int = REPETITIONS) -> list[Row]:
@@ -501,9 +503,14 @@ def unsound(repetitions: int = REPETITIONS) -> list[Row]:
         chosen_theta(Correction.INTERSECTION_UNION, 101, repetitions // 10),
         *(
             replace(row, spent="alpha at every look")
-            for row in tempted(Correction.INTERSECTION_UNION, "same", repetitions // 10, valid=False)
+            for row in tempted(Correction.INTERSECTION_UNION, "same", repetitions // 10, None)
         ),
+        *_of_chains(coverage_of_chains.unsound(repetitions)),
     ]
+
+
+def _of_chains(rows: Sequence[coverage_of_chains.ChainRow]) -> list[Row]:
+    return [Row(row.branch, row.spent, np.nan, row.measured) for row in rows]
 
 
 def markdown(rows: list[Row]) -> str:
@@ -536,7 +543,8 @@ those of class 0, as far as possible; *opposed*: as few of them as possible are;
 UNSOUND = f"""
 ## Must exceed {ALPHA:.0%}, and does
 
-What the corrections are there for: each row leaves one of them out, the last ones the sharing of alpha among the looks.
+What the corrections are there for: each row leaves one of them out, the last ones the sharing of alpha among the looks,
+and what a chain and votes that select would get wrong if they were read carelessly.
 """
 
 INTERVALS = f"""

@@ -11,12 +11,14 @@ import pytest
 from scipy.stats import multinomial, multivariate_normal, norm
 
 from benchmarks import coverage, intervals
+from benchmarks import coverage_of_chains as chains
 from benchmarks.coverage import ALPHA, Truth, draw, tail, wrong_certificates
 from engine.arrays import ABSTAIN
 from engine.records.compose import Composition
 from engine.statistics.aces import Outcome, certify, predict, predict_class
 from engine.statistics.corrections import Correction
 from engine.statistics.intervals import mean_interval
+from engine.statistics.looks import Split
 from engine.statistics.metrics import evaluate
 
 REPETITIONS = 20_000
@@ -85,6 +87,29 @@ def test_margins_over_rivals(correction, dependence):
         assert_errs_rarely(row)
 
 
+@pytest.fixture(scope="module")
+def of_chains() -> list[chains.ChainRow]:
+    return chains.sound(REPETITIONS, coverage.DEPENDENCE)
+
+
+def test_chains_and_votes_that_select_at_their_worst_points(of_chains):
+    assert {"independent", "alike", "opposed"} <= {row.branch.split("votes ")[-1] for row in of_chains}
+    for row in of_chains:
+        assert row.measured <= ALPHA + 4 * standard_error(ALPHA), row
+
+
+def test_worst_points_of_chains_use_alpha_up(of_chains):
+    full = [row.measured for row in of_chains if row.spent == INTERSECTION_UNION and "falls short" in row.branch]
+    assert len(full) == 6
+    for measured in full:
+        assert measured == pytest.approx(ALPHA, abs=4 * standard_error(ALPHA))
+
+
+def test_what_reads_a_chain_carelessly_would_be_noticed():
+    for row in chains.unsound(REPETITIONS):
+        assert row.measured > ALPHA + 4 * standard_error(ALPHA), row
+
+
 def test_what_knows_a_majority_alone_or_trusts_a_guessed_rival_would_be_noticed():
     for row in (*coverage.of_a_majority(1_000), coverage.of_a_guessed_rival(1_000)):
         assert row.measured > 0.9, row
@@ -120,8 +145,11 @@ def test_predict_errs_less_than_alpha_where_many_classes_are_tied(classes):
 
 @pytest.mark.parametrize("dependence", coverage.DEPENDENCE)
 @pytest.mark.parametrize("correction", Correction)
-def test_sessions_that_stop_at_the_wrong_look_err_less_than_alpha_however_the_votes_depend(correction, dependence):
-    for row in coverage.tempted(correction, dependence, 2000):
+@pytest.mark.parametrize("split", Split)
+def test_sessions_that_stop_at_the_wrong_look_err_less_than_alpha_however_the_votes_depend(
+    split, correction, dependence
+):
+    for row in coverage.tempted(correction, dependence, 2000, split):
         assert row.measured <= ALPHA + 3 * standard_error(ALPHA, 2000), row
 
 
@@ -195,7 +223,7 @@ def test_a_theta_chosen_after_looking_would_fail_without_simultaneous(correction
 
 
 def test_looks_that_each_spend_alpha_would_fail():
-    for row in coverage.tempted(INTERSECTION_UNION, "same", 2000, valid=False):
+    for row in coverage.tempted(INTERSECTION_UNION, "same", 2000, None):
         assert_fails(row, 2000)
 
 
