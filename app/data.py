@@ -150,7 +150,7 @@ def fan(settings: Settings, thetas: tuple[float, ...], radii: Array) -> list[vie
 def at_thetas(settings: Settings, thetas: tuple[float, ...], radii: tuple[float, ...]) -> metrics.Metrics:
     """Metrics at a few thresholds and radii."""
     return metrics.evaluate(
-        composition(settings), thetas, radii=radii, convention=settings.convention, **settings.terms._asdict()
+        composition(settings), thetas, radii=radii, convention=settings.convention, **settings.terms.named
     )
 
 
@@ -202,7 +202,7 @@ def summary(settings: Settings) -> views.Summary:
 def answers(settings: Settings) -> comparison.Answers:
     """What every image is answered at theta."""
     at = settings.theta, settings.radius
-    return comparison.answers(composition(settings), *at, **settings.terms._asdict())
+    return comparison.answers(composition(settings), *at, **settings.terms.named)
 
 
 def compare(settings: Settings, pin: Pin) -> comparison.Comparison:
@@ -314,7 +314,7 @@ def answer(settings: Settings) -> aces.Certificates:
 
 
 def _certify(settings: Settings, c: Composition, thetas: Array | Sequence[float]) -> aces.Certificates:
-    return aces.certify(c, thetas, **settings.terms._asdict())
+    return aces.certify(c, thetas, **settings.terms.named)
 
 
 # What follows is shared by all sessions and never written to: ``cache_data`` would copy it at every look.
@@ -344,7 +344,7 @@ def _composition(sources: CompositionKey) -> Composition:
 @st.cache_resource(max_entries=1024, show_spinner=False)
 def _curve(sources: CompositionKey, terms: Terms, radii: tuple[float, ...], convention: Convention) -> metrics.Metrics:
     c = _composition(sources)
-    return metrics.evaluate(c, c.thetas, radii=radii, convention=convention, **terms._asdict())
+    return metrics.evaluate(c, c.thetas, radii=radii, convention=convention, **terms.named)
 
 
 @lru_cache(maxsize=1024)  # looked up two dozen times a key

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from itertools import product
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from engine.mechanisms import OWN, Words, words_of
 from engine.records.runs import Meta
@@ -109,6 +109,11 @@ class Terms(NamedTuple):
     correction: Correction
     t: float
     bound: Bound
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """As the engine's functions call them."""
+        return self._asdict()
 
 
 def bound_for(run: Meta, asked: Bound, convention: Convention = Convention.ALGORITHM) -> Bound:

@@ -101,6 +101,11 @@ def test_the_exact_error_of_predict_in_section_8():
     assert row.exact <= ALPHA / 2
 
 
+def test_what_a_consensus_would_cost_a_chain_in_section_19():
+    [measured] = re.findall(r"\| chain with a consensus \| alpha each \|  \| ([\d.]+) % \|", COVERAGE)
+    assert f"{measured} % are measured at α = 5 %" in " ".join(STATISTICS.split())
+
+
 # --- coverage.md -----------------------------------------------------------------------------------------------
 
 

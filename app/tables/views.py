@@ -236,8 +236,8 @@ def summary(
     convention: Convention = Convention.ALGORITHM,
 ) -> Summary:
     """The tiles at one threshold and radius."""
-    m = evaluate(c, [theta], radii=(radius,), convention=convention, **terms._asdict())
-    answer = certify(c, [theta], **terms._asdict(), as_printed=convention is Convention.PAPER)
+    m = evaluate(c, [theta], radii=(radius,), convention=convention, **terms.named)
+    answer = certify(c, [theta], **terms.named, as_printed=convention is Convention.PAPER)
     radii = answer.correct_radius()[:, 0]
     return Summary(
         nac=rate(m.nac[0], len(c)),
