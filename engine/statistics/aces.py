@@ -231,15 +231,15 @@ def predict(c: Composition, thetas: npt.ArrayLike, alpha: float = DEFAULT_ALPHA,
     for stage in reversed(c.then):
         check_share(stage.t, stage.composition)
         at = check_thresholds(stage.theta, stage.composition.by_votes)
-        found = _predict_stage(stage.composition, at, alpha, stage.t, c.stages, rest, agree)
+        found = predict_stage(stage.composition, at, alpha, stage.t, c.stages, rest, agree)
         rest, agree = found.prediction()[:, 0], found.consensus
-    return _predict_stage(c, thetas, alpha, t, c.stages, rest, agree)
+    return predict_stage(c, thetas, alpha, t, c.stages, rest, agree)
 
 
-def _predict_stage(
+def predict_stage(
     c: Composition, thetas: Array, alpha: float, t: float, stages: int, rest: Array, agree: Array
 ) -> Predictions:
-    """One stage of ``stages``; ``rest`` and ``agree`` are what comes behind it."""
+    """PREDICT at one of ``stages``; ``rest`` [N] is answered where it hands on, ``agree`` [N] as in ``Predictions``."""
     if not c.by_votes and c.predict_class is not None and c.predict_select is not None:
         _check_recorded(stages)
         lower, upper = neighbours(c.thetas, thetas, None)
