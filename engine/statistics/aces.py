@@ -140,11 +140,11 @@ def _certify_chain(
         later.append(stage_bounds(stage.composition, at, stage.t, spend, correction, bound, handed_on=True))
     found = chained(first, later)
     radius = np.minimum(found.radius_select, found.radius_certify)
-    nowhere = np.zeros(len(c), bool)  # a chain has no consensus
-    outcome = decide(radius, found.hands_on, nowhere[:, None], nowhere)
+    class_holds = np.zeros(radius.shape, bool)  # a chain has no consensus
+    outcome = decide(radius, found.hands_on, class_holds, first.c_hat == c.core)
     return Certificates(
         thetas, c.index, c.label, first.c_hat, c.core, outcome, radius, found.radius_select, found.radius_certify,
-        np.zeros(radius.shape, bool), found.guessed,
+        class_holds, found.guessed,
     )  # fmt: skip
 
 
