@@ -101,6 +101,10 @@ class ZTable:
     def __call__(self, counts: Ints) -> Floats:
         return np.take(self._z, counts.astype(np.intp))  # take is slow on narrower integers
 
+    def into(self, out: Floats, counts: npt.NDArray[np.intp]) -> None:
+        """``table(counts)`` written to ``out``, for counts that are known to lie in 0..n."""
+        np.take(self._z, counts, out=out, mode="clip")  # which spares the copy that looks for others
+
 
 @lru_cache(maxsize=64)
 def lower_bounds(n: int, alpha: float, whole: bool) -> Floats:

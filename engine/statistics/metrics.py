@@ -35,7 +35,7 @@ from engine.statistics.margin import Bound, check_bound, class_bound
 from engine.statistics.stage import printed
 from engine.statistics.thresholds import check_thresholds
 
-BLOCK_ENTRIES = 1 << 19  # images x thresholds evaluated at a time: temporaries stay in the cache, memory stays bounded
+BLOCK_ENTRIES = 1 << 17  # images x thresholds evaluated at a time: temporaries stay in the cache, memory stays bounded
 DEFAULT_RADII = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 
 
