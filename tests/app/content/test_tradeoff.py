@@ -101,7 +101,7 @@ def test_the_pin_is_marked_among_the_fronts(measure, open_page):
 
 
 def test_best_t_is_deployed_and_its_button_sets_both(open_page):
-    plain, page = open_page(theta="0.3", nac="70"), open_page(theta="0.3", nac="70", best_t="true")
+    plain, page = open_page(theta="0.3", nac="90"), open_page(theta="0.3", nac="90", best_t="true")
     assert not page.error
     assert tiles(page) == tiles(plain)
     said = next(markdown.value for markdown in page.markdown if "NAC" in markdown.value)
