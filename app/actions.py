@@ -51,14 +51,17 @@ def set_as_in_the_paper() -> None:
 
 
 @state.whole
-def go_to(address: Sequence[str], theta: float) -> None:
-    """Callback: choose a composition by its address, and a threshold; the one left behind stays drawn.
+def go_to(address: Sequence[str], theta: float, t: float | None = None) -> None:
+    """Callback: choose a composition by its address, a threshold, and a share of votes if given; the one left behind
+    stays drawn.
 
-    θ stays where the reader has turned it since the click: a burst of keys and a click may come in one message.
+    θ and t stay where the reader has turned them since the click: a burst of keys and a click may come in one message.
     """
     keys = (*CHOICE_KEYS, *(key for key in OTHERS_KEYS if key is not None))
     ours, shown = state.session(), {key: st.session_state.get(key) for key in keys}
-    clicked, turned = state.last_click().get("at", 0.0), state.said_of("theta", "chosen").get("at", 0.0)
+    clicked = state.last_click().get("at", 0.0)
+    dials = {"theta": theta} if t is None else {"theta": theta, "votes": t}
+    turned = {key: state.said_of(key, "chosen").get("at", 0.0) for key in dials}
     now: dict[str, Any] = {
         key: ours.puts[key].value if _is_on_its_way(ours, key, value) else value for key, value in shown.items()
     }
@@ -70,29 +73,34 @@ def go_to(address: Sequence[str], theta: float) -> None:
                 wanted[others] = [*{*(now[others] or []), now[key]}]
     ours.put(wanted, shown)
     ours.answered = clicked
-    if not turned > clicked > 0:
-        ours.values["theta"] = theta
-        ours.seen["theta"] = max(turned, ours.seen.get("theta", 0.0))
+    for dial, at in dials.items():
+        if not turned[dial] > clicked > 0:
+            ours.values[dial] = at
+            ours.seen[dial] = max(turned[dial], ours.seen.get(dial, 0.0))
 
 
 def _is_on_its_way(ours: state.Session, key: str, shown: object) -> bool:
     return key in ours.puts and not ours.puts[key].drawn and ours.puts[key].before == shown
 
 
-def offer(address: Sequence[str], theta: float) -> None:
+def offer(address: Sequence[str], theta: float, t: float | None) -> None:
     """Where Go there goes."""
-    state.session().offer = address, theta
+    state.session().offer = address, theta, t
 
 
 @state.whole
 def go_to_clicked_point() -> None:
-    """A click on a front: ``customdata`` (theta, *address) of its mark moves the controls; other marks move none."""
+    """A click on a front: ``customdata`` (theta, *address), with best t also t behind them, moves the controls.
+
+    Other marks move none.
+    """
     _go_to_mark(next(iter(state.marks_of(FRONT)), None))
 
 
 def _go_to_mark(mark: object) -> None:
-    if isinstance(mark, list) and len(mark) == 1 + len(CHOICE_KEYS):
-        go_to(mark[1:], mark[0])
+    named = 1 + len(CHOICE_KEYS)
+    if isinstance(mark, list) and len(mark) in (named, named + 1):
+        go_to(mark[1:named], mark[0], *mark[named:])
 
 
 def answer_missed_click() -> None:
@@ -104,8 +112,7 @@ def answer_missed_click() -> None:
     elif mark is not None:
         _go_to_mark(mark)
     elif ours.offer is not None:
-        address, theta = ours.offer
-        go_to(address, theta)
+        go_to(*ours.offer)
     ours.answered = at
 
 

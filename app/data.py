@@ -31,7 +31,8 @@ from engine.names import file_in
 from engine.records import compose
 from engine.records.compose import Composition
 from engine.records.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun
-from engine.statistics import aces, comparison, deployment, explain, metrics, separation
+from engine.statistics import aces, comparison, deployment, envelope, explain, metrics, separation
+from engine.statistics.bounds import MAJORITY
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
 
@@ -82,15 +83,18 @@ def fits(certify: Meta, core: Meta, select: Meta | None = None) -> bool:
         return True
 
 
-def fronts(settings: Settings, measure: Axis) -> tuple[list[views.Front], dict[str, str]]:
-    """A front for every composition that is drawn, and by label what is wrong with those that give none."""
+def fronts(settings: Settings, measure: Axis, best_t: bool = False) -> tuple[list[views.Front], dict[str, str]]:
+    """A front for every composition that is drawn, and by label what is wrong with those that give none.
+
+    ``best_t``: at the best share of votes at every accuracy, not at the one that is set.
+    """
     found, problems = [], {}
     choices = settings.compositions
     for position, (label, choice) in enumerate(zip(labels(choices), choices, strict=True)):
         try:
             name = choice.certify_run.network.sha256 or choice.certify_run.network.name or choice.certify_run.name
             of = _composition_key(choice), choice.address, name, choice.certify_run.noise
-            front = _front(*of, measure, settings.at(choice).terms, settings.radius, settings.convention)
+            front = _front(*of, measure, settings.at(choice).terms, settings.radius, settings.convention, best_t)
             found.append(replace(front, label=label, position=position))
         except AcesError as error:
             problems[label] = str(error)
@@ -106,7 +110,9 @@ def optimism(
     for front in drawn:
         choice = settings.compositions[front.position]
         alpha, correction, t, bound = settings.at(choice).terms
-        how = deployment.Measure(alpha, correction, radius, settings.convention, t, bound)
+        shares = () if front.ts is None else envelope.SHARES
+        at = MAJORITY if shares else t  # which is none of the question then
+        how = deployment.Measure(alpha, correction, radius, settings.convention, at, bound, shares)
         measured.append((_composition_key(choice), how))
     return deployment.optimism(_tallies(tuple(measured)), rule)
 
@@ -350,7 +356,7 @@ def _curve(sources: CompositionKey, terms: Terms, radii: tuple[float, ...], conv
 @lru_cache(maxsize=1024)  # looked up two dozen times a key
 def _front(
     sources: CompositionKey, address: tuple[str, str, str, str], network: str, noise: float, measure: Axis,
-    terms: Terms, radius: float, convention: Convention,
+    terms: Terms, radius: float, convention: Convention, best_t: bool,
 ) -> views.Front:  # fmt: skip
     """A front that has yet to be named and placed among the others."""
     of_acr = measure is Axis.ACR
@@ -358,7 +364,7 @@ def _front(
     alone = _alone(sources, terms.alpha, terms.bound, radius, convention)
     c = _composition(sources)
     core = views.core_accuracy(c)
-    return views.Front(
+    front = views.Front(
         label="",
         position=0,
         address=address,
@@ -372,6 +378,17 @@ def _front(
         images=m.images,
         subset=views.fingerprint(c.index, c.label),
     )
+    if not best_t:
+        return front
+    found = _envelope(sources, terms._replace(t=MAJORITY), None if of_acr else radius, convention)
+    return views.with_best_t(front, found, terms.t)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _envelope(sources: CompositionKey, terms: Terms, radius: float | None, convention: Convention) -> envelope.Envelope:
+    """Over all shares of votes: that of ``terms`` has no say."""
+    c = _composition(sources)
+    return envelope.envelope(c, terms.alpha, terms.correction, bound=terms.bound, radius=radius, convention=convention)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -48,12 +48,12 @@ DEFAULTS: dict[str, object] = {  # of the sidebar, but for the components, whose
     "noises": NOISES[0],
 }
 PAGE_DEFAULTS: dict[str, dict[str, object]] = {  # what the widgets of these pages begin with
-    FIRST_PAGE: {"measure": "ACR", "nac": 75.0, "surely": False},
+    FIRST_PAGE: {"measure": "ACR", "best_t": False, "nac": 75.0, "surely": False},
     "certified-accuracy": {"fan": (0.1, 0.2, 0.4, 0.6, 1.0)},
     "images": {"view": "Table"},
 }
 PAGE_CONTROLS = (
-    *("measure", "nac", "surely", "fan", "view", "outcome", "answer", "class", "radii", "scores", "image"),
+    *("measure", "best_t", "nac", "surely", "fan", "view", "outcome", "answer", "class", "radii", "scores", "image"),
     *("config", "draws"),
 )
 PICKED = "pick"

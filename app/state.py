@@ -54,7 +54,7 @@ class Session:
     puts: dict[str, Put] = field(default_factory=dict)
     number: int = 0  # of all that were put
     ever: set[str] = field(default_factory=set)  # what was
-    offer: tuple[Sequence[str], float] | None = None  # where Go there goes
+    offer: tuple[Sequence[str], float, float | None] | None = None  # where Go there goes
     answered: float | None = None  # when, in the browser's time, the last click was made that has been answered
 
     def put(self, wanted: Mapping[str, object], shown: Mapping[str, object]) -> None:

@@ -1,4 +1,5 @@
-"""Time and memory of the metrics after a change of alpha: ``python -m benchmarks.statistics``.
+"""Time and memory of the metrics after a change of alpha, t or bound, of the envelope over 21 shares of votes, and of
+a chain's grid: ``python -m benchmarks.statistics``.
 
 What a slider costs: 1001 thresholds, every metric, with an alpha that has not been looked at before (so that no
 count-to-radius table is at hand) and with one that has.
@@ -9,12 +10,14 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.records.compose import Composition
+from engine.records.compose import Composition, LaterStage
 from engine.statistics import bounds
+from engine.statistics.envelope import envelope
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import evaluate
 
 THETAS = np.arange(1001) / 1000
@@ -69,6 +72,7 @@ def milliseconds(
 def forget() -> None:
     """Drop the tables, as a new alpha finds them."""
     bounds.z_table.cache_clear()
+    bounds.lower_bounds.cache_clear()
     bounds.critical_count.cache_clear()
 
 
@@ -94,8 +98,34 @@ def measure(images: int, n: int) -> TimingRow:
     return TimingRow(images, n, cold, warm, peak_megabytes(work))
 
 
+def report_changes(n: int = 100_000) -> None:
+    """What a change of alpha, t or bound costs, what the envelope does, and how it grows with the images."""
+    few, many = composition(500, n), composition(10_000, n)
+    changes: dict[str, Callable[[], object]] = {
+        "alpha": lambda: evaluate(few, THETAS, alpha=0.001),
+        "t": lambda: evaluate(few, THETAS, t=0.3),
+        "bound": lambda: evaluate(few, THETAS, bound=Bound.MARGIN),
+        "envelope": lambda: envelope(few),
+        "envelope, margin": lambda: envelope(few, bound=Bound.MARGIN),
+    }
+    print("\n| 500 images, n = 100,000 | no tables | tables known | memory |\n|---|---|---|---|")
+    for name, work in changes.items():
+        cold, warm = milliseconds(work, before=forget), milliseconds(work)
+        print(f"| {name} | {cold:.0f} ms | {warm:.0f} ms | {peak_megabytes(work):.0f} MB |")
+    once, grown = milliseconds(lambda: envelope(few), 3), milliseconds(lambda: envelope(many), 1)
+    memory = peak_megabytes(lambda: envelope(many))
+    print(f"\nenvelope of 10,000 images: {grown / once:.1f} times that of 500, {memory:.0f} MB")
+
+
+def chain_grid(c: Composition, steps: int = 101) -> None:
+    """NAC and ACR of a chain of two stages on a grid of thresholds: one evaluation for each of the second stage's."""
+    grid = np.arange(steps) / (steps - 1)
+    for theta in grid:
+        evaluate(replace(c, then=(LaterStage(c, float(theta)),)), grid, radii=())
+
+
 def main() -> None:
-    """Print the table as markdown."""
+    """Print the tables as markdown."""
     print("| images | n | new alpha | known alpha | memory | target |\n|---|---|---|---|---|---|")
     for images, n in SIZES:
         row = measure(images, n)
@@ -103,6 +133,9 @@ def main() -> None:
             f"| {images:,} | {n:,} | {row.cold:.0f} ms | {row.warm:.0f} ms | {row.megabytes:.0f} MB "
             f"| {TARGETS[images]:.0f} ms, 500 MB |"
         )
+    report_changes()
+    c = composition(500, 10_000)
+    print(f"\nchain, 101 x 101 thresholds, 500 images: {milliseconds(lambda: chain_grid(c), 1) / 1000:.1f} s")
 
 
 if __name__ == "__main__":

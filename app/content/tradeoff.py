@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -19,6 +19,7 @@ from app.widgets import downloads
 from app.widgets.notices import NAC_IS_NOT, caveats, errors_in_place, rests_on, show_error
 from app.widgets.panels import TILE_WIDTH, bounds_differ, chosen_after_looking, paper_notes, subsets_differ, theme, tile
 from engine.errors import AcesError
+from engine.statistics.bounds import MAJORITY
 from engine.statistics.deployment import Rule
 from engine.statistics.intervals import Estimate
 
@@ -59,14 +60,8 @@ def show(settings: Settings) -> None:
 
 
 def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, figures.Sketch]:
-    measure = Axis(
-        st.segmented_control(
-            "Robustness", list(Axis), format_func=str, key="measure", bind=keys.URL, default=Axis.ACR,
-            required=True, label_visibility="collapsed",
-        )
-        or Axis.ACR
-    )  # fmt: skip
-    fronts, problems = data.fronts(settings, measure)
+    measure, best_t = _asked_of_fronts()
+    fronts, problems = data.fronts(settings, measure, best_t)
     with beside:
         asked = _to_deploy(fronts, measure, settings)
     best = asked.best if asked else None
@@ -87,6 +82,21 @@ def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, figures.Ske
         with asked.below, errors_in_place():
             _elsewhere(asked, fronts, measure, settings)  # after the figure, which does not wait for it
     return {"front": figure}
+
+
+def _asked_of_fronts() -> tuple[Axis, bool]:
+    """What stands for robustness, and whether the share of votes is the best one everywhere."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        measure = st.segmented_control(
+            "Robustness", list(Axis), format_func=str, key="measure", bind=keys.URL, default=Axis.ACR,
+            required=True, label_visibility="collapsed",
+        )  # fmt: skip
+        best_t = st.toggle(
+            "best t", key="best_t", bind=keys.URL,
+            help="Every point of a front has the share of votes t that gives most robustness at its NAC, of 21 from "
+            "0.01 to 0.99; off, t is the one of the sidebar everywhere. The diamonds stay at the sidebar's θ and t.",
+        )  # fmt: skip
+    return Axis(measure or Axis.ACR), best_t
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,15 +133,17 @@ def _answer(best: deploy.Deployment, measure: Axis, settings: Settings) -> Estim
     """What was chosen, and its numbers on the images that it was chosen on. Returns the robustness."""
     said, go = st.columns([5, 2], vertical_alignment="center")
     choice = settings.compositions[best.front.position]
-    tiles = data.summary(settings.at(choice, best.theta))
+    t = settings.t if best.t is None else best.t
+    tiles = data.summary(replace(settings.at(choice, best.theta), t=t))
+    with_t = "" if t == MAJORITY else f", t {t:.2f}"
     robustness = tiles.acr if measure is Axis.ACR else tiles.certified_accuracy
     said.markdown(
-        f"**{markdown(best.front.label)}, θ {best.theta:.3f}**  \n"
+        f"**{markdown(best.front.label)}, θ {best.theta:.3f}{with_t}**  \n"
         f"on these images: {_both(best.nac, robustness, measure, settings)}",
         help="Chosen and measured on the same images, so the numbers flatter: their intervals are of a point named "
         "beforehand. The line below takes that out.",
     )
-    there = best.front.address, best.theta
+    there = best.front.address, best.theta, best.t
     actions.offer(*there)
     go.button("Go there", key="go_deploy", on_click=actions.go_to, args=there, width="stretch")
     return robustness

@@ -4,7 +4,7 @@ Colour says which network or quantity; what the reader sets (theta, radius) is d
 alone: every line has its dash, every mark its shape, every bar its hatching.
 """
 
-from app.figures.base import ACR, DARK, DETAIL_HEIGHT, HEIGHT, LIGHT, NAC, RADII, SELECTED, TALL, Sketch, Theme
+from app.figures.base import ACR, DARK, DETAIL_HEIGHT, HEIGHT, LIGHT, NAC, RADII, SELECTED, SHARES, TALL, Sketch, Theme
 from app.figures.image import answer_over_theta, bounds_over_theta, class_votes, images, selection_share
 from app.figures.radius import accuracy_over_radius, selection_over_radius
 from app.figures.selection import entropies, receiver, signed_radii
@@ -19,6 +19,7 @@ __all__ = [
     "NAC",
     "RADII",
     "SELECTED",
+    "SHARES",
     "TALL",
     "Sketch",
     "Theme",

@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from app.escape import plot
-from app.figures.base import ACR, DASHES, NAC, PERCENT, SELECTED, TALL, Sketch, Theme, empty, line, mark, say
+from app.figures.base import ACR, DASHES, NAC, PERCENT, SELECTED, SHARES, TALL, Sketch, Theme, empty, line, mark, say
 from app.tables.deploy import Deployment, envelope
 from app.tables.short_labels import short_labels
 from app.tables.views import Front
@@ -19,6 +19,7 @@ MARK_EVERY = 10  # a front can be clicked on at theta = 0, 0.01, ..., 1; of many
 FADED = 0.65
 NAMED, SHORT = 8, 18  # more fronts, or longer names, would write over each other: the legend names them
 LETTER = 0.013  # of the axis: the width of a letter of a name
+SHARE_AT = 5  # where a mark's ``customdata`` holds t
 CORE = "core"  # what the squares are called
 ROUGHLY = 800  # steps of each axis below which a front's bends are not seen
 SYMBOLS = ("circle", "square", "diamond", "triangle-down", "pentagon", "hexagon")
@@ -36,7 +37,8 @@ def trade_off(
     """Robustness over NAC: a front for every composition, their networks alone, and the operating points.
 
     ``current``: the position of the composition that the reader stands on. The marks of the fronts carry ``customdata``
-    (theta, *address), by which a click is understood. ``best`` is circled; ``pinned``, a NAC and robustness, is A.
+    (theta, *address), and t behind them where it is the best one, by which a click is understood. ``best`` is circled;
+    ``pinned``, a NAC and robustness, is A.
     """
     figure = empty("Robustness over accuracy", "NAC: natural accuracy [%]", measure, theme, TALL)
     named = len(fronts) <= NAMED and all(len(front.label) <= SHORT for front in fronts)
@@ -95,6 +97,7 @@ def _draw_front(figure: Sketch, front: Front, name: str, is_current: bool, in_le
         figure, x, y, color, dash, 3 if is_current else 1.5,
         opacity=opacity, hoverinfo="skip", name=plot(name), legendgroup=plot(front.label), showlegend=in_legend,
     )  # fmt: skip
+    with_t = "" if front.ts is None else f", t %{{customdata[{SHARE_AT}]:.2f}}"
     at = _marks(front, MARK_EVERY if is_current or not in_legend else 4 * MARK_EVERY)  # a thousand marks are slow
     figure.add_scatter(
         x=front.nac[at].astype(np.float32),
@@ -103,7 +106,8 @@ def _draw_front(figure: Sketch, front: Front, name: str, is_current: bool, in_le
         name=plot(front.label),
         legendgroup=plot(front.label),
         showlegend=False,
-        customdata=np.array([(round(float(theta), 6), *front.address) for theta in front.thetas[at]], object),
+        customdata=np.array(_places(front, at), object),
+        meta={} if front.ts is None else {SHARES: SHARE_AT},
         marker={
             "color": color,
             "size": 6 if is_current else 5,
@@ -111,8 +115,16 @@ def _draw_front(figure: Sketch, front: Front, name: str, is_current: bool, in_le
             "symbol": SYMBOLS[front.position % len(SYMBOLS)],
         },
         unselected={"marker": {"opacity": opacity}},
-        hovertemplate="θ %{customdata[0]:.3f}<br>NAC %{x:.1f} %<br>%{y:.3f}",
+        hovertemplate=f"θ %{{customdata[0]:.3f}}{with_t}<br>NAC %{{x:.1f}} %<br>%{{y:.3f}}",
     )
+
+
+def _places(front: Front, at: Array) -> list[tuple[object, ...]]:
+    """Where a click on each mark leads."""
+    if front.ts is None:
+        return [(round(float(theta), 6), *front.address) for theta in front.thetas[at]]
+    both = zip(front.thetas[at], front.ts[at], strict=True)
+    return [(round(float(theta), 6), *front.address, round(float(t), 4)) for theta, t in both]
 
 
 def _bends(x: Array, y: Array) -> tuple[Array, Array]:
@@ -186,10 +198,10 @@ def _draw_cores(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
 
 def _draw_operating_points(figure: Sketch, fronts: Sequence[Front], current: int, theta: float, theme: Theme) -> None:
     """Where every front stands at theta: a diamond, the reader's own named."""
-    standing = [(front, front.at(theta)) for front in sorted(fronts, key=lambda front: front.position == current)]
+    standing = [(front, front.standing(theta)) for front in sorted(fronts, key=lambda front: front.position == current)]
     figure.add_scatter(
-        x=[front.nac[at] for front, at in standing],
-        y=[front.robustness[at] for front, at in standing],
+        x=[nac for _, (nac, _) in standing],
+        y=[robustness for _, (_, robustness) in standing],
         mode="markers+text",
         text=[f"<b>θ {theta:.3f}</b>" if front.position == current else "" for front, _ in standing],
         textposition="bottom left",
@@ -208,9 +220,10 @@ def _draw_operating_points(figure: Sketch, fronts: Sequence[Front], current: int
 
 
 def _draw_best(figure: Sketch, best: Deployment, theme: Theme) -> None:
+    with_t = "" if best.t is None else f", t {best.t:.2f}"
     figure.add_scatter(
         x=[best.nac.value], y=[best.robustness], mode="markers", showlegend=False, name="to deploy", cliponaxis=False,
-        hovertemplate=f"deploy {plot(best.front.label)}, θ {best.theta:.3f}<extra></extra>",
+        hovertemplate=f"deploy {plot(best.front.label)}, θ {best.theta:.3f}{with_t}<extra></extra>",
         marker={"symbol": "circle-open", "size": 22, "color": theme.ink, "line": {"width": 2}},
     )  # fmt: skip
 

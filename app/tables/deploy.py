@@ -16,12 +16,16 @@ from engine.statistics.metrics import pareto_front
 
 @dataclass(frozen=True)
 class Deployment:
-    """A point of a front: ``front`` at ``theta``, its NAC with the Wilson interval, its robustness."""
+    """A point of a front: ``front`` at ``theta``, its NAC with the Wilson interval, its robustness.
+
+    ``t``: its share of votes; None on a front at the one that is set.
+    """
 
     front: Front
     theta: float
     nac: Estimate
     robustness: float
+    t: float | None = None
 
 
 def envelope(fronts: Sequence[Front]) -> tuple[Array, Array]:
@@ -50,7 +54,8 @@ def _best_of(front: Front, floor: float, confident: bool) -> list[Deployment]:
         return []
     at = allowed[np.lexsort((front.nac[allowed], front.robustness[allowed]))[-1]]
     nac = rate(front.nac[at], front.images)
-    return [Deployment(front, round(float(front.thetas[at]), 6), nac, float(front.robustness[at]))]
+    t = None if front.ts is None else round(float(front.ts[at]), 4)
+    return [Deployment(front, round(float(front.thetas[at]), 6), nac, float(front.robustness[at]), t)]
 
 
 def rate_elsewhere(here: float, flattery: float, images: int) -> Estimate:

@@ -14,6 +14,7 @@ from engine.records.compose import Composition
 from engine.records.counts import nearest
 from engine.records.runs import SmoothedRun, arrays
 from engine.statistics.aces import Certificates, Outcome, certify
+from engine.statistics.envelope import Envelope
 from engine.statistics.intervals import Estimate, mean_interval, rate_interval
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import (
@@ -23,6 +24,7 @@ from engine.statistics.metrics import (
     composition_ceiling,
     curve_over_radius,
     evaluate,
+    pareto_front,
     standalone,
 )
 
@@ -38,6 +40,8 @@ class Front:
     ``address`` names its components (training, noise, core, selection); ``position`` picks its colour; ``alone`` and
     ``core`` are (NAC, robustness) of its two networks without ACES; ``network`` names the certification network, of
     which there may be runs at several noise levels, each with its own fronts. ``subset`` tells sets of images apart.
+    With the best share of votes at every accuracy, ``ts`` [T] holds it, and ``plain`` is the front at the one that is
+    set, on which the operating points stay.
     """
 
     label: str
@@ -52,10 +56,18 @@ class Front:
     noise: float
     images: int
     subset: int
+    ts: Array | None = None
+    plain: Front | None = None
 
     def at(self, theta: float) -> int:
-        """The position of the threshold nearest to theta."""
+        """The position of the threshold nearest to theta, of a front at one share of votes."""
         return nearest(self.thetas, theta)
+
+    def standing(self, theta: float) -> tuple[float, float]:
+        """NAC and robustness at theta and the share of votes that is set."""
+        plain = self.plain or self
+        at = plain.at(theta)
+        return float(plain.nac[at]), float(plain.robustness[at])
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +158,15 @@ class ImageRows:
     def where(self, keep: Array) -> ImageRows:
         """The rows marked in ``keep`` bool [N]."""
         return ImageRows(**{name: value[keep] for name, value in vars(self).items()})
+
+
+def with_best_t(front: Front, found: Envelope, t: float) -> Front:
+    """A front at the share ``t`` of votes -> the best of it and of the envelope over shares, by rising NAC."""
+    nac, robustness = np.concatenate([found.nac, front.nac]), np.concatenate([found.robustness, front.robustness])
+    thetas = np.concatenate([found.thetas, front.thetas])
+    ts = np.concatenate([found.ts, np.full(len(front.thetas), t)])
+    kept = pareto_front(nac, robustness)
+    return replace(front, thetas=thetas[kept], nac=nac[kept], robustness=robustness[kept], ts=ts[kept], plain=front)
 
 
 def restrict(run: SmoothedRun, index: Array) -> SmoothedRun:

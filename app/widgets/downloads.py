@@ -76,7 +76,7 @@ def fronts_table(settings: Settings) -> Rows:
     for choice in settings.compositions:
         m = data.at_thetas(settings.at(choice), (settings.theta,), DEFAULT_RADII)
         names = dict(zip(("training", "sigma", "core", "selection"), choice.address, strict=True))
-        rows += [{**names, **row} for row in metric_rows(m, RADII)]
+        rows += [{**names, "t": settings.t, **row} for row in metric_rows(m, RADII)]
     return rows
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from app.escape import unplot
-from app.figures import RADII, Sketch
+from app.figures import RADII, SHARES, Sketch
 from app.settings import Settings, alpha_text
 from engine import __version__, escape
 from engine.records.runs import Meta
@@ -86,19 +86,29 @@ def _plain(value: Any) -> Any:
 
 
 def figure_csv(figure: Sketch, origin: Mapping[str, Any]) -> str:
-    """The data of every trace of a figure, one row per point: series, x, y. NaN is an empty cell; radii round down."""
+    """The data of every trace of a figure, one row per point: series, x, y, and t where points have a share of
+    votes of their own. NaN is an empty cell; radii round down.
+    """
     out = io.StringIO()
     out.writelines(f"# {escape.csv(line)}\n" for line in _lines(origin))
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["series", "x", "y"])
+    with_t = any(SHARES in trace.get("meta", {}) for trace in figure.traces)
+    writer.writerow(["series", "x", "y", *(["t"] if with_t else [])])
     for k, trace in enumerate(figure.traces):
         name = escape.csv(
             unplot(trace.get("legendgroup") or trace.get("name") or f"series {k + 1}")
         )  # a legend's is cut
         radii = trace.get("meta", {}).get(RADII, "")
-        points = zip(trace["x"], trace["y"], strict=True)
-        writer.writerows([name, _cell(x, "x" in radii), _cell(y, "y" in radii)] for x, y in points)
+        shares = _shares(trace) if with_t else [[]] * len(trace["x"])
+        points = zip(trace["x"], trace["y"], shares, strict=True)
+        writer.writerows([name, _cell(x, "x" in radii), _cell(y, "y" in radii), *t] for x, y, t in points)
     return out.getvalue()
+
+
+def _shares(trace: Mapping[str, Any]) -> list[list[str]]:
+    """The column t of one trace, empty where it has none."""
+    at = trace.get("meta", {}).get(SHARES)
+    return [[""]] * len(trace["x"]) if at is None else [[f"{place[at]:.4g}"] for place in trace["customdata"]]
 
 
 def _cell(value: Any, is_radius: bool) -> str:

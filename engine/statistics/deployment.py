@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from engine.records.compose import Composition
 from engine.statistics.aces import certify, predict
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import Correction
+from engine.statistics.envelope import over_shares, usable_shares
 from engine.statistics.intervals import rate_interval
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import BLOCK_ENTRIES, Convention, at_0
@@ -26,6 +27,7 @@ from engine.statistics.metrics import BLOCK_ENTRIES, Convention, at_0
 SPLITS = 100  # random halvings; both halves of each choose once
 SEED = 0  # of the halvings: the same images always give the same estimate
 POINTS = 200  # thresholds of a composition at least: of more, each stands for its neighbours, which answer nearly alike
+BINS, OF_A_BIN = 60, 3  # of NAC, and how many points (theta, t) of each stand for all of it
 SCALE = 1 / math.sqrt(2)  # of the optimism from N/2 images to N: it is the size of a chance deviation
 EQUAL = 1e-9  # relative: sums of the same radii in another order
 
@@ -42,7 +44,7 @@ class Rule:
 class Measure:
     """How robustness is measured: ACR where ``radius`` is None, else certified accuracy at it, in percent.
 
-    ``t`` and ``bound`` as in ``aces.certify``.
+    ``t`` and ``bound`` as in ``aces.certify``; ``shares`` to choose among in the place of ``t``.
     """
 
     alpha: float
@@ -51,6 +53,39 @@ class Measure:
     convention: Convention = Convention.ALGORITHM
     t: float = MAJORITY
     bound: Bound = Bound.COMPLEMENT
+    shares: tuple[float, ...] = ()
+
+    def points(self, c: Composition) -> list[tuple[Measure, Array]]:
+        """Among what is chosen: thresholds, with a measure for each share."""
+        thetas = c.thetas[:: max(1, len(c.thetas) // POINTS)]
+        if not self.shares:
+            return [(self, thetas)]
+        ts = usable_shares(c, self.alpha, self.correction, self.shares, self.convention)
+        near = self._near_the_envelope(c, ts)
+        return [(replace(self, t=t, shares=()), thetas[kept]) for t, kept in zip(ts, near, strict=True) if kept.any()]
+
+    def _near_the_envelope(self, c: Composition, ts: Sequence[float]) -> Array:
+        """Which of the shares and thresholds, bool [K, T], may well be chosen: of every ``BINS``-th of the NACs, the
+        ``OF_A_BIN`` that come nearest to the most robust point of at least their NAC.
+        """
+        step = max(1, len(c.thetas) // POINTS)
+        some = replace(
+            c, thetas=c.thetas[::step], select_counts0=c.select_counts0[:, ::step],
+            select_counts=c.select_counts[:, ::step],
+            predict_select=None if c.predict_select is None else c.predict_select[:, ::step],
+        )  # fmt: skip
+        how = {"bound": self.bound, "radius": self.radius, "convention": self.convention}
+        found = over_shares(some, ts, self.alpha, self.correction, **how)  # type: ignore[arg-type]
+        nac, robustness = (part.ravel() for part in found)
+        falling = np.lexsort((-robustness, -nac))
+        most = np.empty(len(nac))
+        most[falling] = np.maximum.accumulate(robustness[falling])
+        bins = np.floor((nac - nac.min()) / max(np.ptp(nac), EQUAL) * BINS)
+        order = np.lexsort((-nac, most - robustness, bins))
+        first = np.searchsorted(bins[order], bins[order])  # where each bin begins
+        kept = np.zeros(len(nac), bool)
+        kept[order[np.arange(len(nac)) - first < OF_A_BIN]] = True
+        return kept.reshape(len(ts), -1)
 
     def of(self, c: Composition, thetas: Array) -> tuple[Array, Array]:
         """By image and threshold, [N, T]: 100 where PREDICT is correct, and what the image adds to the robustness."""
@@ -108,15 +143,21 @@ def halvings(images: Array, splits: int = SPLITS) -> Array:
 
 
 def tally(c: Composition, measure: Measure, images: Array, first: Array) -> Tally:
-    """A composition's metrics on both halves of the ``images`` [M], sorted; its own are among them."""
+    """A composition's metrics on both halves of the ``images`` [M], sorted; its own are among them.
+
+    Of shares and thresholds to choose among, only points near the envelope take part (``Measure.points``): the others
+    would not be chosen on a half either, and all of them would take too long.
+    """
     own = first[:, np.searchsorted(images, c.index)]
-    thetas = c.thetas[:: max(1, len(c.thetas) // POINTS)]
-    sums = [np.zeros((len(own), len(thetas))) for _ in range(4)]
-    block = max(1, BLOCK_ENTRIES // len(thetas))
+    points = measure.points(c)
+    ends = np.cumsum([len(thetas) for _, thetas in points])
+    sums = [np.zeros((len(own), ends[-1])) for _ in range(4)]
+    block = max(1, BLOCK_ENTRIES // max(len(thetas) for _, thetas in points))
     for start in range(0, len(c), block):
         rows = slice(start, start + block)
-        values = measure.of(c.rows(rows), thetas)
-        halves = own[:, rows].astype(np.float64), (~own[:, rows]).astype(np.float64)
+        part, halves = c.rows(rows), (own[:, rows].astype(np.float64), (~own[:, rows]).astype(np.float64))
+        found = [one.of(part, thetas) for one, thetas in points]
+        values = [np.concatenate([of[k] for of in found], 1) for k in (0, 1)]
         for total, (half, value) in zip(sums, ((half, value) for half in halves for value in values), strict=True):
             total += half @ value
     count = own.sum(1)[:, None]

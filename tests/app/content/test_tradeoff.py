@@ -8,7 +8,7 @@ import pytest
 from engine.records.compose import compose
 from engine.statistics.metrics import evaluate
 from tests import synthetic
-from tests.app_pages import A_PIN, IMAGES, captions, damage, other_copy, specs, tiles
+from tests.app_pages import A_PIN, IMAGES, captions, damage, other_copy, shown, specs, tiles
 
 
 def test_opens_with_two_figures_and_five_tiles_that_are_the_engines_numbers(open_page):
@@ -98,3 +98,14 @@ def test_the_pin_is_marked_among_the_fronts(measure, open_page):
     robustness = a.acr[0] if measure == "ACR" else a.certified_accuracy[0, 0]
     (mark,) = [trace for trace in json.loads(specs(page)[0])["data"] if trace.get("name") == "pinned"]
     assert (mark["x"], mark["y"]) == ([pytest.approx(a.nac[0])], [pytest.approx(robustness)])
+
+
+def test_best_t_is_deployed_and_its_button_sets_both(open_page):
+    plain, page = open_page(theta="0.3", nac="90"), open_page(theta="0.3", nac="90", best_t="true")
+    assert not page.error
+    assert tiles(page) == tiles(plain)
+    said = next(markdown.value for markdown in page.markdown if "NAC" in markdown.value)
+    page.button(key="go_deploy").click().run()
+    assert f"ACR {tiles(page)['ACR']} [" in said
+    assert ", t " in said
+    assert f", t {shown(page, 'votes'):.2f}**" in said

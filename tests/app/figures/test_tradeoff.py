@@ -138,3 +138,17 @@ def test_acr_has_an_axis_of_its_own_over_theta():
     ]
     assert trace(figure, "selected at r 0.25").y.tolist() == [0.0, 40.0, 100.0]
     assert marks(figure) == {"θ 0.300": 0.3}
+
+
+def test_with_best_t_marks_name_theta_and_t_and_the_diamond_stays():
+    plain = front()
+    ts = np.array([0.5, 0.2, 0.05])
+    best_t = front(robustness=(0.1, 0.3, 0.4), ts=ts, plain=plain)
+    figure = trade_off([best_t])
+    points = [t for t in figure.data if t.name == "σ 0.25"][1]
+    assert [(place[0], place[5]) for place in points.customdata] == [(0.0, 0.5), (0.5, 0.2), (1.0, 0.05)]
+    assert "t %{customdata[5]:.2f}" in points.hovertemplate
+    assert trace(figure, "<b>θ 0.500</b>").y == (0.2,)
+    rows = figure_csv(app.figures.trade_off([best_t], 0, 0.5, "ACR", LIGHT), {"runs": []}).splitlines()
+    assert rows[0] == "series,x,y,t"
+    assert "σ 0.25,85,0.3,0.2" in [row.replace("0.300000012", "0.3") for row in rows]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -58,3 +60,9 @@ def test_of_equally_robust_points_the_most_accurate_is_taken():
     found = best([front([70, 90, 80], [0.3, 0.3, 0.3])], 60, confident=False)
     assert found is not None
     assert found.nac.value == 90
+
+
+def test_with_best_t_the_share_is_of_the_deployment():
+    found = best([replace(LOW, ts=np.array([0.5, 0.2, 0.1]))], 82, confident=False)
+    assert found is not None
+    assert (found.theta, found.t) == (0.5, 0.2)

@@ -32,5 +32,6 @@ def test_tables_hold_the_engines_numbers_for_every_front_threshold_and_image(dem
     for row, sigma in zip(rows, synthetic.SIGMAS, strict=True):
         m = evaluate(compose(synthetic.smoothed(sigma, IMAGES), synthetic.core(IMAGES)), [0.3], bound=view.bound)
         assert (row["theta"], row["nac"], row["acr"]) == (0.3, m.nac[0], m.acr[0])
+    assert {row["t"] for row in rows} == {0.5}
     assert [row["theta"] for row in downloads.theta_table(view, (0.2, 0.4))] == [0.2, 0.4]
     assert [row["index"] for row in downloads.image_table(view)] == [20 * i for i in range(IMAGES)]

@@ -173,3 +173,15 @@ def test_what_is_expected_of_other_images_comes_true():
     assert abs(float((expected - true).mean())) < 3 * error
     for k in (0, 1):
         assert covered(found, k) >= 95 - 3 * 100 * math.sqrt(0.95 * 0.05 / len(found))
+
+
+def test_shares_are_chosen_among_near_the_envelope():
+    c = composition()
+    shares = (0.5, 0.2, 0.8)
+    (found,) = halved(c, measure=replace(ACR, shares=shares))
+    points = replace(ACR, shares=shares).points(c)
+    assert len(points) > 1
+    assert found.first[0].shape == (SPLITS, sum(len(thetas) for _, thetas in points))
+    assert {one.t for one, _ in points} <= set(shares)
+    highest = max(evaluate(c, c.thetas, alpha=ALPHA, t=t).acr.max() for t in shares)
+    assert max(one.of(c, thetas)[1].mean(0).max() for one, thetas in points) == pytest.approx(highest)
