@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from app import state
-from app.keys import CATALOG, CHOICE_KEYS, FRONT, GALLERY, MATRIX, ROWS, SMALLEST_ALPHA
-from app.settings import Settings, pin_text
+from app.keys import CATALOG, CHOICE_KEYS, FRONT, GALLERY, MATRIX, NOTHING, ROWS, SMALLEST_ALPHA
+from app.settings import BY_VOTES, Settings, pin_text
 from app.state import PICK_SEPARATOR
 from app.tables.views import ImageRows
 from engine.statistics.bounds import MAJORITY
@@ -56,23 +56,26 @@ def go_to(address: Sequence[str], theta: float) -> None:
 
     θ stays where the reader has turned it since the click: a burst of keys and a click may come in one message.
     """
-    keys = (*CHOICE_KEYS, *(key for key in OTHERS_KEYS if key is not None))
+    dial = "p0" if address[3] == BY_VOTES else "theta"
+    keys = (*CHOICE_KEYS, "then", *(key for key in OTHERS_KEYS if key is not None))
     ours, shown = state.session(), {key: st.session_state.get(key) for key in keys}
-    clicked, turned = state.last_click().get("at", 0.0), state.said_of("theta", "chosen").get("at", 0.0)
+    clicked, turned = state.last_click().get("at", 0.0), state.said_of(dial, "chosen").get("at", 0.0)
     now: dict[str, Any] = {
         key: ours.puts[key].value if _is_on_its_way(ours, key, value) else value for key, value in shown.items()
     }
     wanted: dict[str, object] = {}
-    for key, others, value in zip(CHOICE_KEYS, OTHERS_KEYS, address, strict=True):
+    for key, others, value in zip(CHOICE_KEYS, OTHERS_KEYS, address[:4], strict=True):
         if now[key] is not None:
             wanted[key] = value
             if others is not None and now[key] != value:
                 wanted[others] = [*{*(now[others] or []), now[key]}]
+    if len(address) == len(CHOICE_KEYS) and now["then"] is not None:
+        wanted["then"] = NOTHING  # of chains only the current one is drawn
     ours.put(wanted, shown)
     ours.answered = clicked
     if not turned > clicked > 0:
-        ours.values["theta"] = theta
-        ours.seen["theta"] = max(turned, ours.seen.get("theta", 0.0))
+        ours.values[dial] = theta
+        ours.seen[dial] = max(turned, ours.seen.get(dial, 0.0))
 
 
 def _is_on_its_way(ours: state.Session, key: str, shown: object) -> bool:
@@ -91,7 +94,7 @@ def go_to_clicked_point() -> None:
 
 
 def _go_to_mark(mark: object) -> None:
-    if isinstance(mark, list) and len(mark) == 1 + len(CHOICE_KEYS):
+    if isinstance(mark, list) and len(mark) - 1 - len(CHOICE_KEYS) in (0, 1):
         go_to(mark[1:], mark[0])
 
 

@@ -48,7 +48,7 @@ def show(settings: Settings) -> None:
     with wide:
         drawn = _fronts(settings, narrow)
     with narrow, errors_in_place():
-        over = figures.over_theta(data.over_theta(settings), settings.theta, settings.radius, theme())
+        over = figures.over_theta(data.over_theta(settings), settings.theta, settings.radius, theme(), settings.symbol)
         overlay.on_thetas(over, overlay.chosen(settings.paper), settings.radius, theme())
         chart(over, "figure_theta", "Natural accuracy, selection rate and average certified radius over the threshold")
         drawn["theta"] = over
@@ -126,7 +126,7 @@ def _answer(best: deploy.Deployment, measure: Axis, settings: Settings) -> Estim
     tiles = data.summary(settings.at(choice, best.theta))
     robustness = tiles.acr if measure is Axis.ACR else tiles.certified_accuracy
     said.markdown(
-        f"**{markdown(best.front.label)}, θ {best.theta:.3f}**  \n"
+        f"**{markdown(best.front.label)}, {best.front.symbol} {best.theta:.3f}**  \n"
         f"on these images: {_both(best.nac, robustness, measure, settings)}",
         help="Chosen and measured on the same images, so the numbers flatter: their intervals are of a point named "
         "beforehand. The line below takes that out.",
