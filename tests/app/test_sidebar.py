@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.records.runs import write_run
 import pytest
 
+from engine.records.runs import write_run
 from tests import synthetic
 from tests.app_pages import IMAGES, captions, other_copy, turn
 
