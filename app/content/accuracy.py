@@ -37,7 +37,8 @@ def _show(settings: Settings) -> None:
     fan = data.fan(settings, thetas, curves.radii)
     at = settings.theta, settings.radius, settings.position, theme(), settings.symbol
     accuracy = figures.accuracy_over_radius(curves, fan, *at)
-    overlay.on_radii(accuracy, overlay.chosen(settings.paper), settings.theta, theme())
+    if not settings.choice.by_votes:  # the paper's thresholds are of scores
+        overlay.on_radii(accuracy, overlay.chosen(settings.paper), settings.theta, theme())
     left, right = st.columns(2)
     with left:
         chart(accuracy, "figure_radius", "Certified accuracy over radius, of ACES and of its networks alone")

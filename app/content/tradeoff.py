@@ -49,7 +49,8 @@ def show(settings: Settings) -> None:
         drawn = _fronts(settings, narrow)
     with narrow, errors_in_place():
         over = figures.over_theta(data.over_theta(settings), settings.theta, settings.radius, theme(), settings.symbol)
-        overlay.on_thetas(over, overlay.chosen(settings.paper), settings.radius, theme())
+        if not settings.choice.by_votes:  # the paper's thresholds are of scores
+            overlay.on_thetas(over, overlay.chosen(settings.paper), settings.radius, theme())
         chart(over, "figure_theta", "Natural accuracy, selection rate and average certified radius over the threshold")
         drawn["theta"] = over
     with tiles, errors_in_place():
