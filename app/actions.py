@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from app import state
-from app.keys import CATALOG, CHOICE_KEYS, FRONT, GALLERY, MATRIX, ROWS, SMALLEST_ALPHA
-from app.settings import Settings, pin_text
+from app.keys import CATALOG, CHOICE_KEYS, FRONT, GALLERY, MATRIX, NOTHING, ROWS, SMALLEST_ALPHA
+from app.settings import BY_VOTES, Settings, pin_text
 from app.state import PICK_SEPARATOR
 from app.tables.views import ImageRows
 from engine.statistics.bounds import MAJORITY
@@ -57,26 +57,29 @@ def go_to(address: Sequence[str], theta: float, t: float | None = None) -> None:
 
     θ and t stay where the reader has turned them since the click: a burst of keys and a click may come in one message.
     """
-    keys = (*CHOICE_KEYS, *(key for key in OTHERS_KEYS if key is not None))
+    dial = "p0" if address[3] == BY_VOTES else "theta"
+    keys = (*CHOICE_KEYS, "then", *(key for key in OTHERS_KEYS if key is not None))
     ours, shown = state.session(), {key: st.session_state.get(key) for key in keys}
     clicked = state.last_click().get("at", 0.0)
-    dials = {"theta": theta} if t is None else {"theta": theta, "votes": t}
+    dials = {dial: theta} if t is None or address[3] == BY_VOTES else {dial: theta, "votes": t}
     turned = {key: state.said_of(key, "chosen").get("at", 0.0) for key in dials}
     now: dict[str, Any] = {
         key: ours.puts[key].value if _is_on_its_way(ours, key, value) else value for key, value in shown.items()
     }
     wanted: dict[str, object] = {}
-    for key, others, value in zip(CHOICE_KEYS, OTHERS_KEYS, address, strict=True):
+    for key, others, value in zip(CHOICE_KEYS, OTHERS_KEYS, address[:4], strict=True):
         if now[key] is not None:
             wanted[key] = value
             if others is not None and now[key] != value:
                 wanted[others] = [*{*(now[others] or []), now[key]}]
+    if len(address) == len(CHOICE_KEYS) and now["then"] is not None:
+        wanted["then"] = NOTHING  # of chains only the current one is drawn
     ours.put(wanted, shown)
     ours.answered = clicked
-    for dial, at in dials.items():
-        if not turned[dial] > clicked > 0:
-            ours.values[dial] = at
-            ours.seen[dial] = max(turned[dial], ours.seen.get(dial, 0.0))
+    for turned_dial, at in dials.items():
+        if not turned[turned_dial] > clicked > 0:
+            ours.values[turned_dial] = at
+            ours.seen[turned_dial] = max(turned[turned_dial], ours.seen.get(turned_dial, 0.0))
 
 
 def _is_on_its_way(ours: state.Session, key: str, shown: object) -> bool:
@@ -98,9 +101,12 @@ def go_to_clicked_point() -> None:
 
 
 def _go_to_mark(mark: object) -> None:
-    named = 1 + len(CHOICE_KEYS)
-    if isinstance(mark, list) and len(mark) in (named, named + 1):
-        go_to(mark[1:named], mark[0], *mark[named:])
+    if not isinstance(mark, list):
+        return
+    theta, *rest = mark
+    address = [part for part in rest if isinstance(part, str)]
+    if len(address) - len(CHOICE_KEYS) in (0, 1):  # of a chain the second stage as well
+        go_to(address, theta, *rest[len(address) :])
 
 
 def answer_missed_click() -> None:

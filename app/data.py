@@ -59,6 +59,17 @@ class CompositionKey(NamedTuple):
     certify_run: RunKey
     core_run: RunKey
     select_run: RunKey | None
+    by_votes: bool = False
+    then: LaterKey | None = None
+
+
+class LaterKey(NamedTuple):
+    """A second stage as a cache key."""
+
+    run: RunKey
+    theta: float
+    t: float
+    by_votes: bool
 
 
 def listing() -> Listing:
@@ -95,7 +106,7 @@ def fronts(settings: Settings, measure: Axis, best_t: bool = False) -> tuple[lis
             name = choice.certify_run.network.sha256 or choice.certify_run.network.name or choice.certify_run.name
             of = _composition_key(choice), choice.address, name, choice.certify_run.noise
             front = _front(*of, measure, settings.at(choice).terms, settings.radius, settings.convention, best_t)
-            found.append(replace(front, label=label, position=position))
+            found.append(replace(front, label=label, position=position, theta=settings.at(choice).theta))
         except AcesError as error:
             problems[label] = str(error)
     return found, problems
@@ -223,7 +234,8 @@ def image_rows(settings: Settings) -> views.ImageRows:
 
 def natural_predictions(settings: Settings) -> Array:
     """PREDICT's answers at theta, [N]."""
-    return aces.predict(composition(settings), [settings.theta], settings.alpha, settings.t).prediction()[:, 0]
+    t = settings.terms.t
+    return aces.predict(composition(settings), [settings.theta], settings.alpha, t).prediction()[:, 0]
 
 
 def over_thetas_of(settings: Settings, index: int) -> aces.Certificates:
@@ -307,7 +319,11 @@ def fingerprints(settings: Settings) -> dict[str, str]:
 
 def _composition_key(choice: Choice) -> CompositionKey:
     select = None if choice.select_run is None else _run_key(choice.select_run)
-    return CompositionKey(_run_key(choice.certify_run), _run_key(choice.core_run), select)
+    own = _run_key(choice.certify_run), _run_key(choice.core_run), select, choice.by_votes
+    later = choice.then
+    return CompositionKey(
+        *own, None if later is None else LaterKey(_run_key(later.run), later.theta, later.t, later.by_votes)
+    )
 
 
 def _run_key(meta: Meta) -> RunKey:
@@ -344,7 +360,12 @@ def _fits(certify: RunKey, other: RunKey) -> bool:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _composition(sources: CompositionKey) -> Composition:
     select = None if sources.select_run is None else cast(SelectionRun, _run(sources.select_run))
-    return compose.compose(cast(SmoothedRun, _run(sources.certify_run)), cast(CoreRun, _run(sources.core_run)), select)
+    first = compose.StageRuns(cast(SmoothedRun, _run(sources.certify_run)), select, sources.by_votes)
+    then = []
+    if sources.then is not None:
+        run, theta, t, by_votes = sources.then
+        then.append(compose.Then(compose.StageRuns(cast(SmoothedRun, _run(run)), by_votes=by_votes), theta, t))
+    return compose.compose_chain(first, cast(CoreRun, _run(sources.core_run)), then)
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)
@@ -355,7 +376,7 @@ def _curve(sources: CompositionKey, terms: Terms, radii: tuple[float, ...], conv
 
 @lru_cache(maxsize=1024)  # looked up two dozen times a key
 def _front(
-    sources: CompositionKey, address: tuple[str, str, str, str], network: str, noise: float, measure: Axis,
+    sources: CompositionKey, address: tuple[str, ...], network: str, noise: float, measure: Axis,
     terms: Terms, radius: float, convention: Convention, best_t: bool,
 ) -> views.Front:  # fmt: skip
     """A front that has yet to be named and placed among the others."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from app.settings import DEFAULT_BOUND, DEFAULT_RADIUS, DEFAULT_THETA
+from app.settings import DEFAULT_BOUND, DEFAULT_P0, DEFAULT_RADIUS, DEFAULT_THETA, OWN_SELECTION
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.metrics import Convention
@@ -21,7 +21,13 @@ CONTROLS = (
         "core",
         "select",
         "theta",
+        "p0",
         "votes",
+        "then",
+        "select2",
+        "theta2",
+        "p02",
+        "votes2",
         "alpha",
         "radius",
         "correction",
@@ -30,9 +36,11 @@ CONTROLS = (
     ),
     *("with_training", "with_core", "with_select", "noises", "paper", "pin", "pick"),
 )
-DIALS = ("theta", "votes", "alpha", "radius")
+DIALS = ("theta", "p0", "votes", "alpha", "radius", "theta2", "p02", "votes2")
 FIRST_PAGE = "trade-off"  # which answers without a path as well
 THETA_STEP = 0.001
+SMALLEST_P0, LARGEST_P0 = 0.501, 0.999
+NOTHING = "core"  # what comes behind the first stage where no second one does
 FEWEST_VOTES, MOST_VOTES, VOTES_STEP = 0.01, 0.99, 0.01
 SMALLEST_ALPHA, LARGEST_ALPHA, ALPHA_DIGITS = 1e-9, 0.5, 9
 NOISES = ("all", "only this σ")
@@ -46,6 +54,14 @@ DEFAULTS: dict[str, object] = {  # of the sidebar, but for the components, whose
     "bound": DEFAULT_BOUND,
     "convention": Convention.ALGORITHM,
     "noises": NOISES[0],
+}
+STAGE_DEFAULTS: dict[str, object] = {  # of controls that only some compositions have
+    "p0": DEFAULT_P0,
+    "then": NOTHING,
+    "select2": OWN_SELECTION,
+    "theta2": DEFAULT_THETA,
+    "p02": DEFAULT_P0,
+    "votes2": MAJORITY,
 }
 PAGE_DEFAULTS: dict[str, dict[str, object]] = {  # what the widgets of these pages begin with
     FIRST_PAGE: {"measure": "ACR", "best_t": False, "nac": 75.0, "surely": False},

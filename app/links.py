@@ -46,7 +46,7 @@ def texts(value: object) -> list[str]:
 
 def components(settings: Settings) -> dict[str, str]:
     """The controls whose default is whatever the catalog has first, and what they show."""
-    training, sigma, core, select = settings.choice.address
+    training, sigma, core, select = settings.choice.address[:4]
     return {
         "dataset": settings.certify_run.dataset,
         "training": training,
@@ -94,7 +94,7 @@ def lost(
 ) -> Lost:
     """Compare the runs that were asked for, or shown before, with those shown now; ``digests`` are these, by name."""
     names = set(catalog)
-    chosen = [run.name for run in (settings.certify_run, settings.core_run, settings.select_run) if run is not None]
+    chosen = [run.name for run in settings.choice.runs]
     first = list(known)[: len(chosen)]  # a link begins with the runs of its composition
     return Lost(
         address(settings),
@@ -118,7 +118,7 @@ def sentence(found: Lost, settings: Settings, labels: Mapping[str, str]) -> str:
     said = [f"{labels.get(kind, kind)} {name} is not in this catalog" for kind, name in found.missing]
     said += [f"run {name} holds other counts than then" for name, _ in found.changed]
     said += [f"the address now chooses other runs than {', '.join(found.others)}"] if found.others else []
-    names = [run.name for run in (settings.certify_run, settings.core_run, settings.select_run) if run is not None]
+    names = [run.name for run in settings.choice.runs]
     return f"Not what was asked for: {_listed(said)}; shown is {' with '.join(names)}."
 
 

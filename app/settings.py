@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from itertools import product
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from engine.mechanisms import OWN, Words, words_of
 from engine.records.runs import Meta
@@ -20,6 +20,7 @@ from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
 
 DEFAULT_THETA = 0.3
+DEFAULT_P0 = 0.7  # the share of votes for the class by which these select
 DEFAULT_RADIUS = 0.25
 DEFAULT_BOUND = Bound.MARGIN  # its radii are the larger ones, at the same promise
 NO_MARGIN = "the log tells of the top class alone"  # where a run was reconstructed from one
@@ -27,6 +28,8 @@ RADIUS_STEP = 0.01
 ALPHAS = (*(float(f"{digit}e-{power}") for power in range(5, 1, -1) for digit in (1, 2, 5)), 0.1)
 MAX_FRONTS = 24  # drawn at once: ten colours with six dashes stay apart, more lines would not
 OWN_SELECTION = OWN.name
+BY_VOTES: Literal["votes"] = "votes"  # the selection by the votes for the class: its name, and in place of a run
+Mechanism = Meta | None | Literal["votes"]  # what selects: a selection run, None for the entropy, or the votes
 PIN_SEPARATOR = "~"
 SEPARATOR = " · "  # between the components of a label
 LARGEST_Z = 4.5  # no ceiling of n <= 100,000 draws at alpha <= 0.1 lies above this many sigma
@@ -70,11 +73,58 @@ def mismatched(run: Meta) -> bool:
     return run.network.sigma_train is not None and run.network.sigma_train != run.sigma
 
 
+def symbol_of(selection: str) -> str:
+    """What the threshold of a selection of this name is called."""
+    return "p₀" if selection == BY_VOTES else "θ"
+
+
+@dataclass(frozen=True)
+class Later:
+    """A second stage: its certification ``run``, its threshold, p_0 where ``by_votes``, and its share ``t``."""
+
+    run: Meta
+    theta: float = DEFAULT_THETA
+    t: float = MAJORITY
+    by_votes: bool = False
+
+    @property
+    def text(self) -> str:
+        """As the commands' ``--then`` has it, and as it stands in addresses of compositions."""
+        how = f"p0={self.theta:.3f}" if self.by_votes else f"{self.theta:.3f},{self.t:.12g}"
+        return f"{self.run.name},{how}"
+
+    @property
+    def label(self) -> str:
+        """As figures name it."""
+        how = f"p₀ {self.theta:.3f}" if self.by_votes else f"θ {self.theta:.3f}"
+        share = "" if self.by_votes or self.t == MAJORITY else f", t {self.t:g}"
+        return f"then {self.run.network.training or 'unknown'} σ {self.run.noise:g}, {how}{share}"
+
+
+def read_later(text: str, runs: Mapping[str, Meta]) -> Later | None:
+    """Read ``Later.text`` back, of these certification runs by name. None if it names none of them, or no threshold."""
+    name, *rest = text.split(",")
+    by_votes = rest[:1] != [] and rest[0].startswith("p0=")
+    try:
+        theta, t = float(rest[0].removeprefix("p0=")), MAJORITY if by_votes else float(rest[1])
+    except (IndexError, ValueError):
+        return None
+    if name not in runs or not is_threshold(theta, by_votes) or not 0 < t < 1:
+        return None
+    return Later(runs[name], theta, t, by_votes)
+
+
+def is_threshold(value: float, by_votes: bool) -> bool:
+    """Whether something selects by it: a share of votes in (1/2, 1), or a score's threshold in [0, 1]."""
+    return 0.5 < value < 1 if by_votes else 0 <= value <= 1
+
+
 @dataclass(frozen=True)
 class Choice:
     """A composition: a certification run of a training, a core run, and a selection run, None for the entropy.
 
-    ``noise`` is the certification run's label in its experiment.
+    ``noise`` is the certification run's label in its experiment. ``by_votes``: the votes for the class select.
+    ``then``: what the first stage does not select goes through a second one.
     """
 
     training: str
@@ -82,15 +132,44 @@ class Choice:
     certify_run: Meta
     core_run: Meta
     select_run: Meta | None = None
+    by_votes: bool = False
+    then: Later | None = None
+
+    @classmethod
+    def of(cls, training: str, noise: str, certify_run: Meta, core_run: Meta, mechanism: Mechanism) -> Choice:
+        """One stage, with what selects in it."""
+        if mechanism == BY_VOTES:
+            return cls(training, noise, certify_run, core_run, by_votes=True)
+        assert not isinstance(mechanism, str)
+        return cls(training, noise, certify_run, core_run, mechanism)
 
     @property
-    def address(self) -> tuple[str, str, str, str]:
-        """The values of the controls that choose it: training, noise, core, selection."""
-        return self.training, self.noise, self.core_run.name, self.selection
+    def address(self) -> tuple[str, ...]:
+        """The values of the controls that choose it: training, noise, core, selection, then the second stage."""
+        own = (self.training, self.noise, self.core_run.name, self.selection)
+        return own if self.then is None else (*own, self.then.text)
+
+    @property
+    def runs(self) -> tuple[Meta, ...]:
+        """What it is composed of."""
+        later = None if self.then is None else self.then.run
+        return tuple(run for run in (self.certify_run, self.core_run, self.select_run, later) if run is not None)
+
+    @property
+    def from_log(self) -> bool:
+        """Whether the class of one of its stages is told by a log."""
+        return self.certify_run.from_log or (self.then is not None and self.then.run.from_log)
+
+    @property
+    def symbol(self) -> str:
+        """What its threshold is called."""
+        return symbol_of(self.selection)
 
     @property
     def selection(self) -> str:
         """The name of the selection mechanism."""
+        if self.by_votes:
+            return BY_VOTES
         return self.select_run.name if self.select_run is not None else OWN_SELECTION
 
 
@@ -116,8 +195,9 @@ class Terms(NamedTuple):
         return self._asdict()
 
 
-def bound_for(run: Meta, asked: Bound, convention: Convention = Convention.ALGORITHM) -> Bound:
-    """The bound that a certification run's class gets: what is asked for, where its counts and the convention have it.
+def bound_for(run: Meta | Choice, asked: Bound, convention: Convention = Convention.ALGORITHM) -> Bound:
+    """The bound that the class of a run or a composition gets: what is asked for, where its counts and the convention
+    have it.
 
     A log tells of the top class alone, and the paper knows no margin: both have the complement.
     """
@@ -146,6 +226,8 @@ class Settings:
     pin: Pin | None = None
     pin_lost: bool = False  # something was pinned that is not there
     pin_of: str = ""  # or that is of this other dataset, with which nothing here is compared
+    of_scores: float | None = None  # the threshold of compositions in which a score selects, ``theta`` if None
+    p0: float = DEFAULT_P0  # and of those in which the votes do
 
     @property
     def certify_run(self) -> Meta:
@@ -165,7 +247,7 @@ class Settings:
     @property
     def bound_used(self) -> Bound:
         """The bound that the current composition's class gets."""
-        return bound_for(self.certify_run, self.bound, self.convention)
+        return bound_for(self.choice, self.bound, self.convention)
 
     @property
     def without_margin(self) -> tuple[Choice, ...]:
@@ -175,7 +257,12 @@ class Settings:
     @property
     def terms(self) -> Terms:
         """On which terms the current composition's certificates are given; ``at`` has those of another."""
-        return Terms(self.alpha, self.correction, self.t, self.bound_used)
+        return Terms(self.alpha, self.correction, MAJORITY if self.choice.by_votes else self.t, self.bound_used)
+
+    @property
+    def symbol(self) -> str:
+        """What ``theta`` is called."""
+        return self.choice.symbol
 
     @property
     def smoothing(self) -> Smoothing:
@@ -196,13 +283,7 @@ class Settings:
     def runs(self) -> dict[str, Meta]:
         """The runs that the view rests on, by name: those of the current composition first."""
         every = [self.choice, *self.compositions, *([self.pin.choice] if self.pin else [])]
-        parts = [
-            run
-            for choice in every
-            for run in (choice.certify_run, choice.core_run, choice.select_run)
-            if run is not None
-        ]
-        return {run.name: run for run in parts}
+        return {run.name: run for choice in every for run in choice.runs}
 
     @property
     def compared(self) -> tuple[Choice, ...]:
@@ -212,7 +293,9 @@ class Settings:
         """
         pinned = () if self.pin is None else (self.pin.choice,)
         seen = (*self.compositions, *pinned)
-        return tuple({(choice.certify_run.name, choice.selection): choice for choice in seen}.values())
+        return tuple(
+            {(choice.certify_run.name, choice.selection, choice.address[4:]): choice for choice in seen}.values()
+        )
 
     @property
     def position(self) -> int:
@@ -226,14 +309,21 @@ class Settings:
 
     def at(self, choice: Choice, theta: float | None = None) -> Settings:
         """The same view of another composition, at another threshold if given."""
-        return replace(self, choice=choice, theta=self.theta if theta is None else theta)
+        of_scores = self.theta if self.of_scores is None else self.of_scores
+        here = self.p0 if choice.by_votes else of_scores
+        if choice.by_votes == self.choice.by_votes:
+            here = self.theta
+        return replace(self, choice=choice, theta=here if theta is None else theta, of_scores=of_scores)
 
 
 def labels(choices: Sequence[Choice]) -> list[str]:
     """What tells the compositions apart: always the noise, else only what differs among them."""
     shown = [len({choice.address[k] for choice in choices}) > 1 for k in range(4)]
     made = [
-        SEPARATOR.join(f"σ {part}" if k == 1 else part for k, part in enumerate(choice.address) if shown[k] or k == 1)
+        SEPARATOR.join(
+            [f"σ {part}" if k == 1 else part for k, part in enumerate(choice.address[:4]) if shown[k] or k == 1]
+            + ([choice.then.label] if choice.then is not None else [])
+        )
         for choice in choices
     ]
     named = Counter(dict(zip((choice.address for choice in choices), made, strict=True)).values())
@@ -246,7 +336,7 @@ def labels(choices: Sequence[Choice]) -> list[str]:
 def combinations(
     wanted: Sequence[Experiment],
     cores: Sequence[Meta],
-    selections: Sequence[Meta | None],
+    selections: Sequence[Mechanism],
     noise: float | None,
     norm: str | None = None,
 ) -> tuple[Choice, ...]:
@@ -256,13 +346,19 @@ def combinations(
     A selection run joins the certification runs that were sampled under its own noise.
     """
     return tuple(
-        Choice(experiment.training, label, run, core, select)
+        Choice.of(experiment.training, label, run, core, select)
         for experiment in wanted
         for label, run in experiment.labels.items()
         if (noise is None or run.noise == noise) and (norm is None or run.smoothing_card.norm == norm)
         for core, select in product(cores, selections)
-        if select is None or (select.noise, select.smoothing) == (run.noise, run.smoothing)
+        if _joins(select, run)
     )
+
+
+def _joins(select: Mechanism, run: Meta) -> bool:
+    if isinstance(select, str):
+        return not run.from_log  # which tells of no votes that would be too few
+    return select is None or (select.noise, select.smoothing) == (run.noise, run.smoothing)
 
 
 def experiments(metas: Iterable[Meta]) -> list[Experiment]:
@@ -302,15 +398,23 @@ def selections(metas: Sequence[Meta], dataset: str) -> dict[str, Meta | None]:
     return {OWN_SELECTION: None, **runs}
 
 
-def pinned(text: str, choices: Sequence[Choice]) -> Pin | None:
-    """Read ``pin_text`` back. None if it names no composition of ``choices`` or no threshold."""
+def pinned(text: str, choices: Sequence[Choice], later: Mapping[str, Meta] | None = None) -> Pin | None:
+    """Read ``pin_text`` back; ``later``: the runs of second stages by name.
+
+    None if it names no composition of ``choices`` or no threshold.
+    """
     *address, theta = text.split(PIN_SEPARATOR)
+    then = read_later(address[4], later or {}) if len(address) == 5 else None
+    if then is not None:
+        address = address[:4]
     found = [choice for choice in choices if list(choice.address) == address] or _renamed(address, choices)
     try:
         at = float(theta)
     except ValueError:
         return None
-    return Pin(found[0], at) if found and 0 <= at <= 1 else None
+    if not found or not is_threshold(at, found[0].by_votes):
+        return None
+    return Pin(found[0] if then is None else replace(found[0], then=then), at)
 
 
 def _renamed(address: Sequence[str], choices: Sequence[Choice]) -> list[Choice]:

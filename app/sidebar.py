@@ -20,25 +20,34 @@ from app.keys import (
     DEFAULTS,
     FEWEST_VOTES,
     LARGEST_ALPHA,
+    LARGEST_P0,
     MOST_VOTES,
     NOISES,
+    NOTHING,
     PAGE_CONTROLS,
     PICKED,
     SMALLEST_ALPHA,
+    SMALLEST_P0,
+    STAGE_DEFAULTS,
     THETA_STEP,
     URL,
     VOTES_STEP,
 )
 from app.settings import (
     ALPHAS,
+    BY_VOTES,
+    DEFAULT_P0,
     DEFAULT_RADIUS,
     DEFAULT_THETA,
     MAX_FRONTS,
     NO_MARGIN,
     OWN_SELECTION,
     RADIUS_STEP,
+    SEPARATOR,
     Choice,
     Experiment,
+    Later,
+    Mechanism,
     Settings,
     bound_for,
     combinations,
@@ -78,7 +87,8 @@ def controls(metas: Sequence[Meta], asked: Mapping[str, Sequence[str]], *, of_ma
     with st.sidebar:
         whole_view = st.container()
         found, choice = _components(metas, usable, asked, list(linked))
-        settings = Settings(choice, _theta(), t=_votes(), alpha=_alpha())
+        settings = _selects(found, choice, of_many=of_many)
+        settings = replace(settings, alpha=_alpha())
         if of_many:
             settings = replace(settings, radius=_radius(found.largest_radius))
         settings = replace(settings, correction=_correction())
@@ -103,6 +113,8 @@ def _compare_with_asked(
     now = links.lost(known, digests, [meta.name for meta in metas], settings, by_link=bool(asked))
     shown = links.components(settings)
     unread = [(key, text) for key in shown for text in asked.get(key, ()) if not _reads_as(text, shown[key])]
+    if not settings.choice.by_votes:  # single pictures know no such selection, and say so
+        unread = [one for one in unread if one != ("select", BY_VOTES)]
     missing = [one for one in unread if not (one[0] == "sigma" and _is_longer(one[1], shown["sigma"]))]
     now = replace(now, missing=(*missing, *now.missing))
     before = session.get(LOST)
@@ -153,25 +165,42 @@ class _Found:
     dataset: str
     trainings: dict[str, Experiment]
     cores: dict[str, Meta]
-    selections: dict[str, Meta | None]
+    selections: dict[str, Mechanism]
 
     @classmethod
     def of(cls, metas: Sequence[Meta], usable: Sequence[Experiment], dataset: str) -> Self:
         """What ``metas`` have of it; ``usable`` are the experiments that a core network is there for."""
         trainings = {e.training: e for e in usable if e.dataset == dataset}
-        return cls(dataset, trainings, cores(metas, dataset), selections(metas, dataset))
+        selects: dict[str, Mechanism] = {OWN_SELECTION: None, BY_VOTES: BY_VOTES, **selections(metas, dataset)}
+        return cls(dataset, trainings, cores(metas, dataset), selects)
 
     def cores_for(self, certify: Meta) -> dict[str, Meta]:
         """The core networks that can be composed with it; all of them where none can, which pages then say."""
         return {name: core for name, core in self.cores.items() if data.fits(certify, core)} or self.cores
 
-    def selections_for(self, certify: Meta, core: Meta) -> dict[str, Meta | None]:
+    def selections_for(self, certify: Meta, core: Meta) -> dict[str, Mechanism]:
         """The selections that can be composed with the two; the certification network's own is always among them."""
         return {
             name: select
             for name, select in self.selections.items()
-            if select is None or data.fits(certify, core, select)
+            if (not certify.from_log if isinstance(select, str) else select is None or data.fits(certify, core, select))
         }
+
+    def later_for(self, choice: Choice) -> dict[str, Meta]:
+        """The certification runs that may come behind its first stage, as texts name them."""
+        return {
+            f"{e.training}{SEPARATOR}{label}": run
+            for e in self.trainings.values()
+            for label, run in e.labels.items()
+            if run.name != choice.certify_run.name
+            and run.smoothing_card.norm == choice.certify_run.smoothing_card.norm
+            and data.fits(run, choice.core_run)
+        }
+
+    @property
+    def certifying(self) -> dict[str, Meta]:
+        """All certification runs of the dataset by name."""
+        return {run.name: run for e in self.trainings.values() for run in e.runs}
 
     @property
     def largest_radius(self) -> float:
@@ -181,7 +210,7 @@ class _Found:
     def every(self) -> tuple[Choice, ...]:
         """All compositions of the dataset, also those of a selection run under another noise."""
         return tuple(
-            Choice(e.training, label, run, core, select)
+            Choice.of(e.training, label, run, core, select)
             for e in self.trainings.values()
             for label, run in e.labels.items()
             for core, select in product(self.cores.values(), self.selections.values())
@@ -209,9 +238,66 @@ def _components(
     if len(selects) > 1:
         select = st.selectbox(
             "Selection", list(selects), key="select", bind=URL,
-            help="The certification network's entropy, or a selection network of its own.",
+            help="The certification network's entropy, the votes for its class, or a selection network of its own.",
         )  # fmt: skip
-    return found, Choice(training.training, noise, certify, core, selects[select])
+    return found, Choice.of(training.training, noise, certify, core, selects[select])
+
+
+def _selects(found: _Found, choice: Choice, *, of_many: bool) -> Settings:
+    """By which threshold and share the stages select."""
+    if not of_many and (choice.by_votes or st.session_state.get("then", NOTHING) != NOTHING):
+        st.caption("Single pictures are certified with one stage, in which a score selects: here it is the first.")
+        choice = replace(choice, by_votes=False)
+    kept = state.session().values
+    if choice.by_votes:
+        theta = _p0("p0", "Share of votes p₀", "p₀")
+        st.caption("The votes for the class select: a share t of them has no say.")
+        settings = Settings(
+            choice, theta, p0=theta, t=kept.get("votes", MAJORITY), of_scores=kept.get("theta", DEFAULT_THETA)
+        )
+    else:
+        settings = Settings(choice, _theta(), t=_votes(), p0=kept.get("p0", DEFAULT_P0))
+    if not of_many:
+        return settings
+    return replace(settings, choice=replace(choice, then=_then(found, choice)))
+
+
+def _then(found: _Found, choice: Choice) -> Later | None:
+    """A second stage, if one is asked for."""
+    runs = found.later_for(choice)
+    if not runs:
+        return None
+    with st.expander("Then", icon=":material/low_priority:"):
+        chosen = st.selectbox(
+            "What is not selected goes to", [NOTHING, *runs], key="then", bind=URL,
+            help="The core network, or first to a second certification network with a threshold of its own. Such a "
+            "chain has no consensus, and all its stages share α.",
+        )  # fmt: skip
+        if chosen == NOTHING:
+            return None
+        run = runs[chosen]
+        ways = [OWN_SELECTION] if run.from_log else [OWN_SELECTION, BY_VOTES]
+        if st.selectbox("Its selection", ways, key="select2", bind=URL) == BY_VOTES:
+            return Later(run, _p0("p02", "Its share of votes p₀", "p₀"), by_votes=True)
+        theta = state.turn(
+            Dial("theta2", "Its threshold θ", "θ₂", DEFAULT_THETA, 0.0, 1.0, THETA_STEP, digits=3, shown=3)
+        )
+        t = state.turn(
+            Dial(
+                "votes2", "Its share of votes t", "t₂", MAJORITY, FEWEST_VOTES, MOST_VOTES, VOTES_STEP, digits=4,
+                shown=2,
+            )
+        )  # fmt: skip
+        return Later(run, theta, t)
+
+
+def _p0(key: str, label: str, symbol: str) -> float:
+    return state.turn(
+        Dial(
+            key, label, symbol, DEFAULT_P0, SMALLEST_P0, LARGEST_P0, THETA_STEP, digits=3, shown=3,
+            about="The certification network answers where a class has more than this share of the noisy votes.",
+        )
+    )  # fmt: skip
 
 
 def _relabel(asked: str, training: Experiment, linked: Sequence[str]) -> None:
@@ -279,7 +365,7 @@ def _bound(settings: Settings) -> Bound:
     )  # fmt: skip
     bound = Bound(asked)
     st.caption(PROMISES[bound])
-    if bound_for(settings.certify_run, bound) is not bound:
+    if bound_for(settings.choice, bound) is not bound:
         st.caption(f"Here it is the complement: {NO_MARGIN}.")
     return bound
 
@@ -319,14 +405,16 @@ def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) 
     if len(every) > MAX_FRONTS:
         st.caption(f"{MAX_FRONTS} of {len(every)} compositions are drawn: choose fewer components.")
     text = _kept("pin")
-    pin = pinned(text, found.every)
-    of = [] if pin else [other.dataset for other in every_dataset if pinned(text, other.every)]
+    pin = pinned(text, found.every, found.certifying)
+    of = [] if pin else [other.dataset for other in every_dataset if pinned(text, other.every, other.certifying)]
     if pin is not None and pin.choice.certify_run.smoothing_card.norm != settings.smoothing.norm:
         of = [f"{found.dataset} under {pin.choice.certify_run.smoothing_card.label}"]
         pin = None
     lost = bool(text) and pin is None and not of
     _kept(PICKED)
     rule = Convention(convention or Convention.ALGORITHM)
+    if rule is Convention.PAPER and (settings.choice.by_votes or settings.choice.then is not None):
+        st.caption("The paper's convention knows one stage, and a score that selects: choose the other for this one.")
     if rule is Convention.PAPER and settings.t != MAJORITY:
         st.caption("The paper's convention counts by a majority: t is 0.5 while it is chosen.")
         settings = replace(settings, t=MAJORITY)
@@ -353,16 +441,26 @@ def _links(settings: Settings) -> None:
             )
         else:
             st.button("Unpin A", key="unpin", icon=":material/keep_off:", on_click=actions.unpin, type="tertiary")
-        defaults = DEFAULTS | state.page_defaults() | links.components(settings)
+        defaults = _defaults(settings) | state.page_defaults() | links.components(settings)
         ever = state.session().ever
         put = {key: st.session_state[key] for key in CONTROLS if key in ever and key in st.session_state}
         linkbar.show(defaults, data.fingerprints(settings), put)
 
 
+def _defaults(settings: Settings) -> dict[str, object]:
+    """What the controls of such a composition begin with."""
+    choice = settings.choice
+    drawn = ["p0"] if choice.by_votes else []
+    if choice.then is not None:
+        drawn += ["then", "select2", *(["p02"] if choice.then.by_votes else ["theta2", "votes2"])]
+    return DEFAULTS | {key: STAGE_DEFAULTS[key] for key in drawn}
+
+
 def link(settings: Settings, digests: Mapping[str, str]) -> str:
     """The whole address of the view: every control's value and the digests of the runs."""
-    defaults: dict[str, object] = DEFAULTS | state.page_defaults() | links.components(settings)
+    defaults: dict[str, object] = _defaults(settings) | state.page_defaults() | links.components(settings)
     shown = {key: st.session_state[key] for key in (*CONTROLS, *PAGE_CONTROLS) if key in st.session_state}
+    shown = {key: value for key, value in shown.items() if key not in STAGE_DEFAULTS or key in defaults}
     # What is empty by default says nothing; what is not, and was emptied, says so.
     values = {key: value or "" if value in ("", []) else value for key, value in shown.items()}
     told = {key: value for key, value in values.items() if value != "" or defaults.get(key)}

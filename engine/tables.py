@@ -30,11 +30,14 @@ Rows = list[dict[str, Any]]
 SCORE_MEDIAN = "entropy_median"  # the column's name is a contract; a selection network's scores stand there as well
 
 
-def metric_rows(metrics: Metrics, radius_names: Sequence[str]) -> Rows:
-    """One row per threshold: theta, nac, acr, then cert_R and select_R for every radius, named as the user wrote it."""
+def metric_rows(metrics: Metrics, radius_names: Sequence[str], threshold: str = "theta") -> Rows:
+    """One row per threshold: theta, nac, acr, then cert_R and select_R for every radius, named as the user wrote it.
+
+    ``threshold`` names the first column: ``p0`` where the votes for the class select.
+    """
     return [
         {
-            "theta": float(metrics.thetas[t]),
+            threshold: float(metrics.thetas[t]),
             "nac": float(metrics.nac[t]),
             "acr": float(metrics.acr[t]),
             **{f"cert_{r}": float(metrics.certified_accuracy[t, j]) for j, r in enumerate(radius_names)},
@@ -44,9 +47,13 @@ def metric_rows(metrics: Metrics, radius_names: Sequence[str]) -> Rows:
     ]
 
 
-def outcome_rows(answer: Certificates, natural_prediction: Array, score_median: Array) -> Rows:
-    """One row per image, for the first threshold of ``answer``; radii rounded down, to nine significant digits."""
+def outcome_rows(answer: Certificates, natural_prediction: Array, score_median: Array, stages: int = 1) -> Rows:
+    """One row per image, for the first threshold of ``answer``; radii rounded down, to nine significant digits.
+
+    Of a chain of so many ``stages``, also the ``stage`` that was guessed to answer: 1, 2, ..., or core.
+    """
     prediction = answer.prediction()[:, 0]
+    named = stage_names(answer, stages)
     return [
         {
             "index": int(answer.index[i]),
@@ -59,9 +66,20 @@ def outcome_rows(answer: Certificates, natural_prediction: Array, score_median: 
             "core_prediction": int(answer.core[i]),
             "natural_prediction": int(natural_prediction[i]),
             SCORE_MEDIAN: float(score_median[i]),
+            **({"stage": named[i]} if named else {}),
         }
         for i in range(len(answer.index))
     ]
+
+
+def stage_names(answer: Certificates, stages: int) -> list[str]:
+    """Of a chain of so many stages, which was guessed to answer each image, for the first threshold of ``answer``.
+
+    None at all without a chain.
+    """
+    if answer.later is None:
+        return []
+    return ["core" if k == stages else str(k + 1) for k in answer.later.stage[:, 0].tolist()]
 
 
 def standalone_row(alone: Standalone, radius_names: Sequence[str]) -> dict[str, Any]:
@@ -119,7 +137,7 @@ def _short(name: str, value: Any) -> str:
     """For people, with the paper's digits: thresholds 2, radii 3, percentages 1; other numbers have 4 significant."""
     if value is None or isinstance(value, str | int):
         return "" if value is None else str(value)
-    if name == "theta":
+    if name in ("theta", "p0"):
         return f"{value:.3f}".removesuffix("0")
     if name.startswith(("acr", "radius", "entropy")):
         return str(round_down(value, decimals=3)) if name.startswith("radius") else f"{value:.3f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import pandas as pd
@@ -17,6 +18,7 @@ from app.widgets.panels import paper_notes, theme
 from engine.statistics.metrics import DEFAULT_RADII
 
 FAN = tuple(round(0.05 * k, 2) for k in range(21))
+SHARES = (0.6, 0.7, 0.8, 0.9)  # p_0 beside the reader's, where the votes select
 SHOWN = (0.1, 0.2, 0.4, 0.6, 1.0)
 
 
@@ -29,16 +31,14 @@ def show(settings: Settings) -> None:
 
 def _show(settings: Settings) -> None:
     rests_on(settings, data.composition(settings))
-    chosen = st.multiselect(
-        "Other thresholds θ", FAN, SHOWN, format_func=lambda theta: f"{theta:g}", key="fan", bind=keys.URL,
-        placeholder="only the current one",
-    )  # fmt: skip
+    chosen = _others(settings)
     thetas = tuple(sorted(theta for theta in chosen if theta != settings.theta))
     curves = data.radius_curves(settings)
     fan = data.fan(settings, thetas, curves.radii)
-    at = settings.theta, settings.radius, settings.position, theme()
+    at = settings.theta, settings.radius, settings.position, theme(), settings.symbol
     accuracy = figures.accuracy_over_radius(curves, fan, *at)
-    overlay.on_radii(accuracy, overlay.chosen(settings.paper), settings.theta, theme())
+    if not settings.choice.by_votes:  # the paper's thresholds are of scores
+        overlay.on_radii(accuracy, overlay.chosen(settings.paper), settings.theta, theme())
     left, right = st.columns(2)
     with left:
         chart(accuracy, "figure_radius", "Certified accuracy over radius, of ACES and of its networks alone")
@@ -52,12 +52,23 @@ def _show(settings: Settings) -> None:
     downloads.menu("certified", settings, drawn, partial(downloads.theta_table, settings, every))
 
 
+def _others(settings: Settings) -> Sequence[float]:
+    """More thresholds, which the reader chooses where a score selects."""
+    if settings.choice.by_votes:
+        return SHARES
+    return st.multiselect(
+        "Other thresholds θ", FAN, SHOWN, format_func=lambda theta: f"{theta:g}", key="fan", bind=keys.URL,
+        placeholder="only the current one",
+    )  # fmt: skip
+
+
 def _table(settings: Settings, thetas: tuple[float, ...]) -> None:
     """Rows: thresholds, then the certification network alone and the core network; columns: radii."""
     m, alone = data.at_thetas(settings, thetas, DEFAULT_RADII), data.alone(settings, DEFAULT_RADII)
     core = data.radius_curves(settings).core
     rows = [
-        [f"θ {theta:.3f}", m.nac[t], m.acr[t], *m.certified_accuracy[t]] for t, theta in enumerate(m.thetas.tolist())
+        [f"{settings.symbol} {theta:.3f}", m.nac[t], m.acr[t], *m.certified_accuracy[t]]
+        for t, theta in enumerate(m.thetas.tolist())
     ]
     rows.append(["smoothed alone", alone.nac, alone.acr, *alone.certified_accuracy])
     rows.append(["core alone", core, 0.0, core, *[0.0] * (len(DEFAULT_RADII) - 1)])

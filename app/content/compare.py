@@ -47,7 +47,7 @@ def _show(settings: Settings, pin: Pin) -> None:
 
 def _names(settings: Settings, pin: Pin) -> tuple[str, str]:
     a, b = labels((pin.choice, settings.choice))
-    return f"{a}, θ {pin.theta:.3f}", f"{b}, θ {settings.theta:.3f}"
+    return f"{a}, {pin.choice.symbol} {pin.theta:.3f}", f"{b}, {settings.symbol} {settings.theta:.3f}"
 
 
 def _difference(label: str, e: Estimate, unit: str, digits: int, images: int) -> None:

@@ -44,7 +44,11 @@ def _step(label: str, to: int | None, key: str) -> None:
 
 def show(settings: Settings, index: int, names: tuple[str, ...], pictures: Pictures) -> None:
     """Verdict and pictures beside the bounds; votes, scores and radii over theta; the formulas."""
-    e, shown = data.explanation(settings, index), tuple(map(markdown, names))
+    shown = tuple(map(markdown, names))
+    if settings.choice.by_votes or settings.choice.then is not None:
+        _answered(settings, index, shown, pictures)
+        return
+    e = data.explanation(settings, index)
     left, right = st.columns([2, 5])
     with left:
         _verdict(e, shown, pictures)
@@ -62,6 +66,44 @@ def show(settings: Settings, index: int, names: tuple[str, ...], pictures: Pictu
         alt = "Both radii of this image over θ, above the outcome at every θ"
         chart(figures.bounds_over_theta(answer, settings.theta, theme()), "figure_bounds", alt)
     _formulas(e, shown)
+
+
+def _answered(settings: Settings, index: int, names: tuple[str, ...], pictures: Pictures) -> None:
+    """The answer of a chain, or where the votes select: whose it is, and its radii over the threshold."""
+    over, rows = data.over_thetas_of(settings, index), data.image_rows(settings)
+    one = rows.where(rows.index == index)
+    answer = data.answer(settings)
+    at = int((answer.index == index).argmax())
+    outcome = Outcome(answer.outcome[at, 0])
+    left, right = st.columns([2, 5])
+    with left:
+        png = pictures.large(index)
+        if png is not None:
+            st.image(png, alt=f"Image {index}, {names[one.label[0]]}", width=160)
+        said = "no answer" if one.answer[0] == ABSTAIN else f"**{names[one.answer[0]]}**, {one.verdict[0]}"
+        st.markdown(
+            f":{BADGES[outcome]}-badge[{outcome.label}] {said}  \nlabel {names[one.label[0]]}, "
+            f"core {names[answer.core[at]]}"
+        )
+        if one.stage is not None:
+            st.markdown(f"guessed to answer: **{_stage(one.stage[0])}**")
+    with right:
+        with st.grid(3, min_column_width=140):
+            radii = {"Radius": answer.radius, "Radius of selection": answer.radius_select,
+                     "Radius of class": answer.radius_certify}  # fmt: skip
+            for label, values in radii.items():
+                st.metric(label, str(explain.round_down(values[at, 0])), border=True)
+        alt = "Both radii of this image over the threshold, above the outcome at every one"
+        figure = figures.bounds_over_theta(over, settings.theta, theme(), settings.symbol)
+        chart(figure, "figure_bounds", alt)
+        st.caption(
+            "The radius is the least of the answering stage's two and of those within which the stages before it hand "
+            "on. Step by step, with formulas, only one stage in which a score selects is explained."
+        )
+
+
+def _stage(name: str) -> str:
+    return "the core network" if name == "core" else f"stage {name}"
 
 
 def _verdict(e: explain.Explanation, names: tuple[str, ...], pictures: Pictures) -> None:

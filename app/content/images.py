@@ -30,6 +30,7 @@ COLUMNS = {
     "index": st.column_config.NumberColumn("index", width=52),
     "answer is": st.column_config.TextColumn("is", width=66),
     "outcome": st.column_config.TextColumn("outcome", width=72),
+    "stage": st.column_config.TextColumn("stage", width=56, help="Which stage was guessed to answer."),
     "radius": st.column_config.NumberColumn("radius", format="%.4f", width=60, help="Certified radius, rounded down."),
 }
 
@@ -65,7 +66,9 @@ def _choose(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> l
         picked("A click on a mark, a box or a lasso picks images.", is_list=True)
     with right:
         said, view = st.columns([3, 2], vertical_alignment="center")
-        said.caption(f"{len(shown):,} of {len(rows):,} images at θ {settings.theta:.3f}. Click one to open it.")
+        said.caption(
+            f"{len(shown):,} of {len(rows):,} images at {settings.symbol} {settings.theta:.3f}. Click one to open it."
+        )
         look = VIEWS[0]
         if pictures.images:
             look = view.segmented_control(
@@ -83,7 +86,7 @@ def _choose(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> l
 
 def _map(shown: ImageRows, settings: Settings) -> figures.Sketch:
     score = settings.mechanism.score
-    figure = figures.images(shown, settings.theta, score, theme())
+    figure = figures.images(shown, None if settings.choice.by_votes else settings.theta, score, theme())
     alt = f"Every image by median {score} and certified radius, a shape per outcome; a lasso picks images"
     chart(figure, keys.MAP, alt, partial(actions.pick_marked, keys.MAP), "lasso")
     return figure
@@ -116,6 +119,7 @@ def _frame(rows: ImageRows, names: tuple[str, ...], thumbnails: dict[int, str]) 
             "answer is": rows.verdict,
             "outcome": [Outcome(k).label for k in rows.outcome],
             "radius": [float(explain.round_down(r)) for r in rows.radius],
+            **({"stage": rows.stage} if rows.stage is not None else {}),
             "score": rows.score_median,
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -30,6 +31,16 @@ def show(settings: Settings) -> None:
 def _show(settings: Settings) -> None:
     c = data.composition(settings)
     rests_on(settings, c)
+    if settings.choice.by_votes:
+        st.info(
+            "Here the votes for the class select: no score does, so there is no threshold of a score to draw. The "
+            "selection rate over p₀ and over the radius is on Trade-off and Certified accuracy."
+        )
+        return
+    if settings.choice.then is not None:
+        st.info("This page is of the first stage alone, as if the core network came right behind it.")
+        settings = _first_stage(settings)
+        c = data.composition(settings)
     left, right = st.columns(2)
     with left:
         histogram = _scores(settings)
@@ -50,6 +61,13 @@ def _show(settings: Settings) -> None:
         _areas(curves)
     drawn = {"histogram": histogram, "radii": radii, "receiver": receiver}
     downloads.menu("selection", settings, drawn, lambda: _rows(curves))
+
+
+def _first_stage(settings: Settings) -> Settings:
+    """The view of the composition without its second stage."""
+    first = replace(settings.choice, then=None)
+    drawn = tuple(one for one in settings.drawn if one.then is None)
+    return replace(settings, choice=first, drawn=drawn if first in drawn else (*drawn, first))
 
 
 def _scores(settings: Settings) -> figures.Sketch:
@@ -76,6 +94,8 @@ def _mechanisms(settings: Settings) -> list[Choice]:
     """Of the compositions drawn, one for each certification run and selection: the core network has no part in it."""
     found: dict[tuple[str, str], Choice] = {}
     for choice in (settings.choice, *settings.compositions):
+        if choice.by_votes or choice.then is not None:  # no score selects, or it is of the first stage alone
+            continue
         found.setdefault((choice.certify_run.name, choice.selection), choice)
     return sorted(found.values(), key=settings.compositions.index)
 

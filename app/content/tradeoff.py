@@ -49,8 +49,9 @@ def show(settings: Settings) -> None:
     with wide:
         drawn = _fronts(settings, narrow)
     with narrow, errors_in_place():
-        over = figures.over_theta(data.over_theta(settings), settings.theta, settings.radius, theme())
-        overlay.on_thetas(over, overlay.chosen(settings.paper), settings.radius, theme())
+        over = figures.over_theta(data.over_theta(settings), settings.theta, settings.radius, theme(), settings.symbol)
+        if not settings.choice.by_votes:  # the paper's thresholds are of scores
+            overlay.on_thetas(over, overlay.chosen(settings.paper), settings.radius, theme())
         chart(over, "figure_theta", "Natural accuracy, selection rate and average certified radius over the threshold")
         drawn["theta"] = over
     with tiles, errors_in_place():
@@ -138,7 +139,7 @@ def _answer(best: deploy.Deployment, measure: Axis, settings: Settings) -> Estim
     with_t = "" if t == MAJORITY else f", t {t:.2f}"
     robustness = tiles.acr if measure is Axis.ACR else tiles.certified_accuracy
     said.markdown(
-        f"**{markdown(best.front.label)}, θ {best.theta:.3f}{with_t}**  \n"
+        f"**{markdown(best.front.label)}, {best.front.symbol} {best.theta:.3f}{with_t}**  \n"
         f"on these images: {_both(best.nac, robustness, measure, settings)}",
         help="Chosen and measured on the same images, so the numbers flatter: their intervals are of a point named "
         "beforehand. The line below takes that out.",

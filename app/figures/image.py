@@ -71,21 +71,23 @@ def answer_over_theta(answer: Certificates, theta: float, theme: Theme) -> Sketc
     return _answer("The same for every θ", answer, theta, theme)
 
 
-def _answer(title: str, answer: Certificates, theta: float, theme: Theme) -> Sketch:
-    figure = empty(title, "selection threshold θ", "certified radius", theme, DETAIL_HEIGHT)
+def _answer(title: str, answer: Certificates, theta: float, theme: Theme, symbol: str = "θ") -> Sketch:
+    figure = empty(title, f"selection threshold {symbol}", "certified radius", theme, DETAIL_HEIGHT)
     labels = [Outcome(k).label for k in answer.outcome[0]]
     line(
         figure, answer.thetas, answer.radius[0], theme.series[ACR], "solid",
-        customdata=labels, hovertemplate="θ %{x:.3f}: %{customdata}, radius %{text}<extra></extra>",
+        customdata=labels, hovertemplate=f"{symbol} %{{x:.3f}}: "
+        "%{customdata}, radius %{text}<extra></extra>",
         **radii(answer.radius[0]),
     )  # fmt: skip
     top = float(answer.radius.max()) or 1.0
-    figure.update_layout(xaxis_range=[0, 1], yaxis_range=[-STRIP * top, 1.15 * top])
+    start = 0.0 if symbol == "θ" else 0.5
+    figure.update_layout(xaxis_range=[start, 1], yaxis_range=[-STRIP * top, 1.15 * top])
     changes = np.flatnonzero(np.diff(answer.outcome[0])) + 1
-    edges = [0.0, *answer.thetas[changes].tolist(), 1.0]
+    edges = [start, *answer.thetas[changes].tolist(), 1.0]
     for start, end, at in zip(edges[:-1], edges[1:], [0, *changes.tolist()], strict=True):
         _band(figure, start, end, -STRIP * top, labels[at], theme)
-    mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
+    mark(figure, theta, f"{symbol} {theta:.3f}", theme.ink, "solid", theme)
     return figure
 
 
@@ -101,11 +103,11 @@ def _band(figure: Sketch, start: float, end: float, bottom: float, label: str, t
         )
 
 
-def bounds_over_theta(answer: Certificates, theta: float, theme: Theme) -> Sketch:
+def bounds_over_theta(answer: Certificates, theta: float, theme: Theme, symbol: str = "θ") -> Sketch:
     """One image's two radii over theta, the answer the lower of them, above a strip that names the outcomes."""
-    figure = _answer("Radii over θ", answer, theta, theme)
+    figure = _answer(f"Radii over {symbol}", answer, theta, theme, symbol)
     of_selection, of_class = answer.radius_select[0], answer.radius_certify[0]
-    hover = "θ %{x:.3f}: %{text}"
+    hover = f"{symbol} %{{x:.3f}}: %{{text}}"
     line(
         figure, answer.thetas, of_selection, theme.series[SELECTED], "dash", 1.5, name="R of selection",
         hovertemplate=hover, **radii(of_selection),
@@ -120,8 +122,11 @@ def bounds_over_theta(answer: Certificates, theta: float, theme: Theme) -> Sketc
     return figure
 
 
-def images(rows: ImageRows, theta: float, score: str, theme: Theme) -> Sketch:
-    """Every image as a mark: certified radius over median score, a shape and colour an outcome; carry the index."""
+def images(rows: ImageRows, theta: float | None, score: str, theme: Theme) -> Sketch:
+    """Every image as a mark: certified radius over median score, a shape and colour an outcome; carry the index.
+
+    Without ``theta`` no score selects.
+    """
     figure = empty("Images", f"median {score}", "certified radius", theme, MAP_HEIGHT)
     known = ~np.isnan(rows.score_median)
     for outcome in Outcome:
@@ -147,5 +152,6 @@ def images(rows: ImageRows, theta: float, score: str, theme: Theme) -> Sketch:
     figure.update_layout(xaxis_range=[-0.02, 1.02], yaxis_rangemode="tozero", dragmode="lasso")
     if not known.any():
         say(figure, "This run records no scores of single images.", theme)
-    mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
+    if theta is not None:
+        mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
     return figure

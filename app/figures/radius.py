@@ -15,11 +15,17 @@ HEIGHT = 380
 
 
 def accuracy_over_radius(
-    curves: RadiusCurves, fan: Sequence[FanCurve], theta: float, radius: float, position: int, theme: Theme
+    curves: RadiusCurves,
+    fan: Sequence[FanCurve],
+    theta: float,
+    radius: float,
+    position: int,
+    theme: Theme,
+    symbol: str = "θ",
 ) -> Sketch:
     """Certified accuracy over radius at theta and at the thresholds of ``fan``, against the two networks alone."""
-    figure = _figure(f"Certified accuracy at θ {theta:.3f}", curves, theme)
-    _fan(figure, curves.radii, [(one.theta, one.aces) for one in fan], theme)
+    figure = _figure(f"Certified accuracy at {symbol} {theta:.3f}", curves, theme)
+    _fan(figure, curves.radii, [(one.theta, one.aces) for one in fan], theme, symbol)
     at = _radii(curves.radii)
     line(figure, curves.radii, curves.alone, theme.muted, "dash", 1.5, name="smoothed alone", **at)
     line(figure, curves.radii, curves.aces, theme.color(position), "solid", 3, name="ACES", **at)
@@ -33,11 +39,17 @@ def accuracy_over_radius(
 
 
 def selection_over_radius(
-    curves: RadiusCurves, fan: Sequence[FanCurve], theta: float, radius: float, position: int, theme: Theme
+    curves: RadiusCurves,
+    fan: Sequence[FanCurve],
+    theta: float,
+    radius: float,
+    position: int,
+    theme: Theme,
+    symbol: str = "θ",
 ) -> Sketch:
     """Share of images that certainly go to the certification network up to r, at theta and over the ``fan``."""
-    figure = _figure(f"Certified selection rate at θ {theta:.3f}", curves, theme)
-    _fan(figure, curves.radii, [(one.theta, one.selected) for one in fan], theme)
+    figure = _figure(f"Certified selection rate at {symbol} {theta:.3f}", curves, theme)
+    _fan(figure, curves.radii, [(one.theta, one.selected) for one in fan], theme, symbol)
     at = _radii(curves.radii)
     line(figure, curves.radii, curves.selected, theme.color(position), "solid", 3, name="ACES", **at)
     _marks(figure, curves, radius, theme)
@@ -55,12 +67,12 @@ def _figure(title: str, curves: RadiusCurves, theme: Theme) -> Sketch:
     return figure
 
 
-def _fan(figure: Sketch, at: Array, curves: Sequence[tuple[float, Array]], theme: Theme) -> None:
+def _fan(figure: Sketch, at: Array, curves: Sequence[tuple[float, Array]], theme: Theme, symbol: str) -> None:
     """Thin lines, each with a dash of its own and its threshold in the legend."""
     for k, (theta, y) in enumerate(curves):
         line(
             figure, at, y, theme.series[(2 + k) % len(theme.series)], DASHES[(1 + k) % len(DASHES)], 1.5,
-            name=f"θ {theta:g}", **_radii(at),
+            name=f"{symbol} {theta:g}", **_radii(at),
         )  # fmt: skip
 
 

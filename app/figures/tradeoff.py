@@ -19,7 +19,6 @@ MARK_EVERY = 10  # a front can be clicked on at theta = 0, 0.01, ..., 1; of many
 FADED = 0.65
 NAMED, SHORT = 8, 18  # more fronts, or longer names, would write over each other: the legend names them
 LETTER = 0.013  # of the axis: the width of a letter of a name
-SHARE_AT = 5  # where a mark's ``customdata`` holds t
 CORE = "core"  # what the squares are called
 ROUGHLY = 800  # steps of each axis below which a front's bends are not seen
 SYMBOLS = ("circle", "square", "diamond", "triangle-down", "pentagon", "hexagon")
@@ -97,7 +96,7 @@ def _draw_front(figure: Sketch, front: Front, name: str, is_current: bool, in_le
         figure, x, y, color, dash, 3 if is_current else 1.5,
         opacity=opacity, hoverinfo="skip", name=plot(name), legendgroup=plot(front.label), showlegend=in_legend,
     )  # fmt: skip
-    with_t = "" if front.ts is None else f", t %{{customdata[{SHARE_AT}]:.2f}}"
+    with_t = "" if front.ts is None else f", t %{{customdata[{1 + len(front.address)}]:.2f}}"
     at = _marks(front, MARK_EVERY if is_current or not in_legend else 4 * MARK_EVERY)  # a thousand marks are slow
     figure.add_scatter(
         x=front.nac[at].astype(np.float32),
@@ -107,7 +106,7 @@ def _draw_front(figure: Sketch, front: Front, name: str, is_current: bool, in_le
         legendgroup=plot(front.label),
         showlegend=False,
         customdata=np.array(_places(front, at), object),
-        meta={} if front.ts is None else {SHARES: SHARE_AT},
+        meta={} if front.ts is None else {SHARES: 1 + len(front.address)},
         marker={
             "color": color,
             "size": 6 if is_current else 5,
@@ -115,7 +114,7 @@ def _draw_front(figure: Sketch, front: Front, name: str, is_current: bool, in_le
             "symbol": SYMBOLS[front.position % len(SYMBOLS)],
         },
         unselected={"marker": {"opacity": opacity}},
-        hovertemplate=f"θ %{{customdata[0]:.3f}}{with_t}<br>NAC %{{x:.1f}} %<br>%{{y:.3f}}",
+        hovertemplate=f"{front.symbol} %{{customdata[0]:.3f}}{with_t}<br>NAC %{{x:.1f}} %<br>%{{y:.3f}}",
     )
 
 
@@ -198,18 +197,26 @@ def _draw_cores(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
 
 def _draw_operating_points(figure: Sketch, fronts: Sequence[Front], current: int, theta: float, theme: Theme) -> None:
     """Where every front stands at theta: a diamond, the reader's own named."""
-    standing = [(front, front.standing(theta)) for front in sorted(fronts, key=lambda front: front.position == current)]
+    standing = [
+        (front, front.standing(_stands(front, theta)))
+        for front in sorted(fronts, key=lambda front: front.position == current)
+    ]
     figure.add_scatter(
         x=[nac for _, (nac, _) in standing],
         y=[robustness for _, (_, robustness) in standing],
         mode="markers+text",
-        text=[f"<b>θ {theta:.3f}</b>" if front.position == current else "" for front, _ in standing],
+        text=[
+            f"<b>{front.symbol} {_stands(front, theta):.3f}</b>" if front.position == current else ""
+            for front, _ in standing
+        ],
         textposition="bottom left",
         textfont={"color": theme.ink},
         cliponaxis=False,
         showlegend=False,
-        customdata=np.array([plot(front.label) for front, _ in standing], object),
-        hovertemplate=f"%{{customdata}}, θ {theta:.3f}<br>NAC %{{x:.1f}} %<br>%{{y:.3f}}<extra></extra>",
+        customdata=np.array(
+            [f"{plot(front.label)}, {front.symbol} {_stands(front, theta):.3f}" for front, _ in standing], object
+        ),
+        hovertemplate="%{customdata}<br>NAC %{x:.1f} %<br>%{y:.3f}<extra></extra>",
         marker={
             "symbol": "diamond",
             "size": [13 if front.position == current else 9 for front, _ in standing],
@@ -219,11 +226,17 @@ def _draw_operating_points(figure: Sketch, fronts: Sequence[Front], current: int
     )
 
 
+def _stands(front: Front, theta: float) -> float:
+    return theta if front.theta is None else front.theta
+
+
 def _draw_best(figure: Sketch, best: Deployment, theme: Theme) -> None:
     with_t = "" if best.t is None else f", t {best.t:.2f}"
     figure.add_scatter(
         x=[best.nac.value], y=[best.robustness], mode="markers", showlegend=False, name="to deploy", cliponaxis=False,
-        hovertemplate=f"deploy {plot(best.front.label)}, θ {best.theta:.3f}{with_t}<extra></extra>",
+        hovertemplate=(
+            f"deploy {plot(best.front.label)}, {best.front.symbol} {best.theta:.3f}{with_t}<extra></extra>"
+        ),
         marker={"symbol": "circle-open", "size": 22, "color": theme.ink, "line": {"width": 2}},
     )  # fmt: skip
 
@@ -237,9 +250,9 @@ def _draw_pinned(figure: Sketch, nac: float, robustness: float, theme: Theme) ->
     )  # fmt: skip
 
 
-def over_theta(m: Metrics, theta: float, radius: float, theme: Theme) -> Sketch:
+def over_theta(m: Metrics, theta: float, radius: float, theme: Theme, symbol: str = "θ") -> Sketch:
     """NAC and the selection rate at the first radius of ``m`` (left axis), and ACR (right axis), over theta."""
-    figure = empty("Over the threshold", "selection threshold θ", "images [%]", theme)
+    figure = empty("Over the threshold", f"selection threshold {symbol}", "images [%]", theme)
     rate, selected = "%{y:.1f} %", m.certified_selection[:, 0]
     line(figure, m.thetas, m.nac, theme.series[NAC], "solid", name="NAC", hovertemplate=rate)
     name = f"selected at r {radius:.9g}"
@@ -248,9 +261,9 @@ def over_theta(m: Metrics, theta: float, radius: float, theme: Theme) -> Sketch:
     figure.update_layout(
         margin_r=46,
         hovermode="x unified",
-        xaxis_range=[0, 1],
+        xaxis_range=[0 if symbol == "θ" else 0.5, 1],
         yaxis_range=PERCENT,
         yaxis2={"overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False, "tickmode": "auto"},
     )
-    mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
+    mark(figure, theta, f"{symbol} {theta:.3f}", theme.ink, "solid", theme)
     return figure

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from app.settings import Terms
+from app.settings import Terms, symbol_of
 from engine.arrays import ABSTAIN, Array
 from engine.records.compose import Composition
 from engine.records.counts import nearest
@@ -27,6 +27,7 @@ from engine.statistics.metrics import (
     pareto_front,
     standalone,
 )
+from engine.tables import stage_names
 
 CURVE_POINTS = 241
 ENTROPY_BINS = 50
@@ -37,7 +38,8 @@ RANKS = 200  # marks on a line over the images: more would be slow to draw
 class Front:
     """One composition over all thresholds: NAC in percent [T] and its robustness [T], ACR or certified accuracy.
 
-    ``address`` names its components (training, noise, core, selection); ``position`` picks its colour; ``alone`` and
+    ``address`` names its components (training, noise, core, selection, and a second stage); ``position`` picks its
+    colour; ``alone`` and
     ``core`` are (NAC, robustness) of its two networks without ACES; ``network`` names the certification network, of
     which there may be runs at several noise levels, each with its own fronts. ``subset`` tells sets of images apart.
     With the best share of votes at every accuracy, ``ts`` [T] holds it, and ``plain`` is the front at the one that is
@@ -46,7 +48,7 @@ class Front:
 
     label: str
     position: int
-    address: tuple[str, str, str, str]
+    address: tuple[str, ...]
     thetas: Array
     nac: Array
     robustness: Array
@@ -58,6 +60,12 @@ class Front:
     subset: int
     ts: Array | None = None
     plain: Front | None = None
+    theta: float | None = None  # where the view stands on it, if not at the theta of all
+
+    @property
+    def symbol(self) -> str:
+        """What its thresholds are called."""
+        return symbol_of(self.address[3])
 
     def at(self, theta: float) -> int:
         """The position of the threshold nearest to theta, of a front at one share of votes."""
@@ -146,6 +154,7 @@ class ImageRows:
     correct: Array
     radius: Array
     score_median: Array
+    stage: Array | None = None  # of a chain, the name of the stage that was guessed to answer
 
     def __len__(self) -> int:
         return len(self.index)
@@ -157,7 +166,7 @@ class ImageRows:
 
     def where(self, keep: Array) -> ImageRows:
         """The rows marked in ``keep`` bool [N]."""
-        return ImageRows(**{name: value[keep] for name, value in vars(self).items()})
+        return ImageRows(**{name: value[keep] for name, value in vars(self).items() if value is not None})
 
 
 def with_best_t(front: Front, found: Envelope, t: float) -> Front:
@@ -278,9 +287,11 @@ def rate(percent: float, images: int) -> Estimate:
 def image_rows(c: Composition, answer: Certificates) -> ImageRows:
     """One row per image, at the first threshold of ``answer``."""
     prediction = answer.prediction()[:, 0]
+    stage = np.array(stage_names(answer, c.stages)) if c.then else None
     return ImageRows(
-        c.index, c.label, answer.outcome[:, 0], prediction, answer.correct()[:, 0], answer.radius[:, 0], c.score_median
-    )
+        c.index, c.label, answer.outcome[:, 0], prediction, answer.correct()[:, 0], answer.radius[:, 0], c.score_median,
+        stage,
+    )  # fmt: skip
 
 
 def subset(index: Array) -> str:

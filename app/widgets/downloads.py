@@ -74,18 +74,23 @@ def fronts_table(settings: Settings) -> Rows:
     """One row a composition that is drawn, at theta."""
     rows: Rows = []
     for choice in settings.compositions:
-        m = data.at_thetas(settings.at(choice), (settings.theta,), DEFAULT_RADII)
-        names = dict(zip(("training", "sigma", "core", "selection"), choice.address, strict=True))
+        m = data.at_thetas(settings.at(choice), (settings.at(choice).theta,), DEFAULT_RADII)
+        names = dict(zip(("training", "sigma", "core", "selection"), choice.address[:4], strict=True))
+        if any(one.then for one in settings.compositions):
+            names["then"] = "" if choice.then is None else choice.then.text
+        if choice.by_votes:
+            names["selection"] = f"{choice.selection}, theta is p0"
         rows += [{**names, "t": settings.t, **row} for row in metric_rows(m, RADII)]
     return rows
 
 
 def theta_table(settings: Settings, thetas: tuple[float, ...]) -> Rows:
     """One row per threshold: the paper's Table 1."""
-    return metric_rows(data.at_thetas(settings, thetas, DEFAULT_RADII), RADII)
+    threshold = "p0" if settings.choice.by_votes else "theta"
+    return metric_rows(data.at_thetas(settings, thetas, DEFAULT_RADII), RADII, threshold)
 
 
 def image_table(settings: Settings) -> Rows:
     """One row per image, at theta."""
     c = data.composition(settings)
-    return outcome_rows(data.answer(settings), data.natural_predictions(settings), c.score_median)
+    return outcome_rows(data.answer(settings), data.natural_predictions(settings), c.score_median, c.stages)

@@ -34,8 +34,7 @@ def provenance(settings: Settings, images: int, fingerprints: Mapping[str, str],
         "made_by": f"ACES Explorer {__version__}",
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "address": address,
-        "theta": settings.theta,
-        "votes": settings.t,
+        **_selected(settings),
         "alpha": settings.alpha,
         "correction": str(settings.correction),
         "bound": str(settings.bound_used),
@@ -45,6 +44,17 @@ def provenance(settings: Settings, images: int, fingerprints: Mapping[str, str],
         "intervals": f"95 % over the images: {NAMES}",
         "runs": [_run(run, fingerprints[name]) for name, run in settings.runs.items()],
     }
+
+
+def _selected(settings: Settings) -> dict[str, Any]:
+    """By which threshold and share of the votes, in every stage."""
+    choice = settings.choice
+    first = {"p0": settings.theta} if choice.by_votes else {"theta": settings.theta, "votes": settings.t}
+    later = choice.then
+    if later is None:
+        return first
+    at = {"p0": later.theta} if later.by_votes else {"theta": later.theta, "votes": later.t}
+    return {**first, "then": {"run": later.run.name, **at}}
 
 
 def _run(run: Meta, digest: str) -> dict[str, Any]:

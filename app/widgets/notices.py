@@ -48,12 +48,24 @@ def rests_on(settings: Settings, c: Composition) -> None:
         f"{c.n0:,} + {c.n:,} draws {_under(c.smoothing)} σ {c.sigma:g}",
         f"α {alpha_text(settings.alpha)}, {settings.correction}",
         f"class bounded by its {settings.bound_used}",
-        *([f"selected by a share t = {settings.t:g} of the votes"] if settings.t != MAJORITY else []),
+        *_selects(settings),
         f"{markdown(run.name)} with {markdown(settings.core_run.name)}"
         + (f", selected by {markdown(settings.select_run.name)}" if settings.select_run else ""),
     ]
     badges = "".join(f" :orange-badge[:material/warning: {text}]" for text in _warnings(settings, c))
     st.caption(" · ".join(facts) + badges)
+
+
+def _selects(settings: Settings) -> list[str]:
+    """What selects where it is not a majority for a score, and what comes behind the first stage."""
+    choice, said = settings.choice, []
+    if choice.by_votes:
+        said.append(f"answered where a class has more than p₀ = {settings.theta:g} of the votes")
+    elif settings.t != MAJORITY:
+        said.append(f"selected by a share t = {settings.t:g} of the votes")
+    if choice.then is not None:
+        said.append(f"{markdown(choice.then.label)} ({markdown(choice.then.run.name)}), at last the core network")
+    return said
 
 
 def _under(smoothing: Smoothing) -> str:
@@ -88,9 +100,11 @@ NAC_IS_NOT = (
 def caveats(settings: Settings) -> None:
     """What a certificate does not promise, where the numbers are read."""
     at_once = settings.correction.card.thetas_at_once
-    scope = "for all θ at once" if at_once else "per θ fixed in advance"
-    if settings.t != MAJORITY:
+    scope = f"for all {settings.symbol} at once" if at_once else f"per {settings.symbol} fixed in advance"
+    if settings.terms.t != MAJORITY:
         scope += ", and a t fixed in advance"
+    if settings.choice.then is not None:
+        scope += ", and a second stage fixed in advance"
     st.caption(
         f"A certificate speaks of the smoothed, composed decision, not of the bare networks: within its "
         f"{settings.smoothing.norm} radius the answer does not change, with probability at least 1 − α per image and "

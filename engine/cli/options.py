@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +13,12 @@ import typer
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.records.runs import Meta
-from engine.statistics.aces import DEFAULT_CORRECTION
+from engine.statistics.aces import DEFAULT_CORRECTION, check_share
+from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import CORRECTIONS, Correction
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
+from engine.statistics.thresholds import check_thresholds
 
 CacheOption = Annotated[
     Path | None,
@@ -59,6 +62,48 @@ VotesOption = Annotated[
         help="Share t of noisy votes by which the selection certifies, in (0, 1); 0.5 is the paper's majority.",
     ),
 ]
+ThenOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--then",
+        metavar="RUN[,THETA[,VOTES]]",
+        help="What is not selected goes on to this certification run, which selects by a threshold (0.3) and a share "
+        "of votes (0.5) of its own, or with RUN,p0=0.7 by the votes for its class. Once for every stage, in order.",
+    ),
+]
+LATER_THETA = 0.3  # of a later stage that names none
+
+
+@dataclass(frozen=True)
+class LaterAsked:
+    """A later stage as ``--then`` has it: ``theta`` is p_0 where the votes select."""
+
+    run: str
+    theta: float = LATER_THETA
+    t: float = MAJORITY
+    by_votes: bool = False
+
+
+def read_then(text: str) -> LaterAsked:
+    """A later stage. Raises ``AcesError`` for what is none.
+
+    >>> read_then("net"), read_then("net,0.2,0.4")
+    (LaterAsked(run='net', theta=0.3, t=0.5, by_votes=False), LaterAsked(run='net', theta=0.2, t=0.4, by_votes=False))
+    >>> read_then("net,p0=0.7")
+    LaterAsked(run='net', theta=0.7, t=0.5, by_votes=True)
+    """
+    run, *rest = (part.strip() for part in text.split(","))
+    if not run or len(rest) > 2:
+        raise AcesError(f"--then: '{text}' is not RUN[,THETA[,VOTES]], for example RUN,0.3 or RUN,p0=0.7")
+    threshold = rest[0] if rest else str(LATER_THETA)
+    by_votes = threshold.startswith("p0=")
+    if by_votes and len(rest) > 1:
+        raise AcesError(f"--then: '{text}' names a share of votes beside p0, which is one itself; leave it out")
+    theta = float(number(threshold.removeprefix("p0="), "--then"))
+    t = float(number(rest[1], "--then")) if len(rest) > 1 else MAJORITY
+    check_thresholds(theta, by_votes)
+    check_share(t)
+    return LaterAsked(run, theta, t, by_votes)
 
 
 def correction_or_default(asked: Correction | None, convention: Convention = Convention.ALGORITHM) -> Correction:

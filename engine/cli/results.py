@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -15,16 +16,20 @@ from engine.cli.options import (
     CacheOption,
     CertifyOption,
     CoreOption,
+    LaterAsked,
     SelectOption,
+    ThenOption,
     VotesOption,
     bound_or_default,
     correction_or_default,
     number,
     parse_numbers,
+    read_then,
 )
 from engine.cli.printing import say, warn
-from engine.records.compose import Composition, compose
-from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun, decisions
+from engine.errors import AcesError
+from engine.records.compose import Composition, StageRuns, Then, compose_chain
+from engine.records.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun, decisions
 from engine.smoothing import Smoothing
 from engine.statistics.aces import (
     DEFAULT_ALPHA,
@@ -35,15 +40,30 @@ from engine.statistics.aces import (
     predict,
 )
 from engine.statistics.bounds import MAJORITY
+from engine.statistics.corrections import Correction
 from engine.statistics.metrics import Convention, evaluate, standalone
 from engine.tables import Format, Rows, metric_rows, outcome_rows, render, standalone_row
+
+THETAS = "0:1:0.1"  # of a table that names none
 
 
 def table(
     certify_run: CertifyOption,
     core: CoreOption,
     select: SelectOption = None,
-    theta: Annotated[str, typer.Option(help="Thresholds: 0,0.1,0.3 or first:last:step.")] = "0:1:0.1",
+    theta: Annotated[
+        str | None, typer.Option(help=f"Thresholds: 0,0.1,0.3 or first:last:step. [default: {THETAS}]")
+    ] = None,
+    p0: Annotated[
+        str | None,
+        typer.Option(
+            "--p0",
+            metavar="LIST",
+            help="In place of --theta: answer where the class has more than this share of the noisy votes, in "
+            "(0.5, 1); lists as of --theta.",
+        ),
+    ] = None,
+    then: ThenOption = None,
     radii: Annotated[
         str, typer.Option(help="Radii, l2 (uniform noise: l1) in pixel units.")
     ] = "0,0.25,0.5,0.75,1.0,1.25,1.5",
@@ -61,12 +81,17 @@ def table(
     """NAC, ACR, certified accuracy and certified selection rate by threshold.
 
     Example: python -m engine table --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --theta 0:1:0.1
+
+    A chain: --then fashion_mnist-gaussian-0.25,0.3 asks a second network before the core network.
     """
-    composition, of = _compose(Catalog(cache), certify_run, core, select)
+    _check_one_selection(theta, p0, select, votes)
+    composition, of = _compose(Catalog(cache), certify_run, core, select, then, by_votes=p0 is not None)
     names = [part.strip() for part in radii.split(",")]
+    if convention is not Convention.PAPER:  # which says itself what it has no place for
+        _check_later_draws(composition, alpha, correction_or_default(correction, convention))
     metrics = evaluate(
         composition,
-        parse_numbers(theta, "--theta"),
+        parse_numbers(p0, "--p0") if p0 is not None else parse_numbers(theta or THETAS, "--theta"),
         alpha=alpha,
         correction=correction_or_default(correction, convention),
         radii=[float(number(name, "--radii")) for name in names],
@@ -74,7 +99,7 @@ def table(
         t=votes,
         bound=bound_or_default(bound, of, convention, correction),
     )
-    _print_rows(metric_rows(metrics, names), form)
+    _print_rows(metric_rows(metrics, names, "theta" if p0 is None else "p0"), form)
 
 
 def smoothed(
@@ -106,7 +131,15 @@ def smoothed(
 def outcomes(
     certify_run: CertifyOption,
     core: CoreOption,
-    theta: Annotated[float, typer.Option(help="The threshold, in [0, 1].")],
+    theta: Annotated[float | None, typer.Option(help="The threshold, in [0, 1]; this or --p0.")] = None,
+    p0: Annotated[
+        float | None,
+        typer.Option(
+            "--p0",
+            help="In place of --theta: answer where the class has more than this share of the votes, in (0.5, 1).",
+        ),
+    ] = None,
+    then: ThenOption = None,
     select: SelectOption = None,
     alpha: AlphaOption = DEFAULT_ALPHA,
     correction: AnyCorrectionOption = None,
@@ -117,33 +150,73 @@ def outcomes(
 ) -> None:
     """One row per image: what is answered at one threshold, and with which radius; radii are rounded down.
 
-    The column entropy_median holds the median of what selects: with --select, of the selection network's score.
+    The column entropy_median holds the median of what selects: with --select, of the selection network's score. With
+    --then the last column, stage, says which stage was guessed to answer: 1, 2, ..., or core.
 
     Example: python -m engine outcomes --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --theta 0.3
     """
-    composition, of = _compose(Catalog(cache), certify_run, core, select)
+    at = _check_one_selection(theta, p0, select, votes)
+    if at is None:
+        raise AcesError("outcomes are at one threshold: name it with --theta, or a share of votes with --p0")
+    composition, of = _compose(Catalog(cache), certify_run, core, select, then, by_votes=p0 is not None)
     of_class = bound_or_default(bound, of, correction=correction)
     spent = correction_or_default(correction)
     check_share(votes, composition)
     check_draws(votes, composition.n_select, alpha, spent)
-    answer: Certificates = certify(composition, [theta], alpha, spent, t=votes, bound=of_class)
-    natural = predict(composition, [theta], alpha, votes).prediction()[:, 0]
-    _print_rows(outcome_rows(answer, natural, composition.score_median), form)
+    _check_later_draws(composition, alpha, spent)
+    answer: Certificates = certify(composition, [at], alpha, spent, t=votes, bound=of_class)
+    natural = predict(composition, [at], alpha, votes).prediction()[:, 0]
+    _print_rows(outcome_rows(answer, natural, composition.score_median, composition.stages), form)
 
 
-def _compose(catalog: Catalog, certify_run: str, core: str, select: str | None) -> tuple[Composition, Meta]:
-    """The composition, and its certification run's card."""
-    certification, core_run = catalog.load(certify_run, SmoothedRun.KIND), catalog.load(core, CoreRun.KIND)
+Threshold = TypeVar("Threshold", str, float)
+
+
+def _check_one_selection(
+    theta: Threshold | None, p0: Threshold | None, select: str | None, votes: float
+) -> Threshold | None:
+    """The threshold or the share that selects in the first stage. Raises ``AcesError`` where more than one does."""
+    if p0 is None:
+        return theta
+    if theta is not None:
+        raise AcesError("--theta and --p0 are two ways to select: name one of them")
+    if select is not None:
+        raise AcesError("--p0 selects by the votes for the class, --select by a network: name one of them")
+    if votes != MAJORITY:
+        raise AcesError("--votes is the share by which a score selects; of the votes for the class --p0 is the share")
+    return p0
+
+
+def _check_later_draws(c: Composition, alpha: float, correction: Correction) -> None:
+    for stage in c.then:
+        check_share(stage.t, stage.composition)
+        check_draws(stage.t, stage.composition.n_select, alpha, correction)
+
+
+def _compose(
+    catalog: Catalog, certify_run: str, core: str, select: str | None, then: Sequence[str] | None, *, by_votes: bool
+) -> tuple[Composition, Meta]:
+    """The composition, and the card of its certification run, or of the first of a chain that comes from a log."""
+    later = [read_then(text) for text in then or ()]
+    core_run = catalog.load(core, CoreRun.KIND)
     selection = catalog.load(select, SelectionRun.KIND) if select is not None else None
-    for sampled in (certification, selection):
+    certifying = [catalog.load(name, SmoothedRun.KIND) for name in (certify_run, *(asked.run for asked in later))]
+    for sampled in (*certifying, selection):
         if sampled is not None and sampled.meta.looked:
             _warn_looked(sampled.meta)
-    assert isinstance(certification, SmoothedRun)
     assert isinstance(core_run, CoreRun)
     assert selection is None or isinstance(selection, SelectionRun)
-    found = compose(certification, core_run, selection)
+    first, *rest = certifying
+    assert isinstance(first, SmoothedRun)
+    chain = [_then(asked, run) for asked, run in zip(later, rest, strict=True)]
+    found = compose_chain(StageRuns(first, selection, by_votes), core_run, chain)
     _say_norm(found.smoothing)
-    return found, certification.meta
+    return found, next((run.meta for run in certifying if run.meta.from_log), first.meta)
+
+
+def _then(asked: LaterAsked, run: Run) -> Then:
+    assert isinstance(run, SmoothedRun)
+    return Then(StageRuns(run, by_votes=asked.by_votes), asked.theta, asked.t)
 
 
 def _say_norm(smoothing: Smoothing) -> None:

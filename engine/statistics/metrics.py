@@ -224,12 +224,16 @@ def composition_ceiling(
     """The largest radius that unanimous draws could certify: the lower of the two components' ceilings.
 
     Whatever the bound of the class: of unanimous draws the margin is the complement's radius at half of the level, and
-    of no others is it larger.
+    of no others is it larger. Of a chain, that of the stage that could certify most, whatever handed on to it.
     """
-    select, of_class = levels(correction, alpha).of(CERTIFY)
-    return min(
-        ceiling(c.sigma, c.n, of_class, c.smoothing.link),
-        ceiling(c.sigma_select, c.n_select, select, c.smoothing_select.link, t),
+    select, of_class = levels(correction, alpha, c.stages).of(CERTIFY)
+    stages = [(c, t), *((stage.composition, stage.t) for stage in c.then)]
+    return max(
+        min(
+            ceiling(one.sigma, one.n, of_class, one.smoothing.link),
+            ceiling(one.sigma_select, one.n_select, select, one.smoothing_select.link, share),
+        )
+        for one, share in stages
     )
 
 

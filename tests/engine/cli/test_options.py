@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from engine.cli.options import parse_numbers
+from engine.cli.options import LaterAsked, parse_numbers, read_then
 from engine.errors import AcesError
 from tests import toy
 
@@ -34,3 +36,25 @@ def test_thresholds_are_read_in_decimal(text, expected):
 def test_a_huge_grid_is_refused():
     with pytest.raises(AcesError, match=r"100,000"):
         parse_numbers("0:1:1e-9", "--theta")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not RUN"),
+        ("net,0.3,0.5,1", "is not RUN"),
+        ("net,high", "'high' is not a number"),
+        ("net,1.5", "theta is 1.5"),
+        ("net,0.3,1", "t is 1;"),
+        ("net,p0=0.5", "p0 is 0.5;"),
+        ("net,p0=1", "p0 is 1;"),
+        ("net,p0=0.7,0.4", "names a share of votes beside p0"),
+    ],
+)
+def test_a_later_stage_that_cannot_be_is_refused(text, message):
+    with pytest.raises(AcesError, match=re.escape(message)):
+        read_then(text)
+
+
+def test_a_later_stage_that_says_no_more_than_its_run_has_a_default():
+    assert read_then(" net ") == LaterAsked("net", 0.3, 0.5, by_votes=False)

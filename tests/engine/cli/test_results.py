@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cache.store import Store
-from engine.records.compose import compose
+from engine.records.compose import StageRuns, Then, compose, compose_chain
 from engine.statistics.aces import Outcome, certify
 from engine.statistics.corrections import Correction
 from engine.statistics.metrics import Convention, evaluate, standalone
@@ -210,3 +210,121 @@ def test_a_bound_that_cannot_be_is_one_line_and_status_2(call, store):
     status, _, err = call("table", *names, "--bound", "exact")
     assert status == 2
     assert "complement" in err
+
+
+@pytest.fixture
+def chain_store(store):
+    """Three certification runs that differ, and a core run."""
+    with Store(store) as opened:
+        opened.put(toy.smoothed_run("toy-second", seed=1))
+        opened.put(toy.smoothed_run("toy-third", seed=2))
+    return store
+
+
+def _later(name, theta, t=0.5, *, seed, by_votes=False):
+    return Then(StageRuns(toy.smoothed_run(name, seed=seed), by_votes=by_votes), theta, t)
+
+
+def test_votes_that_select_are_the_engines(call, store):
+    names = ("--certify", "toy-noisy", "--core", "toy-core", "--cache", store)
+    c = compose(toy.smoothed_run(), toy.core_run(), by_votes=True)
+    status, out, err = call("table", *names, "--p0", "0.6:0.9:0.15", "--format", "csv")
+    assert (status, err) == (0, "")
+    m = evaluate(c, [0.6, 0.75, 0.9], bound="margin")
+    assert [list(row)[:3] for row in rows(out)] == [["p0", "nac", "acr"]] * 3
+    assert [float(row["p0"]) for row in rows(out)] == [0.6, 0.75, 0.9]
+    assert [float(row["acr"]) for row in rows(out)] == pytest.approx(m.acr.tolist(), rel=1e-5)
+    status, out, err = call("outcomes", *names, "--p0", "0.7")
+    assert (status, err) == (0, "")
+    answer = certify(c, [0.7], bound="margin")
+    assert [row["outcome"] for row in rows(out)] == [Outcome(o).label for o in answer.outcome[:, 0]]
+    assert "stage" not in rows(out)[0]
+    for form, starts in (("latex", "0.70 & "), ("markdown", "| 0.70 | ")):
+        assert f"\n{starts}" in call("table", *names, "--p0", "0.7", "--format", form)[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "then"),
+    [
+        (("toy-second,0.4",), [_later("toy-second", 0.4, seed=1)]),
+        (("toy-second,0.2,0.3",), [_later("toy-second", 0.2, 0.3, seed=1)]),
+        (
+            ("toy-second", "toy-third,p0=0.7"),
+            [_later("toy-second", 0.3, seed=1), _later("toy-third", 0.7, seed=2, by_votes=True)],
+        ),
+    ],
+)
+def test_chains_are_the_engines(call, chain_store, asked, then):
+    names = ("--certify", "toy-noisy", "--core", "toy-core", "--cache", chain_store)
+    options = [word for one in asked for word in ("--then", one)]
+    c = compose_chain(StageRuns(toy.smoothed_run()), toy.core_run(), then)
+    status, out, err = call("table", *names, *options, "--theta", "0.1,0.4", "--format", "json")
+    assert (status, err) == (0, "")
+    m = evaluate(c, [0.1, 0.4], bound="margin")
+    assert [row["acr"] for row in json.loads(out)] == pytest.approx(m.acr.tolist())
+    assert [row["nac"] for row in json.loads(out)] == pytest.approx(m.nac.tolist())
+    status, out, err = call("outcomes", *names, *options, "--theta", "0.1")
+    assert (status, err) == (0, "")
+    answer = certify(c, [0.1], bound="margin")
+    assert answer.later is not None
+    said = [*map(str, range(1, c.stages + 1)), "core"]
+    assert list(rows(out)[0])[-2:] == ["entropy_median", "stage"]
+    assert [row["stage"] for row in rows(out)] == [said[k] for k in answer.later.stage[:, 0]]
+    assert [int(row["prediction"]) for row in rows(out)] == answer.prediction()[:, 0].tolist()
+    for form in ("json", "latex", "markdown"):
+        assert call("outcomes", *names, *options, "--theta", "0.1", "--format", form)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--p0", "0.5"), "p0 is 0.5; a share of votes"),
+        (("--p0", "1"), "p0 is 1; a share of votes"),
+        (("--p0", "nan"), "nan"),
+        (("--p0", "0.7", "--theta", "0.3"), "name one of them"),
+        (("--p0", "0.7", "--select", "toy-second"), "name one of them"),
+        (("--p0", "0.7", "--votes", "0.3"), "--votes is the share by which a score selects"),
+        (("--then", "toy-noisy,0.3"), "'toy-noisy' stands twice"),
+        (("--then", "toy-second", "--then", "toy-second"), "'toy-second' stands twice"),
+        (("--then", "absent,0.3"), "absent"),
+        (("--then", "toy-core,0.3"), "toy-core"),
+        (("--then", "toy-second,0.3,1"), "t is 1;"),
+        (("--then", "toy-second,0.3,0.0001"), "draws cannot tell it from 0"),
+        (("--then", "toy-second,p0=0.3"), "p0 is 0.3"),
+        (("--then", "toy-else,0.3"), "share no images"),
+    ],
+)
+def test_a_chain_that_cannot_be_is_one_line_and_status_2(call, chain_store, options, message):
+    elsewhere = toy.smoothed_run("toy-else")
+    with Store(chain_store) as opened:
+        opened.put(replace(elsewhere, index=elsewhere.index + 1))
+    names = ("--certify", "toy-noisy", "--core", "toy-core", "--cache", chain_store)
+    for command in ("table", "outcomes"):
+        theta = () if command == "table" or "--p0" in options else ("--theta", "0.3")
+        status, out, err = call(command, *names, *theta, *options)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert message in err
+
+
+def test_outcomes_want_a_threshold_or_a_share(call, store):
+    status, out, err = call("outcomes", "--certify", "toy-noisy", "--core", "toy-core", "--cache", store)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "name it with --theta, or a share of votes with --p0" in err
+
+
+def test_a_chain_with_a_log_has_its_bound_and_its_votes_do_not_select(call, store):
+    run = toy.smoothed_run("toy-log", seed=1)
+    with Store(store) as opened:
+        opened.put(replace(run, meta=replace(run.meta, extra={"source": "Cohen log"})))
+    names = ("--certify", "toy-noisy", "--core", "toy-core", "--cache", store)
+    status, _, err = call("table", *names, "--then", "toy-log,0.3")
+    assert (status, err.count("\n")) == (0, 1)
+    assert "'toy-log' was reconstructed from a log" in err
+    for options, message in (
+        (("--then", "toy-log,0.3", "--bound", "margin"), "a margin needs counts of its rivals"),
+        (("--then", "toy-log,p0=0.7"), "how many would be too few to select it is not known"),
+        (("--then", "toy-log", "--convention", "paper"), "has no chain and no p0"),
+    ):
+        status, out, err = call("table", *names, *options)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert message in err
