@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.arrays import Array
-from engine.records.compose import Composition
+from engine.errors import AcesError
+from engine.records.compose import Composition, StageRuns, Then, compose, compose_chain
+from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
 from engine.statistics.aces import DEFAULT_ALPHA, Outcome, certify, check_draws, predict
 from engine.statistics.bounds import MAJORITY, ceiling
 from engine.statistics.corrections import Correction
@@ -25,7 +27,7 @@ from engine.statistics.metrics import BLOCK_ENTRIES
 
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)  # of the votes, to choose from
 CHAIN_SHARES = (0.1, 0.5)  # of either stage of a chain
-POINTS, FIRST_POINTS, LATER_POINTS = 100, 50, 25  # thresholds: of one stage, and of a chain's first and second
+POINTS, FIRST_POINTS, LATER_POINTS = 100, 50, 12  # thresholds: of one stage, and of a chain's first and second
 HALVINGS = 50  # each half of each chooses once
 RAISES = np.arange(0, 4.01, 0.2)  # points of NAC by which what is asked may exceed the floor
 
@@ -88,8 +90,8 @@ STEPS = {
         Step(
             CHAIN,
             "+ chain",
-            "What the first stage hands on goes to a certification network at another σ before it comes to the core "
-            "network.",
+            "A certification network of the same training at another σ stands before or behind this one, ahead of the "
+            "core network.",
             "19",
             shares=CHAIN_SHARES,
             before=SHARE,
@@ -131,6 +133,30 @@ class Ways:
         return ""
 
 
+def ways(
+    certify_run: SmoothedRun, core: CoreRun, select: SelectionRun | None = None, others: Sequence[SmoothedRun] = ()
+) -> Ways:
+    """What there is with these runs; ``others`` of other noise make chains, before this run and behind it.
+
+    What does not fit (a log's votes, other images) is left out. Raises ``AcesError`` where ``compose`` does.
+    """
+    c = compose(certify_run, core, select)
+    own = StageRuns(certify_run, select)
+    chains = []
+    for other in others:
+        for first, second in ((own, StageRuns(other)), (StageRuns(other), own)):
+            try:
+                chain = compose_chain(first, core, [Then(second, 0.5)])
+            except AcesError:
+                continue
+            if np.array_equal(chain.index, c.index):
+                chains.append(chain)
+    by_votes = None
+    if not certify_run.meta.from_log and select is None:
+        by_votes = compose(certify_run, core, by_votes=True)
+    return Ways(c, by_votes, tuple(chains))
+
+
 @dataclass(frozen=True, eq=False)
 class Line:
     """Points of a step that differ in the first stage's threshold alone."""
@@ -149,11 +175,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Setting:
-    """A point chosen: threshold and share of the first stage, and of a chain's second its noise, threshold, share."""
+    """A point chosen: noise, threshold and share of the first stage, and of a chain's second (``later``) the same."""
 
     theta: float
     t: float
     later: tuple[float, float, float] | None = None
+    sigma: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +240,9 @@ def _rate(share: Array) -> Estimate:
     return Estimate(value, float(low[0]), float(high[0]))
 
 
-def measure(ways: Ways, step: Step, floors: Sequence[float], radius: float, alpha: float = DEFAULT_ALPHA) -> list[Measured]:
+def measure(
+    ways: Ways, step: Step, floors: Sequence[float], radius: float, alpha: float = DEFAULT_ALPHA
+) -> list[Measured]:
     """The ``step`` at each of the ``floors`` of NAC that any half reaches; ``radius`` of the certified accuracy.
 
     Raises ``AcesError`` where ``certify`` does; ``Ways.missing`` says so before.
@@ -259,7 +288,7 @@ def _told(shares: Sequence[float], c: Composition, step: Step, alpha: float) -> 
     for t in shares:
         try:
             check_draws(t, c.n_select, alpha, step.correction)
-        except ValueError:
+        except AcesError:
             continue
         yield t
 
@@ -276,17 +305,15 @@ def _blocks(n: int, points: int) -> Iterator[slice]:
 
 def _tally(lines: Sequence[Line], step: Step, alpha: float, first: Array) -> tuple[Array, Array]:
     """NAC in percent and ACR of all points on both halves of each halving, [2, S, P] each."""
-    n, parts = first.shape[1], []
+    n, halves = first.shape[1], np.concatenate([first, ~first]).astype(np.float64)
     counts = np.array([n // 2, n - n // 2])[:, None, None]
+    parts = []
     for line in lines:
-        sums = np.zeros((2, 2, len(first), len(line.thetas)))  # of NAC and ACR, on both halves
+        sums = np.zeros((len(halves), 2 * len(line.thetas)))
         for rows in _blocks(n, len(line.thetas)):
             right, radius, _ = line.values(rows, line.thetas, step, alpha)
-            for k, half in enumerate((first[:, rows], ~first[:, rows])):
-                weights = half.astype(np.float64)
-                sums[0, k] += 100 * (weights @ right)
-                sums[1, k] += weights @ radius
-        parts.append((sums / counts).astype(np.float64))
+            sums += halves[:, rows] @ np.hstack([100.0 * right, radius])
+        parts.append(np.stack(np.hsplit(sums, 2)).reshape(2, 2, len(first), -1) / counts)
     whole = np.concatenate(parts, 3)
     return whole[0], whole[1]
 
@@ -345,11 +372,13 @@ def _setting(lines: Sequence[Line], position: int) -> Setting:
         if position < len(line.thetas):
             then = line.composition.then
             later = (then[0].composition.sigma, then[0].theta, then[0].t) if then else None
-            return Setting(float(line.thetas[position]), line.t, later)
+            return Setting(float(line.thetas[position]), line.t, later, line.composition.sigma)
         position -= len(line.thetas)
     raise AssertionError(position)
 
 
 def _top(lines: Sequence[Line], alpha: float) -> float:
-    every = {id(c): c for line in lines for c in (line.composition, *(stage.composition for stage in line.composition.then))}
+    every = {
+        id(c): c for line in lines for c in (line.composition, *(stage.composition for stage in line.composition.then))
+    }
     return max(ceiling(c.sigma, c.n, alpha, c.smoothing.link) for c in every.values())
