@@ -347,7 +347,7 @@ def _asked(nac: Array, acr: Array, floor: float) -> tuple[float, Array, float] |
 def _held_out(
     lines: Sequence[Line], step: Step, alpha: float, first: Array, at: Array, radius: float
 ) -> tuple[Array, Array, Array, Array]:
-    """Of each image, the mean over halvings at the point that the other half chose: right, radius, certified, abstained."""
+    """Of each image, the mean at the points that the other halves chose: right, radius, certified, abstained."""
     n = first.shape[1]
     sums = np.zeros((4, n))
     start = 0
@@ -378,7 +378,6 @@ def _setting(lines: Sequence[Line], position: int) -> Setting:
 
 
 def _top(lines: Sequence[Line], alpha: float) -> float:
-    every = {
-        id(c): c for line in lines for c in (line.composition, *(stage.composition for stage in line.composition.then))
-    }
+    first = [line.composition for line in lines]
+    every = {id(c): c for c in (*first, *(stage.composition for c in first for stage in c.then))}
     return max(ceiling(c.sigma, c.n, alpha, c.smoothing.link) for c in every.values())

@@ -50,9 +50,7 @@ def test_an_images_share_is_the_mean_over_what_was_chosen_without_it(what):
 
 
 def test_a_step_alone_has_no_chain():
-    alone = steps.ways(synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES))
+    runs = synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES)
+    alone = steps.ways(*runs)
     assert "another noise level" in alone.missing(steps.STEPS[steps.CHAIN])
-    assert (
-        alone.composition.index.tolist()
-        == compose(synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES)).index.tolist()
-    )
+    assert alone.composition.index.tolist() == compose(*runs).index.tolist()
