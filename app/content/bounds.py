@@ -31,7 +31,8 @@ def _show(settings: Settings) -> None:
     now = round(data.summary(settings).nac.value, 1)
     floor = st.number_input(
         "At a held-out NAC of at least [%]", 0.0, 100.0, now, STEP, format="%.1f",
-        help="Begins with the NAC of the current setting, and follows it.",
+        key="floor",
+        help="Begins with the NAC of the current setting.",
     )  # fmt: skip
     found, why = data.steps_at(settings, floor)
     for sentence in why:
@@ -55,7 +56,8 @@ def _show(settings: Settings) -> None:
         "The images are halved at random 50 times. Each half chooses the step's parameters, the other half measures. "
         "What is asked of the choosing half is raised until the measured NAC reaches the floor. The change is to the "
         "step before (+ chain and votes: to + vote share), paired by image, with a 95 % interval: one that holds 0 may "
-        "be chance. All demo runs: docs/bounds.md."
+        "be chance. A chain has two networks: what it gains may be the other network's, which at its own σ has its own "
+        "waterfall. All demo runs: docs/bounds.md."
     )
     _steps(found)
     downloads.menu("bounds", settings, {"steps": drawn}, rows)
