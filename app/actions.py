@@ -51,6 +51,18 @@ def set_as_in_the_paper() -> None:
 
 
 @state.whole
+def set_step(theta: float, t: float, correction: Correction, bound: Bound) -> None:
+    """Callback: certify as a step does, at the threshold and share that it chose."""
+    wanted: dict[str, object] = {"correction": correction, "bound": bound}
+    ours, shown = state.session(), {key: st.session_state.get(key) for key in wanted}
+    ours.put(wanted, shown)
+    for dial, value in (("theta", theta), ("votes", t)):
+        turned = state.said_of(dial, "chosen").get("at", 0.0)
+        ours.values[dial] = value
+        ours.seen[dial] = max(turned, ours.seen.get(dial, 0.0))
+
+
+@state.whole
 def go_to(address: Sequence[str], theta: float, t: float | None = None) -> None:
     """Callback: choose a composition by its address, a threshold, and a share of votes if given; the one left behind
     stays drawn.

@@ -21,7 +21,7 @@ import numpy as np
 import streamlit as st
 
 from app.services.pictures import Pictures, read_pictures
-from app.settings import LARGEST_Z, Choice, Pin, Settings, Terms, labels
+from app.settings import LARGEST_Z, Choice, Pin, Settings, Terms, labels, mismatched
 from app.tables import views
 from cache import Catalog, Listing, Store
 from engine import datasets, folders, processes
@@ -31,7 +31,7 @@ from engine.names import file_in
 from engine.records import compose
 from engine.records.compose import Composition
 from engine.records.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun
-from engine.statistics import aces, comparison, deployment, envelope, explain, metrics, separation
+from engine.statistics import aces, comparison, deployment, envelope, explain, metrics, separation, steps
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
@@ -227,6 +227,21 @@ def compare(settings: Settings, pin: Pin) -> comparison.Comparison:
     return comparison.compare(answers(settings.at(pin.choice, pin.theta)), answers(settings))
 
 
+def steps_at(settings: Settings, floor: float) -> tuple[dict[str, steps.Measured], list[str]]:
+    """The steps from the paper's certificate, by key, at a held-out NAC of ``floor``; and why others are not had.
+
+    Chains are with the next smaller and the next larger noise of the same training.
+    """
+    run = settings.certify_run
+    of = run.dataset, run.network.training, run.smoothing
+    smoothed = [m for m in listing().metas if m.kind == "smoothed" and not mismatched(m)]
+    same = [m for m in smoothed if (m.dataset, m.network.training, m.smoothing) == of]
+    smaller = sorted((m for m in same if m.noise < run.noise), key=lambda m: -m.noise)[:1]
+    larger = sorted((m for m in same if m.noise > run.noise), key=lambda m: m.noise)[:1]
+    others = tuple(_run_key(m) for m in (*smaller, *larger))
+    return _steps(_composition_key(settings.choice), others, settings.alpha, settings.radius, floor)
+
+
 def image_rows(settings: Settings) -> views.ImageRows:
     """CERTIFY's answer for every image at theta."""
     return views.image_rows(composition(settings), answer(settings))
@@ -418,6 +433,24 @@ def _tallies(measured: tuple[tuple[CompositionKey, deployment.Measure], ...]) ->
     images = np.unique(np.concatenate([c.index for c, _ in compositions]))
     halves = deployment.halvings(images)
     return [deployment.tally(c, how, images, halves) for c, how in compositions]
+
+
+@st.cache_resource(max_entries=64, show_spinner="Measuring the steps on held-out images")
+def _steps(
+    sources: CompositionKey, others: tuple[RunKey, ...], alpha: float, radius: float, floor: float
+) -> tuple[dict[str, steps.Measured], list[str]]:
+    select = None if sources.select_run is None else cast(SelectionRun, _run(sources.select_run))
+    run, core = cast(SmoothedRun, _run(sources.certify_run)), cast(CoreRun, _run(sources.core_run))
+    what = steps.ways(run, core, select, [cast(SmoothedRun, _run(other)) for other in others])
+    found, why = {}, []
+    for key, step in steps.STEPS.items():
+        problem = what.missing(step)
+        measured = [] if problem else steps.measure(what, step, [floor], radius, alpha)
+        if measured:
+            found[key] = measured[0]
+        else:
+            why.append(problem or f"“{step.name}” reaches a NAC of {floor:g} % on no half of the images.")
+    return found, why
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)

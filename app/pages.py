@@ -30,6 +30,7 @@ PAGES = {
         PageCard("selection", "Selection", "app.content.selection"),
         PageCard("images", "Images", "app.content.images"),
         PageCard("compare", "Compare", "app.content.compare"),
+        PageCard("bounds", "Bounds", "app.content.bounds", shows_many=False),
         PageCard("runs", "Runs", "app.content.runs", needs_runs=False),
         PageCard("certify", "Certify my image", "app.content.certify", shows_many=False),
     )

@@ -1,179 +1,102 @@
-"""What each larger certificate brings on the demo's runs, at equal held-out natural accuracy: docs/bounds.md.
+"""What each step from the paper's certificate brings on the demo's runs, at equal held-out NAC: docs/bounds.md.
 
-``python -m benchmarks.bounds > docs/bounds.md`` writes the page; a test holds it to some of its rows. The steps, and
-how they are measured, are ``engine/statistics/steps.py``'s.
+``python -m benchmarks.bounds --into docs/bounds.md`` writes the document's tables (minutes); without it they are
+printed. A test holds the document to what some of its rows are recomputed to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import argparse
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
-import numpy as np
+from cache.catalog import DEMO, Catalog
+from engine.datasets import DATASETS
+from engine.records.runs import CoreRun, Meta, SmoothedRun
+from engine.statistics.steps import STEPS, Measured, Ways, measure, ways
 
-from cache.catalog import Catalog
-from engine import datasets
-from engine.records.compose import Composition, StageRuns, Then, compose, compose_chain
-from engine.records.runs import CoreRun, SmoothedRun
-from engine.statistics.aces import DEFAULT_ALPHA
-from engine.statistics.intervals import Estimate
-from engine.statistics.steps import HALVES, LATER_SHARES, STEPS, HeldOut, gain, steps
-
-CORES = {"cifar10": "cifar10-core", "fashion_mnist": "fashion_mnist-core"}
-BELOW = (3.0, 6.0, 10.0)  # points of NAC below the core network's accuracy
-THETA = 0.3  # of a second stage; its grid replaces it
+BELOW = (3, 6, 10)  # points of NAC below the core network's accuracy
+NONE = "–"
+START, END = "<!-- measured -->", "<!-- end -->"
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """One run at one NAC: its steps, those of one network and, beside them, with a second one behind."""
-
-    dataset: str
-    title: str
-    nac: float
-    steps: tuple[HeldOut, ...]
+@cache
+def _catalog() -> Catalog:
+    return Catalog(demo=DEMO)
 
 
-def demo() -> tuple[dict[str, SmoothedRun], dict[str, CoreRun]]:
-    """The demo's certification runs under the noise that their networks were trained with, and its core runs."""
-    catalog = Catalog()
-    smoothed, core = {}, {}
-    for meta in catalog.listing().metas:
-        if meta.kind == "smoothed" and meta.network.sigma_train == meta.sigma:
-            run = catalog.load(meta.name)
-            assert isinstance(run, SmoothedRun)
-            smoothed[meta.name] = run
-    for dataset, name in CORES.items():
-        found = catalog.load(name)
-        assert isinstance(found, CoreRun)
-        core[dataset] = found
-    return smoothed, core
+def runs() -> list[Meta]:
+    """The demo's certification runs at the noise that their networks were trained for."""
+    found = [m for m in _catalog().metas() if m.kind == "smoothed" and m.sigma == m.network.sigma_train]
+    return sorted(found, key=lambda m: (m.dataset, m.network.training or "", m.noise))
 
 
-def measured(run: SmoothedRun, others: Sequence[SmoothedRun], core: CoreRun) -> Iterator[Measured]:
-    """One run at every NAC; ``others`` of the same training may be its second stage."""
-    c = compose(run, core)
-    chains = [(_chain(run, other, core, t), f"σ {other.meta.noise:g}") for other in others for t in LATER_SHARES]
-    accuracy = float(100 * np.mean(c.core == c.label))
-    card = datasets.card(run.meta.dataset)
-    title = f"{run.meta.network.training}, σ {run.meta.noise:g}"
-    for below in BELOW:
-        nac = accuracy - below
-        yield Measured(card.title, title, nac, tuple(steps(c, DEFAULT_ALPHA, nac, run.meta.noise, chains)))
+def ways_of(meta: Meta) -> Ways:
+    """The run with its dataset's core network, and chains with its training's next smaller and next larger noise."""
+    same = [m for m in runs() if (m.dataset, m.network.training) == (meta.dataset, meta.network.training)]
+    at = same.index(meta)
+    beside = [same[k] for k in (at - 1, at + 1) if 0 <= k < len(same)]
+    run, core = _catalog().load(meta.name), _catalog().load(f"{meta.dataset}-core")
+    assert isinstance(run, SmoothedRun)
+    assert isinstance(core, CoreRun)
+    others = [other for other in (_catalog().load(m.name) for m in beside) if isinstance(other, SmoothedRun)]
+    return ways(run, core, None, others)
 
 
-def _chain(run: SmoothedRun, other: SmoothedRun, core: CoreRun, t: float) -> Composition:
-    return compose_chain(StageRuns(run), core, [Then(StageRuns(other), THETA, t)])
+def rows(meta: Meta, keys: tuple[str, ...] = tuple(STEPS)) -> dict[int, list[str]]:
+    """By points below the core network's accuracy: the cells of the run's row."""
+    what = ways_of(meta)
+    c = what.composition
+    core = float(100 * (c.core == c.label).mean())
+    found = {key: {m.floor: m for m in measure(what, STEPS[key], [core - b for b in BELOW], 0.25)} for key in keys}
+    card = DATASETS.get(meta.dataset)
+    head = [card.title if card else meta.dataset, str(meta.network.training), f"{meta.noise:g}"]
+    return {b: [*head, f"{core - b:.1f}", *(_cell(found, key, core - b) for key in keys)] for b in BELOW}
 
 
-def report() -> Iterator[Measured]:
-    """Every run of the demo, in the order of its catalog."""
-    smoothed, cores = demo()
-    for name, run in smoothed.items():
-        others = [
-            other
-            for key, other in smoothed.items()
-            if key != name and (other.meta.dataset, other.meta.network.training) == _group(run)
-        ]
-        yield from measured(run, others, cores[run.meta.dataset])
+def _cell(found: dict[str, dict[float, Measured]], key: str, floor: float) -> str:
+    m = found[key].get(floor)
+    if m is None:
+        return NONE
+    before = found.get(STEPS[key].before or "", {}).get(floor)
+    nac = "" if m.nac.value >= floor - 0.05 else f" (NAC {m.nac.value:.1f})"
+    if before is None:
+        return f"{m.acr.value:.4f}{nac}"
+    gain = m.over(before)
+    return f"{m.acr.value:.4f}: {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]{nac}"
 
 
-def _group(run: SmoothedRun) -> tuple[str, str | None]:
-    return run.meta.dataset, run.meta.network.training
+def head() -> list[str]:
+    """The names of the columns."""
+    return ["dataset", "training", "σ", "NAC", *(step.name for step in STEPS.values())]
 
 
-def row(m: Measured) -> str:
-    """ACR at each step; what a step adds to the one before stands in brackets, bold where its interval excludes 0."""
-    first = f"{m.steps[0].acr.value:.3f}"
-    cells = [_cell(step, before) for before, step in zip(m.steps, m.steps[1:], strict=False)]
-    cells += [""] * (len(STEPS) - 1 - len(cells))
-    total = gain(m.steps[-1], m.steps[0])
-    share = f"{100 * total.value / m.steps[0].acr.value:+.0f} %" if m.steps[0].acr.value else ""
-    return f"| {m.title} | {m.nac:.1f} | {first} | {' | '.join(cells)} | {_signed(total)} | {share} |"
-
-
-def _cell(step: HeldOut, before: HeldOut) -> str:
-    added = gain(step, before)
-    text = f"{step.acr.value:.3f} ({added.value:+.3f})"
-    return f"**{text}**" if _is_clear(added) else text
-
-
-def _is_clear(e: Estimate) -> bool:
-    return e.low > 0 or e.high < 0
-
-
-def _signed(e: Estimate) -> str:
-    return f"{e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
-
-
-def abstentions(m: Measured) -> str:
-    """Percent of the images that CERTIFY abstains on, and certified accuracy at σ, step by step."""
-    cells = [f"{step.abstained:.1f} / {step.certified:.1f}" for step in m.steps]
-    return f"| {m.title} | {m.nac:.1f} | {' | '.join(cells)} | {m.steps[-1].point} |"
-
-
-def losses(found: Sequence[Measured]) -> list[str]:
-    """For each step, at how many of the NACs it gains, and where it loses most."""
-    lines = []
-    for at, step in enumerate(STEPS[1:], 1):
-        gains = [(gain(m.steps[at], m.steps[at - 1]), m) for m in found if len(m.steps) > at]
-        better = sum(e.value > 0 for e, _ in gains)
-        clear = sum(e.low > 0 for e, _ in gains)
-        worst, where = min(gains, key=lambda pair: pair[0].value)
-        lost = "It loses nowhere." if worst.value >= 0 else (
-            f"It loses at most {-worst.value:.3f} ({where.dataset}, {where.title}, NAC {where.nac:.1f} %)."
-        )  # fmt: skip
-        median = np.median([e.value for e, _ in gains])
-        lines.append(
-            f"- *{step.name}*: more at {better} of {len(gains)} (clearly, with an interval above 0, at {clear}); "
-            f"median {median:+.3f}. {lost}"
+def tables() -> Iterator[str]:
+    """A table for every floor."""
+    measured = []
+    for meta in runs():
+        measured.append(rows(meta))
+        print(meta.name, measured[-1], flush=True)
+    for b in BELOW:
+        yield f"### {b} points below the core network's accuracy\n\n" + "".join(
+            f"| {' | '.join(row)} |\n" for row in (head(), ["---"] * len(head()), *(found[b] for found in measured))
         )
-    return lines
-
-
-def introduction() -> str:
-    """What the page is, and what each step does."""
-    said = "\n".join(
-        f"- **{step.name}.** {step.sentence} [Proof](statistics.md), section {step.section}." for step in STEPS
-    )
-    return f"""\
-# What larger certificates bring
-
-`python -m benchmarks.bounds > docs/bounds.md` writes this page from the demo's stored counts: no new draw, the same α =
-{DEFAULT_ALPHA:g}. Each step holds what came before it:
-
-{said}
-
-**How it is measured.** {HALVES} times the images are halved at random; each half chooses the most robust setting whose
-NAC reaches a floor, and the other half, which had no say, measures. The floor is moved until the NAC *measured* is the
-one in the table, so that a step with more settings to choose from is not compared at a lower accuracy. Intervals are at
-95 %, paired image by image (the mean of each image's held-out radii), as if the settings were fixed: they do not know
-that other halves would choose otherwise. A step that offers more and finds nothing on 250 images loses by what it chose
-in vain. The second network of a chain is one of the same training at another σ, chosen as well.
-"""
-
-
-def page(found: Sequence[Measured]) -> str:
-    """The whole page."""
-    parts = [introduction(), "## In short\n", "\n".join(losses(found))]
-    head = "| run | NAC | " + " | ".join(step.name for step in STEPS) + " | all steps | |\n"
-    for dataset in dict.fromkeys(m.dataset for m in found):
-        of_it = [m for m in found if m.dataset == dataset]
-        parts += [
-            f"\n## {dataset}: ACR at equal NAC\n",
-            "In brackets what the step adds to the one before; bold where the interval of that excludes 0.\n",
-            head + "|---|---:" + "|---:" * (len(STEPS) + 2) + "|\n" + "\n".join(map(row, of_it)),
-            f"\n### {dataset}: abstentions, and certified at r = σ\n",
-            "Percent each, at the same settings; then what all images together would choose at the last step.\n",
-            "| run | NAC | " + " | ".join(step.name for step in STEPS) + " | chosen |\n" + "|---|---:"
-            + "|---:" * len(STEPS) + "|---|\n" + "\n".join(map(abstentions, of_it)),
-        ]  # fmt: skip
-    return "\n".join(parts)
 
 
 def main() -> None:
-    """Print the page."""
-    print(page(list(report())))
+    """Print the tables, or put them into a document."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bounds", description=__doc__)
+    parser.add_argument("--into", type=Path, help="a Markdown file that holds the tables, such as docs/bounds.md")
+    into = parser.parse_args().into
+    made = "\n".join(tables())
+    if into is None:
+        print(made, end="")
+        return
+    text = into.read_text(encoding="utf-8")
+    between = re.compile(f"{re.escape(START)}.*{re.escape(END)}", re.DOTALL)
+    into.write_text(between.sub(lambda _: f"{START}\n\n{made}\n{END}", text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import bounds, coverage, intervals
+from benchmarks import coverage, intervals
 from benchmarks.coverage import ALPHA, REPETITIONS
 from engine.statistics.bounds import ceiling, z_lower_bound
 from engine.statistics.corrections import Correction, levels
@@ -147,21 +147,3 @@ def test_the_exact_coverage_of_rates_is_the_documents():
 def test_the_page_names_the_intervals_of_the_document():
     assert NAMES.split(" for ")[0] in STATISTICS
     assert "Gaffke's" in STATISTICS
-
-
-# --- bounds.md -------------------------------------------------------------------------------------------------
-
-
-def test_the_page_of_bounds_holds_every_run_and_what_it_measures():
-    said = (DOCS / "bounds.md").read_text(encoding="utf-8")
-    smoothed, cores = bounds.demo()
-    assert len(smoothed) >= 18
-    for run in smoothed.values():
-        title = f"{run.meta.network.training}, σ {run.meta.noise:g}"
-        assert said.count(f"| {title} |") >= 2 * len(bounds.BELOW)
-    run = smoothed["cifar10-gaussian-0.25"]
-    others = [smoothed["cifar10-gaussian-0.5"], smoothed["cifar10-gaussian-1.0"]]
-    for m in bounds.measured(run, others, cores["cifar10"]):
-        assert bounds.row(m) in said
-        assert bounds.abstentions(m) in said
-    assert bounds.introduction() in said

@@ -8,6 +8,7 @@ from app.figures.base import ACR, DARK, DETAIL_HEIGHT, HEIGHT, LIGHT, NAC, RADII
 from app.figures.image import answer_over_theta, bounds_over_theta, class_votes, images, selection_share
 from app.figures.radius import accuracy_over_radius, selection_over_radius
 from app.figures.selection import entropies, receiver, signed_radii
+from app.figures.steps import waterfall
 from app.figures.tradeoff import over_theta, trade_off
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "selection_share",
     "signed_radii",
     "trade_off",
+    "waterfall",
 ]

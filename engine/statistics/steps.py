@@ -1,260 +1,383 @@
-"""What each larger certificate brings at equal natural accuracy, on images that had no say in its settings. Pure.
+"""What each step from the paper's certificate to the best one brings, at equal natural accuracy on held-out images.
 
-A step is a family of settings: the paper's thresholds, the same with another correction, with the margin, with a share
-of votes, with a second network behind. Of each family half of the images choose the most robust point above a floor of
-NAC, and the other half measures. The floor is moved until what is measured has the NAC that was asked for, between two
-floors in proportion: families with more to choose from, which flatter more, are not compared at a lower accuracy.
+A step is a way to certify with free parameters: the threshold, for some the share of votes, for a chain those of its
+second stage. The images are halved at random (``deployment.halvings``); each half chooses the most robust point whose
+NAC reaches what is asked, and the other half measures it. What is asked is raised until the *measured* NAC reaches the
+floor, as more choice flatters more: so the steps are compared at one held-out NAC.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.arrays import Array
-from engine.records.compose import Composition
-from engine.statistics.aces import Outcome, certify, predict, predict_stage
-from engine.statistics.bounds import MAJORITY
-from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+from engine.errors import AcesError
+from engine.records.compose import Composition, StageRuns, Then, compose, compose_chain
+from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
+from engine.statistics.aces import DEFAULT_ALPHA, Outcome, certify, check_draws, predict
+from engine.statistics.bounds import MAJORITY, ceiling
+from engine.statistics.corrections import Correction
 from engine.statistics.deployment import Rule, choose, halvings
-from engine.statistics.intervals import Estimate, mean_interval
+from engine.statistics.intervals import Estimate, mean_interval, rate_interval
 from engine.statistics.margin import Bound
-from engine.statistics.metrics import composition_ceiling
-from engine.statistics.stage import StageBounds, stage_bounds
+from engine.statistics.metrics import BLOCK_ENTRIES
 
-HALVES = 50  # random halvings, each of which chooses twice
-MOVED = tuple(k / 4 for k in range(-8, 17))  # points of NAC by which a floor is moved for the other half to meet it
-THETAS = 101  # thresholds of a family at most
-SHARES = (MAJORITY, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7)
-LATER = 26  # thresholds of a second stage
-LATER_SHARES = (MAJORITY, 0.1)
+SHARES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)  # of the votes, to choose from
+CHAIN_SHARES = (0.1, 0.5)  # of either stage of a chain
+POINTS, FIRST_POINTS, LATER_POINTS = 100, 50, 12  # thresholds: of one stage, and of a chain's first and second
+HALVINGS = 50  # each half of each chooses once
+RAISES = np.arange(0, 4.01, 0.2)  # points of NAC by which what is asked may exceed the floor
 
 
 @dataclass(frozen=True)
 class BoundStep:
-    """A family of settings: its ``name``, what it changes in a ``sentence``, and the section that proves it."""
+    """A way to certify; ``section`` of docs/statistics.md proves it, ``before`` is the step that it is compared with.
 
-    name: str
-    sentence: str
-    section: int
-
-
-PAPER = BoundStep("the paper's", "Both bounds at α/2, the class against all others together, a majority selects.", 5)
-UNION = BoundStep(
-    "intersection-union", "Each bound may spend all of α: only the weaker network breaks a certificate.", 6
-)
-MARGIN = BoundStep("+ margin", "The class is bounded against its strongest rival, not against all others together.", 18)
-SHARE = BoundStep("+ share of votes", "θ and the share t of votes that selects are chosen together.", 17)
-CHAIN = BoundStep("+ chain", "What is not selected goes to a second certification network before the core.", 19)
-STEPS = (PAPER, UNION, MARGIN, SHARE, CHAIN)
-
-
-@dataclass(frozen=True, eq=False)
-class SettingFamily:
-    """The settings of a step and what each image adds under each: ``natural`` (PREDICT is right), ``radius`` (certified
-    and right) and ``abstains``, [N, P]; ``points`` tell them in words.
+    ``sentence``: what it changes. ``by_votes``: the votes for the class select; ``chained``: a second stage follows.
     """
 
-    natural: Array
-    radius: Array
-    abstains: Array
-    points: tuple[str, ...]
-    ceiling: float
+    key: str
+    name: str
+    sentence: str
+    section: str
+    correction: Correction = Correction.INTERSECTION_UNION
+    bound: Bound = Bound.MARGIN
+    shares: tuple[float, ...] = (MAJORITY,)
+    before: str | None = None
+    by_votes: bool = False
+    chained: bool = False
 
-    def __add__(self, other: SettingFamily) -> SettingFamily:
-        natural, radius, abstains = (
-            np.concatenate([a, b], 1)
-            for a, b in ((self.natural, other.natural), (self.radius, other.radius), (self.abstains, other.abstains))
-        )
-        return SettingFamily(natural, radius, abstains, self.points + other.points, max(self.ceiling, other.ceiling))
+
+PAPER, UNION, MARGIN, SHARE, CHAIN, VOTES = "paper", "union", "margin", "share", "chain", "votes"
+STEPS = {
+    step.key: step
+    for step in (
+        BoundStep(
+            PAPER,
+            "the paper's",
+            "Selection and class spend half of α each, the class stands against all others together, and a majority "
+            "of the votes selects.",
+            "5",
+            Correction.BONFERRONI,
+            Bound.COMPLEMENT,
+        ),
+        BoundStep(
+            UNION,
+            "intersection-union",
+            "A certificate is false only if its weaker part is, so each part may spend all of α.",
+            "6",
+            bound=Bound.COMPLEMENT,
+            before=PAPER,
+        ),
+        BoundStep(
+            MARGIN,
+            "+ margin",
+            "The class is held against its strongest rival, as what many classes share is no rival's.",
+            "18",
+            before=UNION,
+        ),
+        BoundStep(
+            SHARE,
+            "+ vote share",
+            "Another share of the votes than half selects, chosen together with θ.",
+            "17",
+            shares=SHARES,
+            before=MARGIN,
+        ),
+        BoundStep(
+            CHAIN,
+            "+ chain",
+            "A certification network of the same training at another σ stands before or behind this one, ahead of the "
+            "core network.",
+            "19",
+            shares=CHAIN_SHARES,
+            before=SHARE,
+            chained=True,
+        ),
+        BoundStep(
+            VOTES,
+            "or votes select",
+            "No score selects but the votes for the class: one bound then serves as both.",
+            "19",
+            bound=Bound.COMPLEMENT,
+            before=SHARE,
+            by_votes=True,
+        ),
+    )
+}
 
 
 @dataclass(frozen=True, eq=False)
-class HeldOut:
-    """A step measured on the halves that did not choose: ``nac`` and ``abstained`` in percent, ``acr``; ``radius`` [N],
-    each image's mean over the times that it had no say. ``point``: what all images together would choose. No radius
-    exceeds ``ceiling``.
+class Ways:
+    """What there is to certify with, on one set of images: the composition, the same ``by_votes``, and ``chains``,
+    whose one later stage may have any threshold and share."""
+
+    composition: Composition
+    by_votes: Composition | None = None
+    chains: tuple[Composition, ...] = ()
+
+    def missing(self, step: BoundStep) -> str:
+        """Why the step cannot be had, a sentence; "" where it can."""
+        c = self.composition
+        if step.bound is Bound.MARGIN and c.from_log:
+            return f"“{step.name}” needs the votes for every class, and the log tells of the top class alone."
+        if step.shares != (MAJORITY,) and c.from_log_select:
+            return f"“{step.name}” needs the selection's votes, and the log tells of a majority alone."
+        if step.by_votes and self.by_votes is None:
+            return f"“{step.name}” needs the votes for every class of the certification network."
+        if step.chained and not self.chains:
+            return f"“{step.name}” needs another noise level of the same training, on the same images."
+        return ""
+
+
+def ways(
+    certify_run: SmoothedRun, core: CoreRun, select: SelectionRun | None = None, others: Sequence[SmoothedRun] = ()
+) -> Ways:
+    """What there is with these runs; ``others`` of other noise make chains, before this run and behind it.
+
+    What does not fit (a log's votes, other images) is left out. Raises ``AcesError`` where ``compose`` does.
+    """
+    c = compose(certify_run, core, select)
+    own = StageRuns(certify_run, select)
+    chains = []
+    for other in others:
+        for first, second in ((own, StageRuns(other)), (StageRuns(other), own)):
+            try:
+                chain = compose_chain(first, core, [Then(second, 0.5)])
+            except AcesError:
+                continue
+            if np.array_equal(chain.index, c.index):
+                chains.append(chain)
+    by_votes = None
+    if not certify_run.meta.from_log and select is None:
+        by_votes = compose(certify_run, core, by_votes=True)
+    return Ways(c, by_votes, tuple(chains))
+
+
+@dataclass(frozen=True, eq=False)
+class StepLine:
+    """Points of a step that differ in the first stage's threshold alone."""
+
+    composition: Composition
+    thetas: Array
+    t: float
+
+    def values(self, rows: slice, thetas: Array, step: BoundStep, alpha: float) -> tuple[Array, Array, Array]:
+        """By image and threshold, [N, T]: PREDICT is right, the radius of a right class, CERTIFY's outcome."""
+        c = self.composition.rows(rows)
+        right = predict(c, thetas, alpha, self.t).prediction() == c.label[:, None]
+        answer = certify(c, thetas, alpha, step.correction, t=self.t, bound=step.bound)
+        return right, answer.correct_radius(), answer.outcome
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A point chosen: noise, threshold and share of the first stage, and of a chain's second (``later``) the same."""
+
+    theta: float
+    t: float
+    later: tuple[float, float, float] | None = None
+    sigma: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A step on held-out images. ``right`` (0 to 1), ``radius``, ``certified`` and ``abstained`` [N]: of each image the
+    mean over all halvings, at what was chosen without it. ``setting``: what all images choose. ``asked``: the NAC that
+    the halves asked for, in percent; ``reached``: the share of halves that found a point there (others took their most
+    accurate). ``top``: no radius is larger.
     """
 
     step: BoundStep
-    nac: float
-    acr: Estimate
-    abstained: float
-    certified: float
+    floor: float
+    asked: float
+    reached: float
+    setting: Setting
+    right: Array
     radius: Array
-    point: str
-    ceiling: float
+    certified: Array
+    abstained: Array
+    top: float
+
+    @property
+    def nac(self) -> Estimate:
+        """NAC in percent; the interval is that of a rate named beforehand."""
+        return _rate(self.right)
+
+    @property
+    def accuracy(self) -> Estimate:
+        """Certified accuracy at the radius asked for, in percent."""
+        return _rate(self.certified)
+
+    @property
+    def abstentions(self) -> Estimate:
+        """How often CERTIFY abstains, in percent."""
+        return _rate(self.abstained)
+
+    @property
+    def acr(self) -> Estimate:
+        """The average certified radius."""
+        return Estimate(float(self.radius.mean()), *mean_interval(self.radius, 0.0, self.top))
+
+    def over(self, other: Measured) -> Estimate:
+        """The ACR gained over another step, paired by image.
+
+        Each image's two radii are means over the same halvings, at settings chosen without the image. The interval is
+        that of a mean of differences between -top and top (``intervals.mean_interval``): conservative as to which
+        images there are, as it allows for one unseen image at the worst end. It takes what was chosen as given, and is
+        a little too narrow where the halves choose very differently. No proof, an estimate.
+        """
+        difference, top = self.radius - other.radius, max(self.top, other.top)
+        return Estimate(float(difference.mean()), *mean_interval(difference, -top, top))
 
 
-def single(
-    c: Composition, alpha: float, correction: Correction, bound: Bound, shares: Sequence[float] = (MAJORITY,)
-) -> SettingFamily:
-    """One stage over its thresholds and ``shares``."""
-    thetas = thinned(c.thetas, THETAS)
-    parts = [_single(c, thetas, alpha, correction, bound, t) for t in shares]
-    family = parts[0]
-    for part in parts[1:]:
-        family = family + part
-    return family
+def _rate(share: Array) -> Estimate:
+    value = float(100 * share.mean())
+    low, high = rate_interval(np.array([value]), len(share))
+    return Estimate(value, float(low[0]), float(high[0]))
 
 
-def _single(
-    c: Composition, thetas: Array, alpha: float, correction: Correction, bound: Bound, t: float
-) -> SettingFamily:
-    answer = certify(c, thetas, alpha, correction, t=t, bound=bound)
-    natural = predict(c, thetas, alpha, t).prediction() == c.label[:, None]
-    name = "p0" if c.by_votes else "θ"
-    share = "" if t == MAJORITY else f", t {t:g}"
-    points = tuple(f"{name} {theta:.3g}{share}" for theta in thetas)
-    ceiling = composition_ceiling(c, alpha, correction, t)
-    return SettingFamily(natural, answer.correct_radius(), answer.outcome == Outcome.ABSTAIN, points, ceiling)
+def measure(
+    ways: Ways, step: BoundStep, floors: Sequence[float], radius: float, alpha: float = DEFAULT_ALPHA
+) -> list[Measured]:
+    """The ``step`` at each of the ``floors`` of NAC that any half reaches; ``radius`` of the certified accuracy.
 
-
-def chained(c: Composition, later: str, alpha: float, correction: Correction, bound: Bound, t: float) -> SettingFamily:
-    """A chain of two stages over the thresholds of both; ``later`` names the second in the points.
-
-    The same numbers as ``certify`` and ``predict`` give at each pair, from one pass over each stage.
+    Raises ``AcesError`` where ``certify`` does; ``Ways.missing`` says so before.
     """
-    stage = c.then[0]
-    thetas, after = thinned(c.thetas, THETAS // 2), thinned(stage.composition.thetas, LATER)
-    spend = levels(correction, alpha, c.stages)
-    first = stage_bounds(c, thetas, t, spend, correction, bound, handed_on=True)
-    second = stage_bounds(stage.composition, after, stage.t, spend, correction, bound)
-    natural = _natural(c, thetas, after, alpha, t)
-    radius, certified = _radius(c.label, first, second)
-    core = first.hands_on[:, :, None] & second.hands_on[:, None, :]
-    share = "" if t == MAJORITY else f", t {t:g}"
-    share_2 = "" if stage.t == MAJORITY else f", t₂ {stage.t:g}"
-    points = tuple(f"θ {a:.3g}{share}, then {later}, θ₂ {b:.3g}{share_2}" for a in thetas for b in after)
-    flat = (len(c), -1)
-    limit = max(composition_ceiling(part, alpha, correction) for part in (c, stage.composition))
-    share_ceiling = limit if max(t, stage.t) <= MAJORITY else 2 * limit
-    return SettingFamily(
-        natural.reshape(flat), radius.reshape(flat), ~(certified | core).reshape(flat), points, share_ceiling
-    )
-
-
-def _natural(c: Composition, thetas: Array, after: Array, alpha: float, t: float) -> Array:
-    """Whether PREDICT is right, bool [N, T, U]."""
-    stage, everyone = c.then[0], np.ones(len(c), bool)
-    first = predict(c, thetas, alpha, t)
-    second = predict_stage(stage.composition, after, alpha, stage.t, c.stages, c.core, everyone)
-    right = first.classed == c.label
-    own = np.where(first.selected == CERTIFY, right[:, None], (right & first.consensus)[:, None])
-    behind = second.prediction() == c.label[:, None]
-    return np.where((first.selected == CORE)[:, :, None], behind[:, None, :], own[:, :, None])
-
-
-def _radius(label: Array, first: StageBounds, second: StageBounds) -> tuple[Array, Array]:
-    """The certified radius where right, and whether anything is certified, [N, T, U] each."""
-    own, later = (np.minimum(at.radius_select, at.radius_certify) for at in (first, second))
-    right, later_right = ((at.c_hat == label)[:, None, None] for at in (first, second))
-    behind = np.minimum(first.radius_core[:, :, None], later[:, None, :])
-    return own[:, :, None] * right + behind * later_right, (own[:, :, None] > 0) | (behind > 0)
-
-
-def thinned(thresholds: Array, most: int) -> Array:
-    """At most so many of them, evenly, the last among them."""
-    every = -(-(len(thresholds) - 1) // (most - 1)) if len(thresholds) > most else 1
-    return thresholds[::-1][::every][::-1]
-
-
-def held_out(step: BoundStep, family: SettingFamily, nac: float, radius: float, halves: int = HALVES) -> HeldOut:
-    """Choose on one half and measure on the other, at a NAC of ``nac`` percent there; certified accuracy at ``radius``.
-
-    Where no floor reaches it, as near as the floors come. The interval is that of images whose settings were fixed.
-    """
-    first = halvings(np.arange(len(family.radius)), halves)
-    near = _around(nac, _measurements(family, first, nac, radius))
-    everything = choose(
-        100 * family.natural.mean(0)[None], family.radius.mean(0)[None], np.ones(len(family.points)), Rule(nac)
-    )[0]
-    natural, shown, abstained, certified = near
-    return HeldOut(
-        step,
-        float(100 * natural.mean()),
-        Estimate(float(shown.mean()), *mean_interval(shown, 0.0, family.ceiling)),
-        float(100 * abstained.mean()),
-        float(100 * certified.mean()),
-        shown,
-        family.points[everything] if everything >= 0 else "none",
-        family.ceiling,
-    )
-
-
-def _measurements(family: SettingFamily, first: Array, nac: float, radius: float) -> list[Array]:
-    """What the other halves measure at each floor, [4, N]: natural, radius, abstention, certified at ``radius``."""
-    means = _means(family, first)
-    reached = family.radius >= radius
+    n = len(ways.composition)
+    first = halvings(np.arange(n), HALVINGS)
+    lines = list(_lines(ways, step, alpha))
+    nac, acr = _tally(lines, step, alpha, first)
     found = []
-    for moved in MOVED:
-        chosen = _chosen(means, nac + moved, len(family.radius))
-        values = (family.natural, family.radius, family.abstains, reached)
-        found.append(np.stack([_measured(value, first, chosen) for value in values]))
+    for floor in floors:
+        chosen = _asked(nac, acr, floor)
+        if chosen is None:
+            continue
+        asked, at, reached = chosen
+        count = np.array([n // 2, n - n // 2])[:, None]
+        whole = [(np.einsum("kp,kl->p", value[:, 0], count) / n)[None] for value in (nac, acr)]
+        on_all, _ = _positions(whole[0], whole[1], asked)
+        held = _held_out(lines, step, alpha, first, at, radius)
+        setting = _setting(lines, int(on_all[0]))
+        found.append(Measured(step, floor, asked, reached, setting, *held, _top(lines, alpha)))
     return found
 
 
-def _around(nac: float, found: Sequence[Array]) -> Array:
-    """Between the last floor whose NAC falls short and the next, [4, N], in proportion to what it lacks."""
-    rates = [100 * one[0].mean() for one in found]
-    short = [k for k, rate in enumerate(rates) if rate < nac]
-    if not short or short[-1] + 1 == len(found):
-        return found[0] if not short else found[-1]
-    below, above = short[-1], short[-1] + 1
-    weight = (nac - rates[below]) / (rates[above] - rates[below])
-    between: Array = (1 - weight) * found[below] + weight * found[above]
-    return between
-
-
-def _means(family: SettingFamily, first: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """NAC and ACR of every point [S, P], on the first halves and on the second ones."""
-    found = []
-    for half in (first, ~first):
-        share = half / half.sum(1, keepdims=True)
-        found.append((100 * share @ family.natural, share @ family.radius))
-    return found[0], found[1]
-
-
-def _chosen(means: Sequence[tuple[Array, Array]], floor: float, images: int) -> Array:
-    """The point that each half chooses, int [2, S]; of none that reaches the floor, the most accurate."""
-    found = []
-    for nac, acr in means:
-        at = choose(nac, acr, np.full(nac.shape[1], images), Rule(floor))
-        found.append(np.where(at < 0, nac.argmax(1), at))
-    return np.stack(found)
-
-
-def _measured(values: Array, first: Array, chosen: Array) -> Array:
-    """Each image's mean [N] over the halvings in whose choice it had no say."""
-    a, b = values[:, chosen[0]], values[:, chosen[1]]  # chosen by the first halves, and by the second ones
-    return np.where(first.T, b, a).mean(1)
-
-
-def gain(step: HeldOut, before: HeldOut) -> Estimate:
-    """What a step adds to another's ACR at the same NAC, paired by image, with its 95 % interval."""
-    difference = step.radius - before.radius
-    return Estimate(float(difference.mean()), *mean_interval(difference, -before.ceiling, step.ceiling))
-
-
-def steps(
-    c: Composition, alpha: float, nac: float, radius: float, chains: Sequence[tuple[Composition, str]] = ()
-) -> Iterator[HeldOut]:
-    """Every step from the paper's certificate on, each with what came before; logs stop where they cannot follow.
-
-    ``chains``: this composition with a second stage each, and its name.
-    """
-    union, paper = Correction.INTERSECTION_UNION, Correction.BONFERRONI
-    yield held_out(PAPER, single(c, alpha, paper, Bound.COMPLEMENT), nac, radius)
-    yield held_out(UNION, single(c, alpha, union, Bound.COMPLEMENT), nac, radius)
-    if c.from_log or c.from_log_select:
+def _lines(ways: Ways, step: BoundStep, alpha: float) -> Iterator[StepLine]:
+    if step.by_votes and ways.by_votes is not None:
+        yield StepLine(ways.by_votes, _thinned(ways.by_votes.thetas, POINTS), MAJORITY)
         return
-    yield held_out(MARGIN, single(c, alpha, union, Bound.MARGIN), nac, radius)
-    family = single(c, alpha, union, Bound.MARGIN, SHARES)
-    yield held_out(SHARE, family, nac, radius)
-    for chain, name in chains:
-        for t in LATER_SHARES:
-            family = family + chained(chain, name, alpha, union, Bound.MARGIN, t)
-    if chains:
-        yield held_out(CHAIN, family, nac, radius)
+    if not step.chained:
+        for t in _told(step.shares, ways.composition, step, alpha):
+            yield StepLine(ways.composition, _thinned(ways.composition.thetas, POINTS), t)
+        return
+    for c in ways.chains:
+        later = c.then[0]
+        for t in _told(step.shares, c, step, alpha):
+            for later_t in _told(step.shares, later.composition, step, alpha):
+                for theta in _thinned(later.composition.thetas, LATER_POINTS):
+                    then = (replace(later, theta=float(theta), t=later_t),)
+                    yield StepLine(replace(c, then=then), _thinned(c.thetas, FIRST_POINTS), t)
+
+
+def _told(shares: Sequence[float], c: Composition, step: BoundStep, alpha: float) -> Iterator[float]:
+    """The shares that the draws can tell from 0 and 1."""
+    for t in shares:
+        try:
+            check_draws(t, c.n_select, alpha, step.correction)
+        except AcesError:
+            continue
+        yield t
+
+
+def _thinned(thetas: Array, points: int) -> Array:
+    kept: Array = thetas[:: max(1, len(thetas) // points)]
+    return kept
+
+
+def _blocks(n: int, points: int) -> Iterator[slice]:
+    block = max(1, BLOCK_ENTRIES // points)
+    return (slice(start, start + block) for start in range(0, n, block))
+
+
+def _tally(lines: Sequence[StepLine], step: BoundStep, alpha: float, first: Array) -> tuple[Array, Array]:
+    """NAC in percent and ACR of all points on both halves of each halving, [2, S, P] each."""
+    n, halves = first.shape[1], np.concatenate([first, ~first]).astype(np.float64)
+    counts = np.array([n // 2, n - n // 2])[:, None, None]
+    parts = []
+    for line in lines:
+        sums = np.zeros((len(halves), 2 * len(line.thetas)))
+        for rows in _blocks(n, len(line.thetas)):
+            right, radius, _ = line.values(rows, line.thetas, step, alpha)
+            sums += halves[:, rows] @ np.hstack([100.0 * right, radius])
+        parts.append(np.stack(np.hsplit(sums, 2)).reshape(2, 2, len(first), -1) / counts)
+    whole = np.concatenate(parts, 3)
+    return whole[0], whole[1]
+
+
+def _positions(nac: Array, acr: Array, floor: float) -> tuple[Array, Array]:
+    """The point that each row chooses, and whether it reaches the floor: where none does, the most accurate."""
+    found = choose(nac, acr, np.ones(nac.shape[1]), Rule(floor))
+    return np.where(found >= 0, found, nac.argmax(1)), found >= 0
+
+
+def _asked(nac: Array, acr: Array, floor: float) -> tuple[float, Array, float] | None:
+    """What to ask of a half so that the other measures the floor; the points [2, S] chosen; the share that reached it.
+
+    None where no half finds any point at the floor. Where no raise is enough, the one that measures the most.
+    """
+    best, most = None, -1.0
+    for raised in floor + RAISES:
+        chosen = [_positions(nac[k], acr[k], float(raised)) for k in (0, 1)]
+        reached = float(np.mean([found for _, found in chosen]))
+        if reached == 0:
+            break
+        at = np.stack([position for position, _ in chosen])
+        held = np.mean([np.take_along_axis(nac[1 - k], at[k][:, None], 1) for k in (0, 1)])
+        if held > most:
+            best, most = (float(raised), at, reached), float(held)
+        if held >= floor:
+            break
+    return best
+
+
+def _held_out(
+    lines: Sequence[StepLine], step: BoundStep, alpha: float, first: Array, at: Array, radius: float
+) -> tuple[Array, Array, Array, Array]:
+    """Of each image, the mean at the points that the other halves chose: right, radius, certified, abstained."""
+    n = first.shape[1]
+    sums = np.zeros((4, n))
+    start = 0
+    for line in lines:
+        points = np.unique(at[(at >= start) & (at < start + len(line.thetas))])
+        if len(points):
+            chosen = (at[:, :, None] == points).astype(np.float64)  # [2, S, U]
+            for rows in _blocks(n, len(points)):
+                own = first[:, rows].astype(np.float64).T
+                weight = (1 - own) @ chosen[0] + own @ chosen[1]
+                right, of_right, outcome = line.values(rows, line.thetas[points - start], step, alpha)
+                every = (right, of_right, of_right >= radius, outcome == Outcome.ABSTAIN)
+                for k, value in enumerate(every):
+                    sums[k, rows] += (weight * value).sum(1)
+        start += len(line.thetas)
+    right, of_right, certified, abstained = sums / len(first)
+    return right, of_right, certified, abstained
+
+
+def _setting(lines: Sequence[StepLine], position: int) -> Setting:
+    for line in lines:
+        if position < len(line.thetas):
+            then = line.composition.then
+            later = (then[0].composition.sigma, then[0].theta, then[0].t) if then else None
+            return Setting(float(line.thetas[position]), line.t, later, line.composition.sigma)
+        position -= len(line.thetas)
+    raise AssertionError(position)
+
+
+def _top(lines: Sequence[StepLine], alpha: float) -> float:
+    first = [line.composition for line in lines]
+    every = {id(c): c for c in (*first, *(stage.composition for c in first for stage in c.then))}
+    return max(ceiling(c.sigma, c.n, alpha, c.smoothing.link) for c in every.values())
