@@ -183,6 +183,7 @@ def test_dials_turned_at_once_all_stand(open_page):
 def test_no_answer_moves_the_thumb_while_it_is_dragged(open_page, key):
     page = open_page()
     slider(page, "theta").press("ArrowRight")
+    slider(page, key).scroll_into_view_if_needed()  # a mouse reaches what can be seen
     area = slider(page, key).bounding_box()
     y = area["y"] + area["height"] / 2
     page.mouse.move(area["x"] + 0.3 * area["width"], y)
