@@ -17,7 +17,7 @@ from engine.statistics.bounds import rounded_down
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-HEIGHT, TALL, DETAIL_HEIGHT = 276, 430, 250
+HEIGHT, TALL, DETAIL_HEIGHT = 260, 430, 250
 FONT = "Source Sans, sans-serif"
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 RADII = "radii"  # in a trace's ``meta``: which of its coordinates are certified radii, and round down as text
