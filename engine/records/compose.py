@@ -174,6 +174,7 @@ def compose_chain(first: StageRuns, core: CoreRun, then: Sequence[Then]) -> Comp
         twice = next(name for name in names if names.count(name) > 1)
         raise AcesError(f"'{twice}' stands twice in the chain: what it handed on it would be asked again; name another")
     for later in then:
+        _require_one_split(first.certify.meta, later.runs.certify.meta)
         _require_same_pictures(first.certify, later.runs.certify)
         _require_one_norm(first.certify.meta, later.runs.certify.meta)
     made = [compose(runs.certify, core, runs.select, by_votes=runs.by_votes) for runs in stages]
@@ -193,11 +194,7 @@ def common_images(certify: SmoothedRun, *others: SmoothedRun | CoreRun | Selecti
     """
     runs = (certify, *others)
     for a, b in combinations(runs, 2):
-        if not _one_split(a.meta, b.meta):
-            raise AcesError(
-                f"'{a.meta.name}' is of {_split_of(a.meta)}, '{b.meta.name}' of {_split_of(b.meta)}: only runs of one "
-                f"dataset and split compose"
-            )
+        _require_one_split(a.meta, b.meta)
     index: Array = reduce(np.intersect1d, [run.index for run in runs])
     if not len(index):
         names = ", ".join(f"'{run.meta.name}'" for run in dict.fromkeys(runs))
@@ -211,9 +208,12 @@ def common_images(certify: SmoothedRun, *others: SmoothedRun | CoreRun | Selecti
     return index
 
 
-def _one_split(a: Meta, b: Meta) -> bool:
+def _require_one_split(a: Meta, b: Meta) -> None:
     """An imported log may not say its split; then the labels have to do."""
-    return a.dataset == b.dataset and (a.split is None or b.split is None or a.split == b.split)
+    if a.dataset != b.dataset or not (a.split is None or b.split is None or a.split == b.split):
+        raise AcesError(
+            f"'{a.name}' is of {_split_of(a)}, '{b.name}' of {_split_of(b)}: only runs of one dataset and split compose"
+        )
 
 
 def _split_of(meta: Meta) -> str:

@@ -157,6 +157,9 @@ def test_chains_that_cannot_be_are_refused():
     elsewhere = replace(b, index=b.index + 1)
     with pytest.raises(AcesError, match="share no images"):
         compose_chain(StageRuns(a), core, [Then(StageRuns(elsewhere), 0.3)])
+    another = replace(b, meta=replace(b.meta, dataset="another"))
+    with pytest.raises(AcesError, match="'run 0' is of toy, 'run 1' of another: only runs of one dataset"):
+        compose_chain(StageRuns(a), core, [Then(StageRuns(another), 0.3)])
     other = replace(b, label=(b.label + 1) % 3)
     with pytest.raises(AcesError, match="label"):
         compose_chain(StageRuns(a), core, [Then(StageRuns(other), 0.3)])
