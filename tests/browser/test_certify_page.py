@@ -20,6 +20,7 @@ from engine.single_image.certificate import Certificate, check, from_json
 from engine.single_image.picture import read_picture, to_png, to_tensor
 from engine.single_image.promise import known_classes, promise
 from tests.bad_pictures import BAD, GOOD
+from tests.browser.acts import choose, switch_on
 from tests.browser.conftest import ROOT, serve
 
 if TYPE_CHECKING:
@@ -260,8 +261,7 @@ def test_a_result_is_grey_while_the_controls_say_something_else(open_page):
     page.get_by_text("Now chosen").wait_for(state="detached")
     settle(page)
     page.get_by_text("Crop", exact=True).click()
-    page.get_by_text("Invert", exact=True).click()
-    page.get_by_text("Now chosen: invert on.").wait_for()
+    switch_on(page, "invert-", page.get_by_text("Now chosen: invert on."))
     assert is_grey(page)
     assert title(page).endswith("at θ 0.600")
 
@@ -294,8 +294,7 @@ def test_a_selection_network_is_chosen_certifies_is_checked_and_attacked(open_pa
     page = open_page("sigma=0.25")
     start(page)
     assert issued(page).networks.select is None
-    page.locator(".st-key-select [data-baseweb=select], .st-key-select input").first.click()
-    page.get_by_role("option", name=SELECTION).click()
+    choose(page, "select", SELECTION)
     page.get_by_text(f"Now chosen: selection network {SELECTION}").wait_for()
     settle(page)
     assert is_grey(page)  # the entropies' answer is no answer of the network

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 
 from app.figures import DARK, LIGHT
+from tests.browser.acts import choose
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -84,11 +85,6 @@ def await_change(page: Page, key: str, before: str) -> None:
 
 def press(page: Page, slider: str, key: str = "ArrowRight") -> None:
     page.locator(f".st-key-{slider} input[type=range]").press(key)
-
-
-def choose(page: Page, box: str, option: str) -> None:
-    page.locator(f".st-key-{box} input").click()
-    page.get_by_role("option", name=option, exact=True).click()
 
 
 def query(page: Page) -> dict[str, str]:
