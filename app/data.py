@@ -6,6 +6,7 @@ read or does not fit. What is shared among sessions is never written to.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import subprocess
 import time
@@ -13,16 +14,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import streamlit as st
 
+from app.services import packs
 from app.services.pictures import Pictures, read_pictures
-from app.settings import LARGEST_Z, Choice, Pin, Settings, Terms, labels, mismatched
-from app.tables import views
+from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, labels, mismatched
+from app.tables import live, views
 from cache import Catalog, Listing, Store
 from engine import datasets, folders, processes
 from engine.arrays import Array
@@ -169,6 +171,63 @@ def at_thetas(settings: Settings, thetas: tuple[float, ...], radii: tuple[float,
     return metrics.evaluate(
         composition(settings), thetas, radii=radii, convention=settings.convention, **settings.terms.named
     )
+
+
+def followed(settings: Settings, choices: Sequence[Choice]) -> dict[str, Any]:
+    """What a browser needs to follow the dials by itself, of the compositions ``choices``: the names of their packs.
+
+    These are made meanwhile: for the level that is set first, then for those next to it on the dial.
+    """
+    alphas = sorted({*ALPHAS, settings.alpha})
+    near = sorted(range(len(alphas)), key=lambda level: abs(level - alphas.index(settings.alpha)))
+    asked: dict[str, packs.Make] = {}
+    named = {
+        settings.compositions.index(choice): _packs(settings.at(choice), alphas, near, asked) for choice in choices
+    }
+    packs.SHARED.ask(dict(sorted(asked.items(), key=lambda one: _rank(one[0], near))))
+    return {
+        "compositions": [named.get(position) for position in range(len(settings.compositions))],
+        "current": settings.position,
+        "levels": alphas,
+    }
+
+
+def _rank(name: str, near: Sequence[int]) -> int:
+    """Counts come first, then the levels as they are near."""
+    _, _, level = name.rpartition("-")
+    return -1 if name.startswith("counts") else near.index(int(level))
+
+
+def _packs(
+    settings: Settings, alphas: Sequence[float], near: Sequence[int], asked: dict[str, packs.Make]
+) -> dict[str, str] | None:
+    """The names of a composition's packs, which are asked for; None if the browser cannot follow it."""
+    if settings.convention is Convention.PAPER:
+        return None
+    try:
+        key = _composition_key(settings.choice)
+        c = _composition(key)
+    except AcesError:  # its figures say so
+        return None
+    if not live.can_be_live(c):
+        return None
+    terms, link = settings.terms, c.smoothing_select.link
+    of_votes = c.n_select, c.smoothing_select.name, terms.correction
+    names = {
+        "counts": f"counts-{_digest(key)}",
+        "classes": f"classes-{_digest(key, terms.correction, terms.bound, *alphas)}",
+        "votes": f"votes-{_digest(*of_votes, *alphas)}",
+    }
+    asked[names["counts"]] = partial(live.of_counts, c)
+    for level in near:
+        at = terms._replace(alpha=alphas[level])
+        asked[f"{names['classes']}-{level}"] = partial(live.of_classes, c, at)
+        asked[f"{names['votes']}-{level}"] = partial(live.of_votes, c.n_select, link, at.alpha, terms.correction)
+    return names
+
+
+def _digest(*what: object) -> str:
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:24]
 
 
 def largest_radius(settings: Settings) -> float:

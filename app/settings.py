@@ -265,6 +265,11 @@ class Settings:
         return self.choice.symbol
 
     @property
+    def turned(self) -> dict[str, float]:
+        """What the dials that the browser can follow by itself show, by their keys."""
+        return {"theta": self.theta, "votes": self.t, "alpha": self.alpha, "radius": self.radius}
+
+    @property
     def smoothing(self) -> Smoothing:
         """The noise of the certification run, with its norm."""
         return self.certify_run.smoothing_card

@@ -12,6 +12,7 @@ const FULLSCREEN = {
 };
 
 // Streamlit calls this in every run of the script, and what it returns when the figure leaves the page.
+// ``live`` and ``at`` of a figure: which of its parts follow the dials, and at which values it was drawn (live.js).
 export default function ({ data, parentElement, setTriggerValue }) {
   const chart = (parentElement.chart ??= mount(parentElement));
   chart.pick = (marks) => setTriggerValue("marks", marks);
@@ -23,14 +24,36 @@ function mount(parent) {
   const node = parent.appendChild(document.createElement("div"));
   node.setAttribute("role", "figure");
   node.style.background = "var(--st-background-color)"; // fullscreen is black otherwise
-  return { node, text: null, resized: new ResizeObserver(() => resize(node)) };
+  const chart = { node, text: null, figure: null, isAhead: false, resized: new ResizeObserver(() => resize(node)) };
+  (window.charts ??= new Set()).add(followed(chart));
+  return chart;
+}
+
+// What live.js does to a figure before the server answers: it sets attributes and texts, or draws it with other data.
+function followed(chart) {
+  const before = [];
+  const put = (element, name, value) => (name === null ? (element.textContent = value) : element.setAttribute(name, value));
+  chart.set = (element, name, value) => {
+    before.push([element, name, name === null ? element.textContent : element.getAttribute(name)]);
+    put(element, name, value);
+  };
+  chart.undo = () => {
+    for (const [element, name, value] of before.splice(0).reverse())
+      value === null ? element.removeAttribute(name) : put(element, name, value);
+  };
+  chart.redraw = (ahead) => {
+    chart.isAhead = ahead !== undefined;
+    const { data, layout } = ahead ?? chart.figure;
+    return window.Plotly.react(chart.node, data, layout);
+  };
+  return chart;
 }
 
 async function draw(chart, text) {
   if (text === chart.text) return; // what has not changed is not drawn again
   chart.text = text;
   const { node } = chart;
-  const { figure, alt, picks } = JSON.parse(text);
+  const { figure, alt, picks, live, at } = JSON.parse(text);
   const { height, ...layout } = figure.layout;
   node.setAttribute("aria-label", alt);
   node.style.height = `${height}px`; // on the element and not in the figure, which fills it and so the screen
@@ -38,8 +61,13 @@ async function draw(chart, text) {
   if (text !== chart.text) return; // overtaken while the library was on its way
   const isNew = !node.data;
   layout.selectionrevision = text; // the outline of a lasso goes with the marks that it was drawn around
+  chart.undo();
+  chart.isAhead = false;
+  chart.shown = null;
+  chart.figure = { data: figure.data, layout, live, at };
   await Plotly.react(node, figure.data, layout, isNew ? toolbar(picks) : undefined);
   if (isNew) listen(chart, picks);
+  window.live?.now(); // the dials may have gone on since
 }
 
 function toolbar(picks) {
@@ -71,6 +99,7 @@ async function resize(node) {
 }
 
 function leave(chart) {
+  window.charts.delete(chart);
   chart.resized.disconnect();
   window.Plotly?.purge(chart.node);
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -27,16 +27,19 @@ def chart(
     alt: str,
     on_pick: Callable[[], None] | None = None,
     picks: Literal["click", "lasso"] | None = None,
+    at: Mapping[str, float] | None = None,
 ) -> None:
     """A figure; its toolbar saves it as SVG.
 
     ``alt``: what a screen reader says. ``on_pick``: callback, for which ``marks`` under the key in the session's state
     has the ``customdata`` of the mark that was clicked on; with ``picks`` "lasso" also of those in a lasso or box, and
-    none after a double click.
+    none after a double click. ``at``: the values of the dials that it shows, by their keys, where its ``live`` parts
+    follow these.
     """
+    said = json.dumps({"alt": alt, "picks": picks, "live": figure.live, "at": at})
     _mount(
         key=key,
-        data=f'{{"figure": {figure.to_json()}, "alt": {json.dumps(alt)}, "picks": {json.dumps(picks)}}}'.encode(),
+        data=f'{{"figure": {figure.to_json()}, {said[1:]}'.encode(),
         height=figure.layout["height"],
         on_marks_change=on_pick,
     )

@@ -48,7 +48,7 @@ function mount(parent, said) {
   label.htmlFor = slider.id = `dial-${said.key}`;
   box.parentElement.className = `st-key-${said.key}_box`;
   box.setAttribute("aria-label", said.symbol);
-  slider.oninput = () => show(dial, fromPosition(dial.said, Number(slider.value)));
+  slider.oninput = () => hold(dial, fromPosition(dial.said, Number(slider.value)));
   slider.onchange = () => choose(dial, fromPosition(dial.said, Number(slider.value)));
   slider.onpointerdown = () => (dial.held = true);
   slider.onpointerup = slider.onpointercancel = () => setTimeout(() => letGo(dial)); // the change comes right after
@@ -73,8 +73,15 @@ function hear(dial) {
   if (!dial.held) show(dial, own.value); // no answer moves the thumb under the reader's hand
 }
 
+// Figures follow the thumb (live.js); the server hears of where it is let go.
+function hold(dial, value) {
+  show(dial, value);
+  window.live?.turn(dial.said.key, value);
+}
+
 function letGo(dial) {
   dial.held = false;
+  window.live?.rest(dial.said.key);
   show(dial, dial.own.value);
 }
 
@@ -93,6 +100,7 @@ function choose(dial, value) {
   change(dial.own, value);
   show(dial, value);
   toAddress(dial.own);
+  window.live?.rest(dial.own.key);
   tell(dial);
 }
 

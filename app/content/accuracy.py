@@ -12,7 +12,7 @@ from app import data, figures, keys
 from app.components.chart import chart
 from app.figures import overlay
 from app.settings import Settings
-from app.widgets import downloads
+from app.widgets import downloads, following
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import paper_notes, theme
 from engine.statistics.metrics import DEFAULT_RADII
@@ -27,6 +27,7 @@ def show(settings: Settings) -> None:
     with errors_in_place():
         _show(settings)
     caveats(settings)
+    following.show(settings, (settings.choice,))
 
 
 def _show(settings: Settings) -> None:
@@ -41,10 +42,11 @@ def _show(settings: Settings) -> None:
         overlay.on_radii(accuracy, overlay.chosen(settings.paper), settings.theta, theme())
     left, right = st.columns(2)
     with left:
-        chart(accuracy, "figure_radius", "Certified accuracy over radius, of ACES and of its networks alone")
+        alt = "Certified accuracy over radius, of ACES and of its networks alone"
+        chart(accuracy, "figure_radius", alt, at=settings.turned)
     selected = figures.selection_over_radius(curves, fan, *at)
     with right:
-        chart(selected, "figure_selected", "Certified selection rate over radius")
+        chart(selected, "figure_selected", "Certified selection rate over radius", at=settings.turned)
     paper_notes(settings)
     every = tuple(sorted({*thetas, settings.theta}))
     _table(settings, every)

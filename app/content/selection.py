@@ -11,7 +11,7 @@ from app import actions, data, figures, keys
 from app.components.chart import chart
 from app.settings import Choice, Settings, labels
 from app.tables.views import by_rank
-from app.widgets import downloads
+from app.widgets import downloads, following
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import picked, theme
 from engine.records.compose import Composition
@@ -26,6 +26,7 @@ def show(settings: Settings) -> None:
     with errors_in_place():
         _show(settings)
     caveats(settings)
+    following.show(settings, (settings.choice,))
 
 
 def _show(settings: Settings) -> None:
@@ -76,7 +77,8 @@ def _scores(settings: Settings) -> figures.Sketch:
     figure = figures.entropies(found, settings.theta, settings.radius, score, theme())
     images = {k: part.tolist() for k, part in enumerate(found.images)}
     alt = f"Images by median {score}, certifiably correct or not, with the threshold; a lasso picks images"
-    chart(figure, keys.ENTROPIES, alt, partial(actions.pick_marked, keys.ENTROPIES, images), "lasso")
+    pick = partial(actions.pick_marked, keys.ENTROPIES, images)
+    chart(figure, keys.ENTROPIES, alt, pick, "lasso", at=settings.turned)
     return figure
 
 

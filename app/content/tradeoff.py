@@ -15,7 +15,7 @@ from app.figures import overlay
 from app.settings import Settings
 from app.tables import deploy
 from app.tables.views import Front
-from app.widgets import downloads
+from app.widgets import downloads, following
 from app.widgets.notices import NAC_IS_NOT, caveats, errors_in_place, rests_on, show_error
 from app.widgets.panels import TILE_WIDTH, bounds_differ, chosen_after_looking, paper_notes, subsets_differ, theme, tile
 from engine.errors import AcesError
@@ -44,7 +44,8 @@ def show(settings: Settings) -> None:
         rests_on(settings, data.composition(settings))
     except AcesError as error:
         show_error(error)  # the other compositions live on
-    tiles = st.grid(5, min_column_width=TILE_WIDTH)
+    with st.container(key="tiles"):
+        tiles = st.grid(5, min_column_width=TILE_WIDTH)
     wide, narrow = st.columns([3, 2])
     with wide:
         drawn = _fronts(settings, narrow)
@@ -52,12 +53,14 @@ def show(settings: Settings) -> None:
         over = figures.over_theta(data.over_theta(settings), settings.theta, settings.radius, theme(), settings.symbol)
         if not settings.choice.by_votes:  # the paper's thresholds are of scores
             overlay.on_thetas(over, overlay.chosen(settings.paper), settings.radius, theme())
-        chart(over, "figure_theta", "Natural accuracy, selection rate and average certified radius over the threshold")
+        alt = "Natural accuracy, selection rate and average certified radius over the threshold"
+        chart(over, "figure_theta", alt, at=settings.turned)
         drawn["theta"] = over
     with tiles, errors_in_place():
         _tiles(settings)  # after the figures, which do not wait for the intervals
     downloads.menu("trade-off", settings, drawn, lambda: downloads.fronts_table(settings))
     caveats(settings)
+    following.show(settings, settings.compositions, tuple(label.replace(":.9g", "") for label, _, _ in TILES.values()))
 
 
 def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, figures.Sketch]:
@@ -68,10 +71,12 @@ def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, figures.Ske
     best = asked.best if asked else None
     pinned = data.pinned(settings, measure)
     axis = AXES[measure].format(r=settings.radius)
-    figure = figures.trade_off(fronts, settings.position, settings.theta, axis, theme(), best, pinned)
+    figure = figures.trade_off(
+        fronts, settings.position, settings.theta, axis, theme(), best, pinned, of_acr=measure is Axis.ACR
+    )
     radius = None if measure is Axis.ACR else settings.radius
     overlay.on_trade_off(figure, overlay.chosen(settings.paper), theme(), radius)
-    chart(figure, keys.FRONT, ALT, actions.go_to_clicked_point, "click")
+    chart(figure, keys.FRONT, ALT, actions.go_to_clicked_point, "click", at=settings.turned)
     paper_notes(settings, radius)
     subsets_differ(fronts)
     bounds_differ(settings)

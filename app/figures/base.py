@@ -61,10 +61,12 @@ class Sketch:
     Its methods are named and take what those of ``go.Figure`` do; a layout's key that is given again replaces. By its
     name the browser knows a trace again, to keep it hidden. A page sends it to the browser as it is (``to_json``): that
     plotly knows its parts (``finish``) is checked in tests and exports, and would cost twelve fronts 30 ms a key.
+    ``live``: which parts follow the dials while these are turned, and what live.js has to know of each.
     """
 
     layout: dict[str, Any]
     traces: list[dict[str, Any]] = field(default_factory=list)
+    live: list[dict[str, Any]] = field(default_factory=list)
     shapes: list[dict[str, Any]] = field(default_factory=list)
     annotations: list[dict[str, Any]] = field(default_factory=list)
 
@@ -79,6 +81,10 @@ class Sketch:
 
     def add_annotation(self, **note: Any) -> None:
         self.annotations.append(note)
+
+    def follows(self, part: str, /, **facts: Any) -> None:
+        """The trace that was added last follows the dials, as this ``part`` of live.js."""
+        self.live.append({"is": part, "trace": len(self.traces) - 1, **facts})
 
     def update_layout(self, **layout: Any) -> None:
         self.layout.update(layout)
@@ -186,9 +192,18 @@ def radii(values: Array, decimals: int = 4, axes: str = "y") -> dict[str, Any]:
     return {"text": texts[where].tolist(), "meta": {RADII: axes}}
 
 
-def mark(figure: Sketch, x: float, text: str, color: str, dash: str, theme: Theme) -> None:
-    """A vertical line with its name at the top, on the side where there is room."""
+def mark(
+    figure: Sketch, x: float, text: str, color: str, dash: str, theme: Theme, dial: tuple[str, str] | None = None
+) -> None:
+    """A vertical line with its name at the top, on the side where there is room.
+
+    ``dial``: the key of the one that moves it, and what its value is called.
+    """
     near_end = x > 0.75 * figure.layout["xaxis_range"][1]
+    if dial is not None:
+        key, symbol = dial
+        at = {"shape": len(figure.shapes), "note": len(figure.annotations)}
+        figure.live.append({"is": "rule", **at, "dial": key, "symbol": symbol})
     rule(figure, x, color, dash)
     figure.add_annotation(
         x=x,

@@ -46,10 +46,11 @@ def entropies(h: EntropyHistogram, theta: float, radius: float, score: str, them
         figure.add_bar(
             x=centres, y=counts, name=name, hovertemplate=hover, marker=fill(series, shape, theme), customdata=places
         )
+        figure.follows("bars", certifiable=not k, edges=h.edges.tolist())
     figure.update_layout(barmode="stack", bargap=0, xaxis_range=[0, 1], dragmode="select")
     if not h.recorded:
         say(figure, "This run records no scores of single images.", theme)
-    mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
+    mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme, ("theta", "θ"))
     return figure
 
 

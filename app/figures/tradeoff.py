@@ -32,24 +32,26 @@ def trade_off(
     theme: Theme,
     best: Deployment | None = None,
     pinned: tuple[float, float] | None = None,
+    of_acr: bool = True,
 ) -> Sketch:
     """Robustness over NAC: a front for every composition, their networks alone, and the operating points.
 
     ``current``: the position of the composition that the reader stands on. The marks of the fronts carry ``customdata``
     (theta, *address), and t behind them where it is the best one, by which a click is understood. ``best`` is circled;
-    ``pinned``, a NAC and robustness, is A.
+    ``pinned``, a NAC and robustness, is A. ``of_acr``: robustness is the ACR, not a certified accuracy.
     """
     figure = empty("Robustness over accuracy", "NAC: natural accuracy [%]", measure, theme, TALL)
+    follows = "acr" if of_acr else "accuracy"
     named = len(fronts) <= NAMED and all(len(front.label) <= SHORT for front in fronts)
-    _draw_envelope(figure, fronts, theme)
+    _draw_envelope(figure, fronts, theme, follows)
     short = short_labels(front.label for front in fronts)
     for front in sorted(fronts, key=lambda front: front.position == current):  # the current one on top
-        _draw_front(figure, front, short[front.label], front.position == current, not named, theme)
-    _draw_alone(figure, fronts, named, theme)
+        _draw_front(figure, front, short[front.label], front.position == current, not named, theme, follows)
+    _draw_alone(figure, fronts, named, theme, follows)
     _draw_cores(figure, fronts, theme)
-    _draw_operating_points(figure, fronts, current, theta, theme)
+    _draw_operating_points(figure, fronts, current, theta, theme, follows)
     if best is not None:
-        _draw_best(figure, best, theme)
+        _draw_best(figure, best, fronts, theme, follows)
     if pinned is not None:
         _draw_pinned(figure, *pinned, theme)
     if not fronts:
@@ -76,7 +78,7 @@ def _ends(fronts: Sequence[Front], named: bool) -> list[float]:
     return [min([low, *left]), high + letter * (3 + len(CORE))]
 
 
-def _draw_envelope(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
+def _draw_envelope(figure: Sketch, fronts: Sequence[Front], theme: Theme, measure: str) -> None:
     """A broad band under the points that no front beats; with one front that would say nothing."""
     if len(fronts) < 2:
         return
@@ -85,9 +87,18 @@ def _draw_envelope(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> Non
         x=x, y=y, mode="lines", name="best of all", line={"color": theme.grid, "width": 11}, hoverinfo="skip",
         showlegend=False,
     )  # fmt: skip
+    if _at_one_share(fronts):
+        figure.follows("envelope", of=[front.position for front in fronts], measure=measure)
 
 
-def _draw_front(figure: Sketch, front: Front, name: str, is_current: bool, in_legend: bool, theme: Theme) -> None:
+def _at_one_share(fronts: Sequence[Front]) -> bool:
+    """Whether all are at the share of votes that is set: the browser has no best ones."""
+    return all(front.ts is None for front in fronts)
+
+
+def _draw_front(
+    figure: Sketch, front: Front, name: str, is_current: bool, in_legend: bool, theme: Theme, measure: str
+) -> None:
     """A line through all thresholds, and marks to click on where the line moves."""
     color, opacity = theme.color(front.position), 1 if is_current else FADED
     dash = DASHES[front.position % len(DASHES)]
@@ -96,8 +107,11 @@ def _draw_front(figure: Sketch, front: Front, name: str, is_current: bool, in_le
         figure, x, y, color, dash, 3 if is_current else 1.5,
         opacity=opacity, hoverinfo="skip", name=plot(name), legendgroup=plot(front.label), showlegend=in_legend,
     )  # fmt: skip
+    if front.ts is None:
+        figure.follows("front", of=front.position, measure=measure)
     with_t = "" if front.ts is None else f", t %{{customdata[{1 + len(front.address)}]:.2f}}"
-    at = _marks(front, MARK_EVERY if is_current or not in_legend else 4 * MARK_EVERY)  # a thousand marks are slow
+    every = MARK_EVERY if is_current or not in_legend else 4 * MARK_EVERY  # a thousand marks are slow
+    at = _marks(front, every)
     figure.add_scatter(
         x=front.nac[at].astype(np.float32),
         y=front.robustness[at].astype(np.float32),
@@ -116,6 +130,9 @@ def _draw_front(figure: Sketch, front: Front, name: str, is_current: bool, in_le
         unselected={"marker": {"opacity": opacity}},
         hovertemplate=f"{front.symbol} %{{customdata[0]:.3f}}{with_t}<br>NAC %{{x:.1f}} %<br>%{{y:.3f}}",
     )
+    if front.ts is None:
+        step = _step(front, every)
+        figure.follows("marks", of=front.position, measure=measure, every=step, address=list(front.address))
 
 
 def _places(front: Front, at: Array) -> list[tuple[object, ...]]:
@@ -143,20 +160,25 @@ def _scaled(values: Array) -> Array:
 
 def _marks(front: Front, every: int) -> Array:
     """Every so-many-th of 1001 thresholds, without those at which the front has not moved."""
-    at = np.arange(0, len(front.thetas), max(1, every * (len(front.thetas) - 1) // 1000))
+    at = np.arange(0, len(front.thetas), _step(front, every))
     moved = np.diff(front.nac[at], prepend=np.nan) != 0
     moved |= np.diff(front.robustness[at], prepend=np.nan) != 0
     kept: Array = at[moved]
     return kept
 
 
-def _draw_alone(figure: Sketch, fronts: Sequence[Front], named: bool, theme: Theme) -> None:
+def _step(front: Front, every: int) -> int:
+    return max(1, every * (len(front.thetas) - 1) // 1000)
+
+
+def _draw_alone(figure: Sketch, fronts: Sequence[Front], named: bool, theme: Theme, measure: str) -> None:
     """The certification networks without ACES: triangles that name the fronts, those of one network joined by dots."""
     for _, group in groupby(sorted(fronts, key=lambda f: (f.network, f.noise)), key=lambda f: f.network):
         found = list(group)
         if len({front.noise for front in found}) > 1:
             x, y = zip(*dict.fromkeys(front.alone for front in found), strict=True)
             line(figure, np.array(x), np.array(y), theme.muted, "dot", 1.5, hoverinfo="skip", showlegend=False)
+            figure.follows("alone", of=[front.position for front in found], measure=measure)
     figure.add_scatter(
         x=[front.alone[0] for front in fronts],
         y=[front.alone[1] for front in fronts],
@@ -174,6 +196,7 @@ def _draw_alone(figure: Sketch, fronts: Sequence[Front], named: bool, theme: The
             "line": {"color": theme.paper, "width": 1},
         },
     )
+    figure.follows("alone", of=[front.position for front in fronts], measure=measure)
 
 
 def _draw_cores(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
@@ -195,7 +218,9 @@ def _draw_cores(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
     )
 
 
-def _draw_operating_points(figure: Sketch, fronts: Sequence[Front], current: int, theta: float, theme: Theme) -> None:
+def _draw_operating_points(
+    figure: Sketch, fronts: Sequence[Front], current: int, theta: float, theme: Theme, measure: str
+) -> None:
     """Where every front stands at theta: a diamond, the reader's own named."""
     standing = [
         (front, front.standing(_stands(front, theta)))
@@ -224,13 +249,15 @@ def _draw_operating_points(figure: Sketch, fronts: Sequence[Front], current: int
             "line": {"color": theme.paper, "width": 2},
         },
     )
+    of = {front.position: plot(front.label) for front, _ in standing}
+    figure.follows("points", of=[*of], names=[*of.values()], measure=measure)
 
 
 def _stands(front: Front, theta: float) -> float:
     return theta if front.theta is None else front.theta
 
 
-def _draw_best(figure: Sketch, best: Deployment, theme: Theme) -> None:
+def _draw_best(figure: Sketch, best: Deployment, fronts: Sequence[Front], theme: Theme, measure: str) -> None:
     with_t = "" if best.t is None else f", t {best.t:.2f}"
     figure.add_scatter(
         x=[best.nac.value], y=[best.robustness], mode="markers", showlegend=False, name="to deploy", cliponaxis=False,
@@ -239,6 +266,9 @@ def _draw_best(figure: Sketch, best: Deployment, theme: Theme) -> None:
         ),
         marker={"symbol": "circle-open", "size": 22, "color": theme.ink, "line": {"width": 2}},
     )  # fmt: skip
+    if _at_one_share(fronts):
+        of = [front.position for front in fronts]
+        figure.follows("best", of=of, measure=measure, floor=best.floor, confident=best.confident)
 
 
 def _draw_pinned(figure: Sketch, nac: float, robustness: float, theme: Theme) -> None:
@@ -255,9 +285,12 @@ def over_theta(m: Metrics, theta: float, radius: float, theme: Theme, symbol: st
     figure = empty("Over the threshold", f"selection threshold {symbol}", "images [%]", theme)
     rate, selected = "%{y:.1f} %", m.certified_selection[:, 0]
     line(figure, m.thetas, m.nac, theme.series[NAC], "solid", name="NAC", hovertemplate=rate)
+    figure.follows("over", what="nac")
     name = f"selected at r {radius:.9g}"
     line(figure, m.thetas, selected, theme.series[SELECTED], "dash", name=name, hovertemplate=rate)
+    figure.follows("over", what="selected")
     line(figure, m.thetas, m.acr, theme.series[ACR], "dot", name="ACR (right)", hovertemplate="%{y:.3f}", yaxis="y2")
+    figure.follows("over", what="acr", measure="acr")
     figure.update_layout(
         margin_r=46,
         hovermode="x unified",
@@ -265,5 +298,5 @@ def over_theta(m: Metrics, theta: float, radius: float, theme: Theme, symbol: st
         yaxis_range=PERCENT,
         yaxis2={"overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False, "tickmode": "auto"},
     )
-    mark(figure, theta, f"{symbol} {theta:.3f}", theme.ink, "solid", theme)
+    mark(figure, theta, f"{symbol} {theta:.3f}", theme.ink, "solid", theme, ("theta", symbol))
     return figure

@@ -18,7 +18,7 @@ from engine.statistics.metrics import pareto_front
 class Deployment:
     """A point of a front: ``front`` at ``theta``, its NAC with the Wilson interval, its robustness.
 
-    ``t``: its share of votes; None on a front at the one that is set.
+    ``t``: its share of votes; None on a front at the one that is set. ``floor``, ``confident``: what was asked.
     """
 
     front: Front
@@ -26,6 +26,8 @@ class Deployment:
     nac: Estimate
     robustness: float
     t: float | None = None
+    floor: float = 0.0
+    confident: bool = False
 
 
 def envelope(fronts: Sequence[Front]) -> tuple[Array, Array]:
@@ -55,7 +57,8 @@ def _best_of(front: Front, floor: float, confident: bool) -> list[Deployment]:
     at = allowed[np.lexsort((front.nac[allowed], front.robustness[allowed]))[-1]]
     nac = rate(front.nac[at], front.images)
     t = None if front.ts is None else round(float(front.ts[at]), 4)
-    return [Deployment(front, round(float(front.thetas[at]), 6), nac, float(front.robustness[at]), t)]
+    theta = round(float(front.thetas[at]), 6)
+    return [Deployment(front, theta, nac, float(front.robustness[at]), t, floor, confident)]
 
 
 def rate_elsewhere(here: float, flattery: float, images: int) -> Estimate:

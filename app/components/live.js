@@ -1,0 +1,369 @@
+// Figures and tiles follow the dials while these are turned, before the server answers: what it takes lies in packs,
+// from which model.js computes what the server will. Where a pack is missing, they wait for the server.
+
+const DIGITS = { theta: 3 };
+const AGAIN = 400, PATIENCE = 60; // ms between two looks for packs that are being made, and how many
+const KEPT = 200; // sweeps
+const REST = 150; // ms without a turn, after which axes follow as well
+
+// Streamlit calls this in every run of the script.
+export default function ({ data }) {
+  const live = (window.live ??= start());
+  live.said = JSON.parse(new TextDecoder().decode(data));
+  live.now();
+}
+
+function start() {
+  const live = { packs: new Map(), sweeps: new Map(), held: {}, said: null, frame: 0 };
+  // While a thumb is held its dial has no value yet.
+  live.turn = (key, value) => ((live.held[key] = value), live.now());
+  live.rest = (key) => (delete live.held[key], live.now());
+  live.now = () => (live.frame ||= requestAnimationFrame(() => ((live.frame = 0), turned(live))));
+  return live;
+}
+
+// At once what moves within the axes, and at rest the whole figure, which takes plotly longer than a frame has.
+function turned(live) {
+  follow(live, false);
+  clearTimeout(live.resting);
+  live.resting = setTimeout(() => follow(live, true), REST);
+}
+
+function valuesOf(live) {
+  const values = {};
+  for (const [key, dial] of Object.entries(window.dials?.values ?? {})) values[key] = dial.value;
+  return { ...values, ...live.held };
+}
+
+function follow(live, atRest) {
+  const values = valuesOf(live), begun = performance.now();
+  for (const chart of window.charts ?? [])
+    if (chart.figure?.live.length && chart.figure.at) followChart(live, chart, values, atRest);
+  if (live.said.tiles) followTiles(live, values);
+  live.timed?.(performance.now() - begun, atRest); // benchmarks set it
+}
+
+const changed = (at, values) => Object.keys(at).filter((key) => at[key] !== values[key]);
+
+// --- packs -----------------------------------------------------------------------------------------------------------
+
+// The packs of the composition at a position for a level; null while one of them is missing.
+function packsOf(live, position, alpha) {
+  const names = live.said.compositions[position], level = live.said.levels.indexOf(alpha);
+  if (!names || level < 0) return null;
+  const found = [names.counts, `${names.classes}-${level}`, `${names.votes}-${level}`].map((name) => packOf(live, name));
+  return found.every((pack) => pack) ? { counts: found[0], classes: found[1], votes: found[2] } : null;
+}
+
+function packOf(live, name) {
+  if (!live.packs.has(name)) live.packs.set(name, null) && fetchPack(live, name);
+  return live.packs.get(name);
+}
+
+async function fetchPack(live, name) {
+  const folder = new URL(`component/${live.said.folder}/`, document.baseURI);
+  for (let tries = 0; tries < PATIENCE; tries++) {
+    const made = await (live.index ??= names(folder, live)); // to ask for what is not there would be an error in the log
+    if (made.has(name)) {
+      const packed = (await fetch(new URL(name, folder))).body.pipeThrough(new DecompressionStream("deflate"));
+      const buffer = await new Response(packed).arrayBuffer();
+      live.packs.set(name, name.startsWith("counts") ? readCounts(buffer) : readPack(buffer));
+      return live.now();
+    }
+    await new Promise((go) => setTimeout(go, AGAIN));
+  }
+  live.packs.delete(name);
+}
+
+// What has been made so far, read at most once a look.
+async function names(folder, live) {
+  setTimeout(() => (live.index = undefined), AGAIN / 2);
+  return new Set(await (await fetch(new URL("index.json", folder), { cache: "no-store" })).json());
+}
+
+// Metrics over all thresholds of the composition at a position; null where a pack is missing.
+function sweepOf(live, position, { votes: t, alpha, radius }) {
+  const packs = packsOf(live, position, alpha), share = shareOf(t);
+  if (!packs || share === null) return null;
+  const key = JSON.stringify([live.said.compositions[position], alpha, share, radius]);
+  if (!live.sweeps.has(key)) {
+    if (live.sweeps.size >= KEPT) live.sweeps.delete(live.sweeps.keys().next().value);
+    live.sweeps.set(key, sweep(packs.counts, packs.classes, packs.votes, share, t, radius));
+  }
+  return { ...live.sweeps.get(key), counts: packs.counts, classes: packs.classes, votes: packs.votes };
+}
+
+// The place of t among 0.01, ..., 0.99; null for what was typed between them.
+function shareOf(t) {
+  const share = Math.round(t * 100) - 1;
+  return Math.abs(100 * t - share - 1) < 1e-9 ? share : null;
+}
+
+// CERTIFY on every image at theta; null likewise.
+function answerOf(live, position, { votes: t, alpha }, theta) {
+  const packs = packsOf(live, position, alpha), share = shareOf(t);
+  if (!packs || share === null) return null;
+  const column = columnOf(packs.counts, theta);
+  return column < 0 ? null : { ...packs, ...certify(packs.counts, packs.classes, packs.votes, share, t, column) };
+}
+
+const columnOf = (counts, theta) => counts.thetas.findIndex((stored) => Math.abs(stored - theta) < 1e-9);
+
+// --- figures ---------------------------------------------------------------------------------------------------------
+
+// A part of a figure -> what becomes of its trace, its line or its title at these values; null where that is not known.
+const PARTS = {
+  points(live, part, values, trace) {
+    const theta = `θ ${values.theta.toFixed(3)}`, what = { x: [], y: [], text: [], customdata: [] };
+    part.of.forEach((position, at) => {
+      const found = sweepOf(live, position, values), column = found ? columnOf(found.counts, values.theta) : -1;
+      const stays = column < 0; // as those do in which something else selects
+      what.x.push(stays ? trace.x[at] : found.nac[column]);
+      what.y.push(stays ? trace.y[at] : found[part.measure][column]);
+      what.text.push(stays || position !== live.said.current ? trace.text[at] : `<b>${theta}</b>`);
+      what.customdata.push(stays ? trace.customdata[at] : `${part.names[at]}, ${theta}`);
+    });
+    return what;
+  },
+  front(live, part, values) {
+    const found = sweepOf(live, part.of, values);
+    return found && bends(found.nac, found[part.measure]);
+  },
+  marks(live, part, values) {
+    const found = sweepOf(live, part.of, values);
+    if (!found) return null;
+    const y = found[part.measure], at = [];
+    for (let j = 0, before = -1; j < found.nac.length; before = j, j += part.every)
+      if (before < 0 || found.nac[j] !== found.nac[before] || y[j] !== y[before]) at.push(j);
+    return {
+      x: at.map((j) => found.nac[j]),
+      y: at.map((j) => y[j]),
+      customdata: at.map((j) => [Number(found.counts.thetas[j].toFixed(6)), ...part.address]),
+    };
+  },
+  alone(live, part, values) {
+    const points = part.of.map((position) => alone(packsOf(live, position, values.alpha), part.measure, values.radius));
+    return points.some((point) => !point) ? null : { x: points.map(([x]) => x), y: points.map(([, y]) => y) };
+  },
+  envelope(live, part, values) {
+    const found = part.of.map((position) => sweepOf(live, position, values));
+    if (found.some((one) => !one)) return null;
+    const x = found.flatMap((one) => [...one.nac]), y = found.flatMap((one) => [...one[part.measure]]);
+    const kept = pareto(x, y);
+    return bends(kept.map((at) => x[at]), kept.map((at) => y[at]));
+  },
+  best(live, part, values) {
+    let best = null;
+    for (const position of part.of) {
+      const found = sweepOf(live, position, values);
+      if (!found) return null;
+      const { counts, nac } = found, y = found[part.measure], N = counts.right.length;
+      for (let j = 0; j < nac.length; j++) {
+        const reached = part.confident ? counts.intervals[Math.round((nac[j] / 100) * N)] : nac[j];
+        if (reached < part.floor - 1e-9) continue;
+        if (!best || y[j] > best[1] || (y[j] === best[1] && nac[j] > best[0])) best = [nac[j], y[j]];
+      }
+    }
+    return { x: best ? [best[0]] : [], y: best ? [best[1]] : [] };
+  },
+  over(live, part, values) {
+    const found = sweepOf(live, live.said.current, values);
+    if (!found) return null;
+    const name = part.what === "selected" ? { name: `selected at r ${digits(values.radius, 9)}` } : {};
+    return { y: found[part.what], ...name };
+  },
+  curve(live, part, values, trace) {
+    const theta = part.theta ?? values.theta, radii = numbers(trace.x);
+    const found = answerOf(live, live.said.current, values, theta);
+    if (!found) return null;
+    const { counts, classes, radius, select, outcome } = found;
+    if (part.what === "selected") return { y: overRadius(select, count(select, (s) => s > 0), radii) };
+    if (part.what === "alone") {
+      const right = classes.alone.map((r, i) => r * counts.right[i]);
+      return { y: overRadius(right, count(right, (r) => r > 0), radii) };
+    }
+    const correct = count(outcome, (answer, i) => isCorrect(counts, answer, i));
+    return { y: overRadius(radius.map((r, i) => r * counts.right[i]), correct, radii) };
+  },
+  bars(live, part, values) {
+    const packs = packsOf(live, live.said.current, values.alpha);
+    if (!packs) return null;
+    const { counts, classes } = packs, y = new Float64Array(part.edges.length - 1);
+    for (let i = 0; i < counts.right.length; i++) {
+      const able = counts.right[i] && classes.alone[i] > 0 && classes.alone[i] >= values.radius;
+      if (!!able !== part.certifiable || Number.isNaN(counts.score[i])) continue;
+      let bin = 0;
+      while (bin < y.length - 1 && part.edges[bin + 1] <= counts.score[i]) bin++;
+      y[bin]++;
+    }
+    return { y, ...(part.certifiable ? { name: `certifiably correct at r ${digits(values.radius, 9)}` } : {}) };
+  },
+  rule: (live, part, values) => ({ x: values[part.dial], text: `${part.symbol} ${written(part.dial, values[part.dial])}` }),
+  title: (live, part, values) => ({ text: `<b>${part.before} ${written("theta", values.theta)}</b>` }),
+};
+
+// What each part depends on.
+const NEEDS = {
+  points: ["theta", "votes", "alpha", "radius"], front: ["votes", "alpha", "radius"], marks: ["votes", "alpha", "radius"],
+  alone: ["alpha", "radius"], envelope: ["votes", "alpha", "radius"], best: ["votes", "alpha", "radius"],
+  over: ["votes", "alpha", "radius"], curve: ["theta", "votes", "alpha"], bars: ["alpha", "radius"], title: ["theta"],
+};
+const needs = (part) =>
+  (part.is === "rule" ? [part.dial] : NEEDS[part.is]).filter((key) => key !== "radius" || part.measure !== "acr");
+const WITHIN = ["points", "rule", "title", "curve"]; // no axis moves by them
+const IN_PLACE = { rule: moveRule, title: retitle, marks: moveMarks, bars: null }; // and any other part's trace
+
+// A figure as it is at ``values``. While a dial is turned its parts are moved in place; at rest those by which an axis
+// may move are drawn anew.
+function followChart(live, chart, values, atRest) {
+  const differs = changed(chart.figure.at, values);
+  const parts = chart.figure.live.filter((part) => needs(part).some((key) => differs.includes(key)));
+  const known = JSON.stringify([differs.map((key) => values[key]), differs, live.packs.size]);
+  if (chart.shown === known + atRest || chart.shown === known + true) return;
+  chart.shown = known + atRest;
+  chart.undo();
+  const found = parts.map((part) => [part, PARTS[part.is](live, part, values, chart.figure.data[part.trace])]).filter(([, what]) => what);
+  if (atRest && found.some(([part]) => !WITHIN.includes(part.is))) return chart.redraw(patched(chart.figure, found));
+  if (chart.isAhead && (atRest || !found.length)) chart.redraw();
+  for (const [part, what] of found) (part.is in IN_PLACE ? IN_PLACE[part.is] : moveTrace)?.(chart, part, what, live, values);
+}
+
+function patched(figure, found) {
+  const data = [...figure.data], layout = { ...figure.layout };
+  for (const [part, what] of found) {
+    if (part.is === "title") layout.title = { ...layout.title, ...what };
+    else if (part.is === "rule") {
+      layout.shapes = layout.shapes.map((shape, at) => (at === part.shape ? { ...shape, x0: what.x, x1: what.x } : shape));
+      layout.annotations = layout.annotations.map((note, at) => (at === part.note ? { ...note, ...what } : note));
+    } else data[part.trace] = { ...data[part.trace], ...what };
+  }
+  return { data, layout };
+}
+
+function moveTrace({ node, set, figure }, part, what) {
+  const before = node._fullData[part.trace], drawn = group(node, part.trace);
+  if (!drawn) return; // hidden by the reader
+  const { xaxis, yaxis, yaxis2 } = node._fullLayout, up = before.yaxis === "y2" ? yaxis2 : yaxis;
+  const x = what.x ?? numbers(figure.data[part.trace].x), line = drawn.querySelector("path.js-line");
+  const place = (at) => [xaxis.l2p(x[at]), up.l2p(what.y[at])];
+  if (line) set(line, "d", `M${Array.from(x, (_, at) => place(at).map((pixel) => pixel.toFixed(2)).join(",")).join("L")}`);
+  const texts = [...drawn.querySelectorAll(".text text")]; // of the points that have one
+  drawn.querySelectorAll("path.point").forEach((point, at) => {
+    const text = before.text?.[at] ? texts.shift() : undefined;
+    if (at >= x.length) return;
+    const [left, top] = place(at), move = `translate(${left - xaxis.l2p(before.x[at])},${top - up.l2p(before.y[at])})`;
+    for (const element of [point, text])
+      if (element) set(element, "transform", `${move} ${element.getAttribute("transform") ?? ""}`);
+    if (text && what.text) write(set, text, what.text[at]);
+  });
+}
+
+// The marks that are drawn, which at rest may be others.
+function moveMarks(chart, part, what, live, values) {
+  const found = sweepOf(live, part.of, values), { customdata } = chart.node._fullData[part.trace];
+  const at = Array.from(customdata, ([theta]) => columnOf(found.counts, theta));
+  moveTrace(chart, part, { x: at.map((j) => found.nac[j]), y: at.map((j) => found[part.measure][j]) });
+}
+
+function moveRule({ node, set }, part, what) {
+  const { xaxis } = node._fullLayout, shape = node._fullLayout.shapes[part.shape];
+  const dx = xaxis.l2p(what.x) - xaxis.l2p(shape.x0);
+  const line = node.querySelector(`.shapelayer path[data-index="${part.shape}"]`);
+  const note = node.querySelector(`.annotation[data-index="${part.note}"]`);
+  if (line) set(line, "transform", `translate(${dx},0)`);
+  if (note) set(note, "transform", `translate(${dx},0)`), write(set, note, what.text);
+}
+
+function retitle({ node, set }, part, what) {
+  const title = node.querySelector(".gtitle");
+  if (title) write(set, title, what.text);
+}
+
+const group = (node, trace) => node.querySelector(`.scatterlayer .trace${node._fullData[trace].uid}`);
+
+// The text of an element, which plotly has set in a span for bold letters.
+function write(set, element, text) {
+  let inner = element.querySelector("text") ?? element;
+  while (inner.firstElementChild) inner = inner.firstElementChild;
+  set(inner, null, text.replace(/<\/?b>/g, ""));
+}
+
+// --- tiles -----------------------------------------------------------------------------------------------------------
+
+function followTiles(live, values) {
+  const { at, ends } = live.said.tiles;
+  const answer = answerOf(live, live.said.current, values, values.theta), found = sweepOf(live, live.said.current, values);
+  if (!answer || !found) return;
+  if (!changed(at, values).length && !live.tiled) return;
+  live.tiled = true;
+  const { counts, radius } = answer, N = counts.right.length, column = columnOf(counts, values.theta);
+  const rate = (percent) => {
+    const hits = Math.round((percent / 100) * N);
+    return [percent, counts.intervals[hits], counts.intervals[N + 1 + hits]].map((value) => fixed(value, 1));
+  };
+  const radii = radius.map((r, i) => r * counts.right[i]);
+  const acr = [found.acr[column], ...meanInterval(radii, 0, answer.classes.ceiling[shareOf(values.votes)])];
+  const shown = [
+    [...rate(found.nac[column]), " %"], [...acr.map((value) => fixed(value, 3)), ""],
+    ...[found.accuracy, found.selected, found.abstained].map((of) => [...rate(of[column]), " %"]),
+  ];
+  const tiles = document.querySelectorAll(".st-key-tiles [data-testid=stMetric]");
+  shown.forEach(([value, low, high, unit], k) => {
+    if (!tiles[k]) return;
+    put(tiles[k], "stMetricValue", value + unit);
+    put(tiles[k], "stMetricDelta", `${low}–${high}`);
+    const label = tiles[k].querySelector("[data-testid=stMetricLabel] p")?.firstChild;
+    if (label && ends[k]) label.nodeValue = ends[k].replace("{r}", digits(values.radius, 9));
+  });
+}
+
+// Into the text that React keeps, so that it goes on writing there.
+function put(tile, part, text) {
+  const node = tile.querySelector(`[data-testid=${part}] p`)?.firstChild;
+  if (node && node.nodeValue !== text) node.nodeValue = text;
+}
+
+// --- numbers ---------------------------------------------------------------------------------------------------------
+
+// As Python writes them: of two equally near, the even one.
+function fixed(value, decimals) {
+  const halves = value * 2 ** (decimals + 1);
+  if (!Number.isInteger(halves) || halves % 2 === 0) return value.toFixed(decimals);
+  const below = Math.floor(value * 10 ** decimals);
+  return ((below % 2 === 0 ? below : below + 1) / 10 ** decimals).toFixed(decimals);
+}
+
+// A trace's numbers, which may be written in base 64.
+function numbers(values) {
+  if (!values.bdata) return values;
+  const bytes = Uint8Array.from(atob(values.bdata), (letter) => letter.charCodeAt(0)).buffer;
+  return values.dtype === "f4" ? new Float32Array(bytes) : new Float64Array(bytes);
+}
+
+const digits = (value, significant) => String(Number(value.toPrecision(significant)));
+const written = (dial, value) => (dial in DIGITS ? value.toFixed(DIGITS[dial]) : digits(value, 9));
+const count = (values, test) => values.reduce((total, value, at) => total + Number(test(value, at)), 0);
+
+// NAC and robustness of a certification network without ACES.
+function alone(packs, measure, radius) {
+  if (!packs) return null;
+  const { counts, classes } = packs, N = counts.right.length;
+  const robustness = {
+    acr: () => classes.alone.reduce((total, r, i) => total + r * counts.right[i], 0) / N,
+    accuracy: () => {
+      const reaches = (r, i) => (radius === 0 ? classes.alone_holds[i] : r >= radius);
+      return (100 * count(classes.alone, (r, i) => counts.right[i] && reaches(r, i))) / N;
+    },
+  };
+  return [(100 * count(classes.alone_classed, (right) => right)) / N, robustness[measure]()];
+}
+
+// A line without the points that no eye can tell from the one before.
+function bends(x, y) {
+  const scale = (of) => 800 / (Math.max(...of) - Math.min(...of) || 1), [a, b] = [scale(x), scale(y)], kept = [];
+  for (let j = 0, before = -1; j < x.length; before = j, j++) {
+    const moved = before < 0 || Math.round(x[j] * a) !== Math.round(x[before] * a) || Math.round(y[j] * b) !== Math.round(y[before] * b);
+    if (moved || j === x.length - 1) kept.push(j);
+  }
+  return { x: kept.map((j) => x[j]), y: kept.map((j) => y[j]) };
+}
