@@ -84,7 +84,7 @@ async function names(folder, live) {
 // Metrics over all thresholds of the composition at a position; null where a pack is missing.
 function sweepOf(live, position, { votes: t, alpha, radius }) {
   const packs = packsOf(live, position, alpha), share = shareOf(t);
-  if (!packs || share === null) return null;
+  if (!packs || !packs.votes.told[share]) return null;
   const key = JSON.stringify([live.said.compositions[position], alpha, share, radius]);
   if (!live.sweeps.has(key)) {
     if (live.sweeps.size >= KEPT) live.sweeps.delete(live.sweeps.keys().next().value);
@@ -93,16 +93,16 @@ function sweepOf(live, position, { votes: t, alpha, radius }) {
   return { ...live.sweeps.get(key), counts: packs.counts, classes: packs.classes, votes: packs.votes };
 }
 
-// The place of t among 0.01, ..., 0.99; null for what was typed between them.
+// The place of t among 0.01, ..., 0.99; -1, which is none, for what was typed between them.
 function shareOf(t) {
   const share = Math.round(t * 100) - 1;
-  return Math.abs(100 * t - share - 1) < 1e-9 ? share : null;
+  return Math.abs(100 * t - share - 1) < 1e-9 ? share : -1;
 }
 
 // CERTIFY on every image at theta; null likewise.
 function answerOf(live, position, { votes: t, alpha }, theta) {
   const packs = packsOf(live, position, alpha), share = shareOf(t);
-  if (!packs || share === null) return null;
+  if (!packs || !packs.votes.told[share]) return null;
   const column = columnOf(packs.counts, theta);
   return column < 0 ? null : { ...packs, ...certify(packs.counts, packs.classes, packs.votes, share, t, column) };
 }

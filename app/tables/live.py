@@ -13,9 +13,10 @@ import numpy as np
 
 from app.settings import Terms
 from engine.arrays import ABSTAIN, Array
+from engine.errors import AcesError
 from engine.records.compose import Composition
 from engine.smoothing import Link
-from engine.statistics.aces import predict_class
+from engine.statistics.aces import check_draws, predict_class
 from engine.statistics.bounds import critical_count, lower_bounds
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.intervals import rate_interval
@@ -90,6 +91,7 @@ def of_votes(n: int, link: Link, alpha: float, correction: Correction) -> bytes:
 
     ``z`` [n + 1] of their lower bound, of which that of the share is taken; ``select``: the fewest whose bound lies
     above the share; ``hand_on``: of those against, for certain; ``certify`` and ``core``: as PREDICT tests them.
+    ``told``: whether n draws can tell the share from 0 or 1 at all; where not, the engine refuses it.
     """
     spend = levels(correction, alpha)
     for_certify, for_core = spend.of(CERTIFY)[0], spend.of(CORE)[0]
@@ -101,11 +103,20 @@ def of_votes(n: int, link: Link, alpha: float, correction: Correction) -> bytes:
             "share_z": link(SHARES),
             "select": np.searchsorted(bounds, SHARES, side="right").astype(np.int32),
             "hand_on": np.array([critical_count(n, for_core, 1 - t) for t in shares], np.int32),
+            "told": np.array([_is_told(t, n, alpha, correction) for t in shares], np.uint8),
             "certify": np.array([critical_count(n, alpha / 4, t) for t in shares], np.int32),
             "core": np.array([critical_count(n, alpha / 4, 1 - t) for t in shares], np.int32),
         },
         {},
     )
+
+
+def _is_told(t: float, n: int, alpha: float, correction: Correction) -> bool:
+    try:
+        check_draws(t, n, alpha, correction)
+    except AcesError:
+        return False
+    return True
 
 
 def pack(arrays: dict[str, Array], numbers: dict[str, float]) -> bytes:

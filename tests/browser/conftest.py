@@ -113,7 +113,8 @@ def new_tab(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator
     failed = request.node.stash.get(FAILED, False)
     for tab in tabs:
         if failed:
-            state = tab.locator("[data-testid=stApp]").get_attribute("data-test-script-state", timeout=1000)
+            app = tab.locator("[data-testid=stApp]")
+            state = app.get_attribute("data-test-script-state", timeout=1000) if app.count() else "no page of ours"
             print(f"{tab.url}, {state}:\n{tab.locator('body').inner_text()[:2000]}\n{said[-20:]}")
         tab.close()
 
