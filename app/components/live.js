@@ -188,15 +188,37 @@ const PARTS = {
   bars(live, part, values) {
     const packs = packsOf(live, live.said.current, values.alpha);
     if (!packs) return null;
-    const { counts, classes } = packs, y = new Float64Array(part.edges.length - 1);
+    const { counts } = packs, y = new Float64Array(part.edges.length - 1), able = certifiable(packs, values.radius);
     for (let i = 0; i < counts.right.length; i++) {
-      const able = counts.right[i] && classes.alone[i] > 0 && classes.alone[i] >= values.radius;
-      if (!!able !== part.certifiable || Number.isNaN(counts.score[i])) continue;
+      if (!!able[i] !== part.certifiable || Number.isNaN(counts.score[i])) continue;
       let bin = 0;
       while (bin < y.length - 1 && part.edges[bin + 1] <= counts.score[i]) bin++;
       y[bin]++;
     }
     return { y, ...(part.certifiable ? { name: `certifiably correct at r ${digits(values.radius, 9)}` } : {}) };
+  },
+  signed(live, part, values) {
+    const packs = packsOf(live, live.said.current, values.alpha), share = shareOf(values.votes);
+    if (!packs || !packs.votes.told[share]) return null;
+    const theta = part.theta ?? values.theta, at = columnOf(packs.counts, theta);
+    if (at < 0) return null;
+    const rising = signedRadius(packs.counts, packs.classes, packs.votes, share, values.votes, at).sort();
+    if (part.ranks) return { y: part.ranks.map((rank) => rising[rank]) };
+    const name = part.theta === undefined ? { name: `<b>θ ${written("theta", theta)}</b>` } : {};
+    return { y: rising, text: Array.from(rising, (radius) => towardsZero(radius, 3)), ...name };
+  },
+  receiver(live, part, values) {
+    const packs = packsOf(live, part.of, values.alpha);
+    if (!packs) return null;
+    const { x, y, area, able, others } = receiver(packs.counts, certifiable(packs, values.radius), values.votes);
+    const of = !able ? "none is certifiable" : !others ? "all are certifiable" : fixed(area, 3);
+    return { x, y, customdata: packs.counts.thetas, name: `${part.name}: ${of}` };
+  },
+  here(live, part, values) {
+    const packs = packsOf(live, part.of, values.alpha), at = packs ? columnOf(packs.counts, values.theta) : -1;
+    if (at < 0) return null;
+    const { x, y } = receiver(packs.counts, certifiable(packs, values.radius), values.votes);
+    return { x: [x[at]], y: [y[at]], text: [`<b>θ ${written("theta", values.theta)}</b>`] };
   },
   rule: (live, part, values) => ({ x: values[part.dial], text: `${part.symbol} ${written(part.dial, values[part.dial])}` }),
   title: (live, part, values) => ({ text: `<b>${part.before} ${written("theta", values.theta)}</b>` }),
@@ -207,10 +229,14 @@ const NEEDS = {
   points: ["theta", "votes", "alpha", "radius"], front: ["votes", "alpha", "radius"], marks: ["votes", "alpha", "radius"],
   alone: ["alpha", "radius"], envelope: ["votes", "alpha", "radius"], best: ["votes", "alpha", "radius"],
   over: ["votes", "alpha", "radius"], curve: ["theta", "votes", "alpha"], bars: ["alpha", "radius"], title: ["theta"],
+  signed: ["theta", "votes", "alpha"], receiver: ["votes", "alpha", "radius"],
+  here: ["theta", "votes", "alpha", "radius"],
 };
 const needs = (part) =>
-  (part.is === "rule" ? [part.dial] : NEEDS[part.is]).filter((key) => key !== "radius" || part.measure !== "acr");
-const WITHIN = ["points", "rule", "title", "curve"]; // no axis moves by them
+  (part.is === "rule" ? [part.dial] : NEEDS[part.is]).filter(
+    (key) => !(key === "radius" && part.measure === "acr") && !(key === "theta" && part.theta !== undefined),
+  );
+const WITHIN = ["points", "rule", "title", "curve", "here"]; // no axis moves by them
 const IN_PLACE = { rule: moveRule, title: retitle, marks: moveMarks, bars: null }; // and any other part's trace
 
 // A figure as it is at ``values``. While a dial is turned its parts are moved in place; at rest those by which an axis
@@ -246,11 +272,15 @@ function moveTrace({ node, set, figure }, part, what) {
   const { xaxis, yaxis, yaxis2 } = node._fullLayout, up = before.yaxis === "y2" ? yaxis2 : yaxis;
   const x = what.x ?? numbers(figure.data[part.trace].x), line = drawn.querySelector("path.js-line");
   const place = (at) => [xaxis.l2p(x[at]), up.l2p(what.y[at])];
-  if (line) set(line, "d", `M${Array.from(x, (_, at) => place(at).map((pixel) => pixel.toFixed(2)).join(",")).join("L")}`);
+  if (line) {
+    const there = Array.from(x, (_, at) => at).filter((at) => isFinite(x[at]) && isFinite(what.y[at]));
+    const corners = there.map((at) => place(at).map((pixel) => pixel.toFixed(2)).join(","));
+    set(line, "d", corners.length ? `M${corners.join("L")}` : "");
+  }
   const texts = [...drawn.querySelectorAll(".text text")]; // of the points that have one
   drawn.querySelectorAll("path.point").forEach((point, at) => {
     const text = before.text?.[at] ? texts.shift() : undefined;
-    if (at >= x.length) return;
+    if (at >= x.length || !isFinite(x[at]) || !isFinite(what.y[at])) return;
     const [left, top] = place(at), move = `translate(${left - xaxis.l2p(before.x[at])},${top - up.l2p(before.y[at])})`;
     for (const element of [point, text])
       if (element) set(element, "transform", `${move} ${element.getAttribute("transform") ?? ""}`);
@@ -343,6 +373,18 @@ function numbers(values) {
 const digits = (value, significant) => String(Number(value.toPrecision(significant)));
 const written = (dial, value) => (dial in DIGITS ? value.toFixed(DIGITS[dial]) : digits(value, 9));
 const count = (values, test) => values.reduce((total, value, at) => total + Number(test(value, at)), 0);
+
+// Which images the certification network alone certifies up to r, as 0 or 1.
+function certifiable({ counts, classes }, radius) {
+  return counts.right.map((right, i) => (right && classes.alone[i] > 0 && classes.alone[i] >= radius ? 1 : 0));
+}
+
+// A radius as text, which claims no more than there is.
+function towardsZero(radius, decimals) {
+  const scale = 10 ** decimals, size = Math.abs(radius), below = Math.floor(size * scale) / scale;
+  const text = (below > size ? below - 1 / scale : below).toFixed(decimals);
+  return radius < 0 && Number(text) ? `-${text}` : text;
+}
 
 // NAC and robustness of a certification network without ACES.
 function alone(packs, measure, radius) {

@@ -50,7 +50,33 @@ function selection(counts, classes, votes, share, t, i) {
     const k = toCertify(j) && sameBelow(j) ? counts.votes[row + lower[j]] : 0;
     return k >= votes.select[share] ? counts.sigma * (votes.z[k] - votes.share_z[share]) : 0;
   };
-  return { toCertify, select, handsOn: (j) => !toCertify(j) && against(j) >= votes.hand_on[share] };
+  const core = (j) => Math.max(0, counts.sigma * (votes.z_against[against(j)] - votes.rest_z[share]));
+  return { toCertify, select, core, handsOn: (j) => !toCertify(j) && against(j) >= votes.hand_on[share] };
+}
+
+// Within which radius the selection cannot change at a column: positive where it certifies, negative where it hands on.
+function signedRadius(counts, classes, votes, share, t, column) {
+  return Float64Array.from(counts.right, (_, i) => {
+    const image = selection(counts, classes, votes, share, t, i);
+    return image.toCertify(column) ? image.select(column) : -image.core(column);
+  });
+}
+
+// A receiver operating curve over the thresholds, percent [T] each, and its area: selected is what more than a share t
+// of the votes say, and ``wanted`` (0 or 1) what should be.
+function receiver(counts, wanted, t) {
+  const T = counts.thetas.length, N = counts.right.length;
+  const turns = [new Float64Array(T + 1), new Float64Array(T + 1)]; // how many of either kind turn at each threshold
+  const least = Math.floor(t * counts.n) + 1;
+  for (let i = 0; i < N; i++) turns[wanted[i] ? 1 : 0][column(counts.votes, i * T, T, least)]++;
+  const [others, able] = turns.map((of) => of.reduce((total, value) => total + value, 0));
+  let later = others, area = 0;
+  for (let j = 0; j <= T; j++) {
+    later -= turns[0][j];
+    area += turns[1][j] * (later + turns[0][j] / 2);
+  }
+  const [x, y] = turns.map((of, kind) => summed(of).map((count) => (100 * count) / (kind ? able : others)));
+  return { x, y, area: area / (others * able), able, others };
 }
 
 // Correct, as 0 or 1, whatever the radius.

@@ -26,7 +26,7 @@ def show(settings: Settings) -> None:
     with errors_in_place():
         _show(settings)
     caveats(settings)
-    following.show(settings, (settings.choice,))
+    following.show(settings, settings.compositions)
 
 
 def _show(settings: Settings) -> None:
@@ -57,7 +57,8 @@ def _show(settings: Settings) -> None:
     )
     receiver = figures.receiver(curves, settings.position, settings.theta, settings.radius, theme())
     with left:
-        chart(receiver, "figure_receiver", "Selected of the certifiable images over selected of the others")
+        alt = "Selected of the certifiable images over selected of the others"
+        chart(receiver, "figure_receiver", alt, at=settings.turned)
     with right:
         _areas(curves)
     drawn = {"histogram": histogram, "radii": radii, "receiver": receiver}
@@ -88,7 +89,8 @@ def _signed(settings: Settings, c: Composition) -> figures.Sketch:
     figure = figures.signed_radii(radii, thetas, settings.theta, theme())
     images = {k: part.tolist() for k, part in enumerate(by_rank(c.index, radii[:, -1]))}
     alt = "Signed certified radius of the selection over the images, one line per threshold; a lasso picks images"
-    chart(figure, keys.SIGNED, alt, partial(actions.pick_marked, keys.SIGNED, images), "lasso")
+    pick = partial(actions.pick_marked, keys.SIGNED, images)
+    chart(figure, keys.SIGNED, alt, pick, "lasso", at=settings.turned)
     return figure
 
 

@@ -72,6 +72,7 @@ def signed_radii(signed: Array, thetas: Sequence[float], theta: float, theme: Th
             name=f"<b>θ {value:.3f}</b>" if is_current else f"θ {value:g}", hovertemplate="%{x:.1f} %: %{text}",
             **radii(rising, 3),
         )  # fmt: skip
+        figure.follows("signed", **({} if is_current else {"theta": value}))
         if is_current and len(signed):
             _marks(figure, percentile, rising, f"θ {value:.3f}, marks", theme)
     figure.update_layout(
@@ -94,6 +95,7 @@ def _marks(figure: Sketch, x: Array, y: Array, name: str, theme: Theme) -> None:
         marker={"color": theme.ink, "size": 5},
         customdata=list(range(len(middle))),
     )
+    figure.follows("signed", ranks=middle.tolist())
 
 
 def receiver(
@@ -113,9 +115,11 @@ def receiver(
             3 if position == current else 1.5, name=f"{plot(short[label])}: {_area(curve)}", legendgroup=plot(label),
             customdata=curve.thetas[moved], hovertemplate=hover,
         )  # fmt: skip
+        figure.follows("receiver", of=position, name=plot(short[label]))
         if position == current:
             at = nearest(curve.thetas, theta)
             _here(figure, curve.false[at], curve.true[at], theta, theme)
+            figure.follows("here", of=position)
     figure.update_layout(
         xaxis_range=[-1, 101], yaxis_range=PERCENT,
         legend={"orientation": "v", "x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom"},

@@ -89,9 +89,10 @@ def of_classes(c: Composition, terms: Terms) -> bytes:
 def of_votes(n: int, link: Link, alpha: float, correction: Correction) -> bytes:
     """What k of n votes are worth, and how many are needed at each share of ``SHARES``.
 
-    ``z`` [n + 1] of their lower bound, of which that of the share is taken; ``select``: the fewest whose bound lies
-    above the share; ``hand_on``: of those against, for certain; ``certify`` and ``core``: as PREDICT tests them.
-    ``told``: whether n draws can tell the share from 0 or 1 at all; where not, the engine refuses it.
+    ``z`` [n + 1] of their lower bound, less ``share_z`` of the share; ``z_against`` of votes against, less ``rest_z``.
+    ``select``: the fewest whose bound lies above the share; ``hand_on``: of those against, for certain; ``certify`` and
+    ``core``: as PREDICT tests them. ``told``: whether n draws can tell the share from 0 or 1 at all; the engine refuses
+    others.
     """
     spend = levels(correction, alpha)
     for_certify, for_core = spend.of(CERTIFY)[0], spend.of(CORE)[0]
@@ -101,6 +102,8 @@ def of_votes(n: int, link: Link, alpha: float, correction: Correction) -> bytes:
         {
             "z": link(bounds),
             "share_z": link(SHARES),
+            "z_against": link(lower_bounds(n, for_core, whole=True)),
+            "rest_z": link(1 - SHARES),
             "select": np.searchsorted(bounds, SHARES, side="right").astype(np.int32),
             "hand_on": np.array([critical_count(n, for_core, 1 - t) for t in shares], np.int32),
             "told": np.array([_is_told(t, n, alpha, correction) for t in shares], np.uint8),
