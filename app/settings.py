@@ -9,6 +9,7 @@ from decimal import ROUND_DOWN, Decimal
 from itertools import product
 from math import ceil
 from typing import Any, Literal, NamedTuple
+from zlib import crc32
 
 from engine.mechanisms import OWN, Words, words_of
 from engine.records.runs import Meta
@@ -266,8 +267,12 @@ class Settings:
 
     @property
     def turned(self) -> dict[str, float]:
-        """What the dials that the browser can follow by itself show, by their keys."""
-        return {"theta": self.theta, "votes": self.t, "alpha": self.alpha, "radius": self.radius}
+        """What the dials that the browser can follow by itself show, by their keys; and a number of all else."""
+        seen = self.choice.address, [choice.address for choice in self.compositions], self.correction, self.bound
+        return {
+            **{"theta": self.theta, "votes": self.t, "alpha": self.alpha, "radius": self.radius},
+            "view": crc32(repr((*seen, self.convention, self.p0)).encode()),
+        }
 
     @property
     def smoothing(self) -> Smoothing:

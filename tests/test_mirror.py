@@ -21,6 +21,7 @@ ELSEWHERE = {
     "app/keys.py": "tests/app/test_links.py",  # names
     "app/main.py": "tests/app/test_pages.py",
     "app/components/chart.py": "tests/browser/test_tradeoff_page.py",  # what a browser does with it
+    "app/components/live.py": "tests/browser/test_live.py",
     "app/components/linkbar.py": "tests/browser/test_links.py",
 }
 MODULES = sorted(

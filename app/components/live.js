@@ -26,20 +26,21 @@ function start() {
 function turned(live) {
   follow(live, false);
   clearTimeout(live.resting);
-  live.resting = setTimeout(() => follow(live, true), REST);
+  live.resting = setTimeout(() => ((live.resting = 0), follow(live, true)), REST);
 }
 
+// What the dials show; where a page has none of a key, what the server said.
 function valuesOf(live) {
-  const values = {};
-  for (const [key, dial] of Object.entries(window.dials?.values ?? {})) values[key] = dial.value;
-  return { ...values, ...live.held };
+  const values = { ...live.said.at };
+  for (const key of Object.keys(values)) values[key] = live.held[key] ?? window.dials?.values[key]?.value ?? values[key];
+  return values;
 }
 
 function follow(live, atRest) {
   const values = valuesOf(live), begun = performance.now();
   for (const chart of window.charts ?? [])
     if (chart.figure?.live.length && chart.figure.at) followChart(live, chart, values, atRest);
-  if (live.said.tiles) followTiles(live, values);
+  if (live.said.tiles.length) followTiles(live, values);
   live.timed?.(performance.now() - begun, atRest); // benchmarks set it
 }
 
@@ -221,6 +222,7 @@ const PARTS = {
     return { x: [x[at]], y: [y[at]], text: [`<b>θ ${written("theta", values.theta)}</b>`] };
   },
   rule: (live, part, values) => ({ x: values[part.dial], text: `${part.symbol} ${written(part.dial, values[part.dial])}` }),
+  axis: (live, part, values) => ({ text: part.title.replace("{r}", digits(values.radius, 9)) }),
   title: (live, part, values) => ({ text: `<b>${part.before} ${written("theta", values.theta)}</b>` }),
 };
 
@@ -229,6 +231,7 @@ const NEEDS = {
   points: ["theta", "votes", "alpha", "radius"], front: ["votes", "alpha", "radius"], marks: ["votes", "alpha", "radius"],
   alone: ["alpha", "radius"], envelope: ["votes", "alpha", "radius"], best: ["votes", "alpha", "radius"],
   over: ["votes", "alpha", "radius"], curve: ["theta", "votes", "alpha"], bars: ["alpha", "radius"], title: ["theta"],
+  axis: ["radius"],
   signed: ["theta", "votes", "alpha"], receiver: ["votes", "alpha", "radius"],
   here: ["theta", "votes", "alpha", "radius"],
 };
@@ -237,12 +240,13 @@ const needs = (part) =>
     (key) => !(key === "radius" && part.measure === "acr") && !(key === "theta" && part.theta !== undefined),
   );
 const WITHIN = ["points", "rule", "title", "curve", "here"]; // no axis moves by them
-const IN_PLACE = { rule: moveRule, title: retitle, marks: moveMarks, bars: null }; // and any other part's trace
+const IN_PLACE = { rule: moveRule, title: retitle, marks: moveMarks, bars: null, axis: null }; // and any other part's trace
 
 // A figure as it is at ``values``. While a dial is turned its parts are moved in place; at rest those by which an axis
 // may move are drawn anew.
 function followChart(live, chart, values, atRest) {
   const differs = changed(chart.figure.at, values);
+  if (differs.includes("view")) return; // of other compositions, as a run of the script was cut short
   const parts = chart.figure.live.filter((part) => needs(part).some((key) => differs.includes(key)));
   const known = JSON.stringify([differs.map((key) => values[key]), differs, live.packs.size]);
   if (chart.shown === known + atRest || chart.shown === known + true) return;
@@ -258,6 +262,7 @@ function patched(figure, found) {
   const data = [...figure.data], layout = { ...figure.layout };
   for (const [part, what] of found) {
     if (part.is === "title") layout.title = { ...layout.title, ...what };
+    else if (part.is === "axis") layout.yaxis = { ...layout.yaxis, title: { ...layout.yaxis.title, ...what } };
     else if (part.is === "rule") {
       layout.shapes = layout.shapes.map((shape, at) => (at === part.shape ? { ...shape, x0: what.x, x1: what.x } : shape));
       layout.annotations = layout.annotations.map((note, at) => (at === part.note ? { ...note, ...what } : note));
@@ -321,7 +326,7 @@ function write(set, element, text) {
 // --- tiles -----------------------------------------------------------------------------------------------------------
 
 function followTiles(live, values) {
-  const { at, ends } = live.said.tiles;
+  const { at, tiles: labels } = live.said;
   const answer = answerOf(live, live.said.current, values, values.theta), found = sweepOf(live, live.said.current, values);
   if (!answer || !found) return;
   if (!changed(at, values).length && !live.tiled) return;
@@ -343,7 +348,7 @@ function followTiles(live, values) {
     put(tiles[k], "stMetricValue", value + unit);
     put(tiles[k], "stMetricDelta", `${low}–${high}`);
     const label = tiles[k].querySelector("[data-testid=stMetricLabel] p")?.firstChild;
-    if (label && ends[k]) label.nodeValue = ends[k].replace("{r}", digits(values.radius, 9));
+    if (label) label.nodeValue = labels[k].replace("{r}", digits(values.radius, 9));
   });
 }
 

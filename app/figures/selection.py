@@ -105,6 +105,7 @@ def receiver(
     figure = empty(
         "How well it separates", "others selected [%]", f"certifiable at r {radius:.9g} selected [%]", theme, HEIGHT
     )
+    figure.live.append({"is": "axis", "title": "certifiable at r {r} selected [%]"})
     line(figure, np.array([0, 100]), np.array([0, 100]), theme.grid, "dot", 1.5, hoverinfo="skip", showlegend=False)
     short = short_labels(label for label, _, _ in curves)
     for label, position, curve in curves:

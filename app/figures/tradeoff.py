@@ -42,6 +42,8 @@ def trade_off(
     """
     figure = empty("Robustness over accuracy", "NAC: natural accuracy [%]", measure, theme, TALL)
     follows = "acr" if of_acr else "accuracy"
+    if not of_acr:
+        figure.live.append({"is": "axis", "title": "certified accuracy at r {r} [%]"})
     named = len(fronts) <= NAMED and all(len(front.label) <= SHORT for front in fronts)
     _draw_envelope(figure, fronts, theme, follows)
     short = short_labels(front.label for front in fronts)

@@ -12,7 +12,5 @@ def show(settings: Settings, choices: tuple[Choice, ...], tiles: tuple[str, ...]
 
     After everything else on a page: nothing waits for it.
     """
-    said = data.followed(settings, choices)
-    if tiles:
-        said["tiles"] = {"at": settings.turned, "ends": tiles}
+    said = {**data.followed(settings, choices), "at": settings.turned, "tiles": tiles}
     live.show(said)

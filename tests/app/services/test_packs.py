@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from app.services.packs import Packs
+from engine.errors import AcesError
+from tests.waiting import wait_until
+
+
+def listed(folder) -> list[str]:
+    return json.loads((folder / "index.json").read_text())
+
+
+def await_listed(folder, *names: str) -> None:
+    wait_until(lambda: set(names) <= set(listed(folder)), f"{names} in the index")
+
+
+def test_what_is_asked_for_is_made_and_listed(tmp_path):
+    packs = Packs(tmp_path)
+    assert listed(tmp_path) == []
+    packs.ask({"a": lambda: b"1", "b": lambda: b"22"})
+    await_listed(tmp_path, "a", "b")
+    assert (tmp_path / "a").read_bytes() == b"1"
+    assert (tmp_path / "b").read_bytes() == b"22"
+
+
+def test_what_stands_is_not_made_again(tmp_path):
+    packs, made = Packs(tmp_path), []
+    for content in (b"1", b"2"):
+        packs.ask({"a": lambda content=content: made.append(content) or content})
+        await_listed(tmp_path, "a")
+    packs.ask({"b": lambda: b""})
+    await_listed(tmp_path, "b")
+    assert made == [b"1"]
+
+
+def test_the_last_that_were_asked_for_come_first(tmp_path):
+    packs, order, go = Packs(tmp_path), [], threading.Event()
+    packs.ask({"waits": lambda: b"" if go.wait(60) else b""})
+    packs.ask({name: lambda name=name: order.append(name) or b"" for name in ("old 1", "old 2")})
+    packs.ask({name: lambda name=name: order.append(name) or b"" for name in ("new 1", "new 2", "old 2")})
+    go.set()
+    await_listed(tmp_path, "old 1", "old 2", "new 1", "new 2")
+    assert order == ["new 1", "new 2", "old 2", "old 1"]
+
+
+@pytest.mark.parametrize("error", [AcesError("a run is gone"), OSError("no space left")])
+def test_one_that_cannot_be_made_is_left_out(tmp_path, error):
+    def fails() -> bytes:
+        raise error
+
+    packs = Packs(tmp_path)
+    packs.ask({"bad": fails, "good": lambda: b"1"})
+    await_listed(tmp_path, "good")
+    assert "bad" not in listed(tmp_path)
+    assert not (tmp_path / "bad").exists()
+
+
+def test_an_unforeseen_failure_does_not_end_the_making_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(threading, "excepthook", lambda args: None)
+    packs = Packs(tmp_path)
+    packs.ask({"bad": lambda: 1 // 0})
+    wait_until(lambda: threading.active_count() and packs.ask({"good": lambda: b"1"}) is None, "a second question")
+    wait_until(lambda: packs.ask({"later": lambda: b"1"}) is None and "later" in listed(tmp_path), "a later file")
+
+
+def test_the_oldest_files_go_and_are_listed_no_more(tmp_path):
+    packs = Packs(tmp_path, most=2)
+    for name in ("a", "b"):
+        packs.ask({name: lambda: b""})
+        await_listed(tmp_path, name)
+    packs.ask({"a": lambda: b""})  # was used: b is the oldest now
+    packs.ask({"c": lambda: b""})
+    await_listed(tmp_path, "c")
+    assert set(listed(tmp_path)) == {"a", "c"}
+    wait_until(lambda: not (tmp_path / "b").exists(), "b to go")
+
+
+def test_a_folder_that_is_gone_is_no_failure(tmp_path):
+    packs = Packs(tmp_path / "nowhere")
+    packs.ask({"a": lambda: b""})

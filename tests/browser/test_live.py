@@ -1,0 +1,160 @@
+"""Figures and tiles follow a thumb that is held, and nothing jumps when the server answers."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.browser.test_dials import settle
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+FRONT, THETA, RADIUS, SELECTED = "figure_front", "figure_theta", "figure_radius", "figure_selected"
+ENTROPIES, SIGNED, RECEIVER = "figure_entropies", "figure_signed", "figure_receiver"
+PAGES = {"": (FRONT, THETA), "certified-accuracy": (RADIUS, SELECTED), "selection": (ENTROPIES, SIGNED, RECEIVER)}
+MOVED = [  # what a dial moves
+    ("", "theta", (FRONT, THETA)),
+    ("", "votes", (FRONT, THETA)),
+    ("", "alpha", (FRONT, THETA)),
+    ("", "radius", (THETA,)),
+    ("?measure=certified+accuracy+at+r", "radius", (FRONT, THETA)),
+    ("certified-accuracy", "theta", (RADIUS, SELECTED)),
+    ("selection", "theta", (ENTROPIES, SIGNED, RECEIVER)),
+    ("selection", "votes", (SIGNED, RECEIVER)),
+    ("selection", "radius", (ENTROPIES, RECEIVER)),
+]
+AT_REST = "() => window.live?.said && !window.live.frame && !window.live.resting"
+COUNT_RUNS = """() => {
+  const app = document.querySelector("[data-testid=stApp]");
+  window.runs = 0;
+  new MutationObserver(() => (window.runs += app.dataset.testScriptState === "running")).observe(
+    app, {attributeFilter: ["data-test-script-state"]});
+}"""
+
+
+@pytest.fixture
+def open_page(new_tab, server):
+    def opened(address: str) -> Page:
+        page = new_tab()
+        page.set_viewport_size({"width": 1400, "height": 1300})
+        page.goto(f"{server}/{address}", wait_until="domcontentloaded")
+        settle(page)
+        page.wait_for_function(AT_REST)
+        page.evaluate(COUNT_RUNS)
+        return page
+
+    return opened
+
+
+def hold(page: Page, dial: str, by: int) -> None:
+    """Press the thumb and drag it so many pixels; it is held still."""
+    slider = page.locator(f".st-key-{dial} input[type=range]")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    share = slider.evaluate("node => (node.value - node.min) / (node.max - node.min)")
+    x, y = box["x"] + 8 + share * (box["width"] - 16), box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + by, y, steps=5)
+
+
+def picture(page: Page, figure: str) -> np.ndarray:
+    data = page.locator(f".st-key-{figure} .js-plotly-plot").screenshot()
+    return np.asarray(Image.open(BytesIO(data)).convert("L"), int)
+
+
+def await_moved(page: Page, figure: str, before: np.ndarray) -> None:
+    """Wait until a figure has another picture: its packs may be on their way."""
+    for _ in range(60):
+        page.wait_for_timeout(250)
+        if is_unlike(picture(page, figure), before):
+            return page.wait_for_function(AT_REST)
+    raise AssertionError(f"{figure} did not move")
+
+
+def is_unlike(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether more pixels differ than the edges of letters and lines that are set a fraction of a pixel elsewhere."""
+    return a.shape != b.shape or float((np.abs(a - b) > 60).mean()) > 0.0006
+
+
+def tiles(page: Page) -> list[str]:
+    return page.locator("[data-testid=stMetric]").all_inner_texts()
+
+
+@pytest.mark.parametrize(("address", "dial", "moved"), MOVED)
+def test_figures_follow_the_thumb_and_stay_when_the_server_answers(open_page, address, dial, moved):
+    page = open_page(address)
+    before, tiles_before = {figure: picture(page, figure) for figure in moved}, tiles(page)
+    hold(page, dial, 24)
+    for figure in moved:
+        await_moved(page, figure, before[figure])
+    page.wait_for_timeout(400)
+    page.wait_for_function(AT_REST)
+    held, tiles_held = {figure: picture(page, figure) for figure in moved}, tiles(page)
+    assert page.evaluate("window.runs") == 0  # all of it without the server
+    page.mouse.up()
+    settle(page)
+    assert page.evaluate("window.runs") == 1
+    for figure in moved:
+        assert not is_unlike(picture(page, figure), held[figure]), figure
+    assert tiles(page) == tiles_held
+    if tiles_before:
+        assert tiles_held != tiles_before
+
+
+def test_a_thumb_that_comes_back_leaves_everything_as_it_was(open_page):
+    page = open_page("?theta=0.3")
+    before, said = picture(page, FRONT), tiles(page)
+    hold(page, "theta", 30)
+    await_moved(page, FRONT, before)
+    assert tiles(page) != said
+    page.mouse.move(0, page.locator(".st-key-theta input[type=range]").bounding_box()["y"])
+    page.locator(".st-key-theta input[type=range]").evaluate(
+        "node => { node.value = 0.3; node.dispatchEvent(new Event('input')); }"
+    )
+    page.mouse.up()
+    settle(page)
+    page.wait_for_function(AT_REST)
+    page.wait_for_timeout(300)
+    theta = page.locator(".st-key-theta_box input").input_value()
+    page.goto(page.url.split("?")[0] + f"?theta={theta}", wait_until="domcontentloaded")
+    settle(page)
+    assert float(theta) in (0.0, 0.3)
+
+
+def test_a_burst_of_keys_ends_where_the_server_does(open_page):
+    page = open_page("?theta=0.3")
+    slider = page.locator(".st-key-theta input[type=range]")
+    for _ in range(25):
+        slider.press("ArrowRight")
+    settle(page)
+    page.wait_for_function(AT_REST)
+    shown, said = picture(page, FRONT), tiles(page)
+    page.reload(wait_until="domcontentloaded")
+    settle(page)
+    assert page.locator(".st-key-theta_box input").input_value() == "0.325"
+    assert tiles(page) == said
+    assert not is_unlike(picture(page, FRONT), shown)
+
+
+def test_without_what_unpacks_them_the_page_is_as_it_was(new_tab, server):
+    page = new_tab()
+    page.set_viewport_size({"width": 1400, "height": 1300})
+    page.add_init_script("delete window.DecompressionStream")
+    said = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(f"{server}/?theta=0.3", wait_until="domcontentloaded")
+    settle(page)
+    before = tiles(page)
+    hold(page, "theta", 24)
+    page.wait_for_timeout(1500)
+    assert tiles(page) == before
+    page.mouse.up()
+    settle(page)
+    assert tiles(page) != before
+    assert said == []
