@@ -57,6 +57,7 @@ function packsOf(live, position, alpha) {
 }
 
 function packOf(live, name) {
+  if (!window.DecompressionStream) return null; // an old browser: all waits for the server
   if (!live.packs.has(name)) live.packs.set(name, null) && fetchPack(live, name);
   return live.packs.get(name);
 }

@@ -33,7 +33,7 @@ def show(settings: Settings) -> None:
 def _show(settings: Settings) -> None:
     rests_on(settings, data.composition(settings))
     chosen = _others(settings)
-    thetas = tuple(sorted(theta for theta in chosen if theta != settings.theta))
+    thetas = tuple(sorted(chosen))  # with the reader's, so that no line comes or goes under the thumb
     curves = data.radius_curves(settings)
     fan = data.fan(settings, thetas, curves.radii)
     at = settings.theta, settings.radius, settings.position, theme(), settings.symbol

@@ -84,9 +84,9 @@ def _scores(settings: Settings) -> figures.Sketch:
 
 
 def _signed(settings: Settings, c: Composition) -> figures.Sketch:
-    thetas = (*(theta for theta in LINES if theta != settings.theta), settings.theta)
+    thetas = (*LINES, settings.theta)  # all of them wherever the reader's is: no line comes or goes under the thumb
     radii = data.signed_radii(settings, thetas)
-    figure = figures.signed_radii(radii, thetas, settings.theta, theme())
+    figure = figures.signed_radii(radii, thetas, theme())
     images = {k: part.tolist() for k, part in enumerate(by_rank(c.index, radii[:, -1]))}
     alt = "Signed certified radius of the selection over the images, one line per threshold; a lasso picks images"
     pick = partial(actions.pick_marked, keys.SIGNED, images)

@@ -54,18 +54,18 @@ def entropies(h: EntropyHistogram, theta: float, radius: float, score: str, them
     return figure
 
 
-def signed_radii(signed: Array, thetas: Sequence[float], theta: float, theme: Theme) -> Sketch:
+def signed_radii(signed: Array, thetas: Sequence[float], theme: Theme) -> Sketch:
     """``signed`` radii [N, T] of the selection over the images' percentile, a line per threshold (Fig. 6).
 
-    Each threshold sorts the images anew. Theta's line is thick and has marks, which carry their places in
-    ``by_rank`` of its radii.
+    Each threshold sorts the images anew. The last one is the reader's: its line is thick and has marks, which carry
+    their places in ``by_rank`` of its radii.
     """
     figure = empty(
         "Radius of the selection", "images, by rising radius [%]", "← core   radius   certification →", theme, HEIGHT
     )
     percentile = 100 * (np.arange(len(signed)) + 0.5) / max(len(signed), 1)
     for k, value in enumerate(thetas):
-        is_current, rising = value == theta, np.sort(signed[:, k])
+        is_current, rising = k == len(thetas) - 1, np.sort(signed[:, k])
         line(
             figure, percentile, rising, theme.ink if is_current else theme.series[k % len(theme.series)],
             "solid" if is_current else DASHES[k % len(DASHES)], 3 if is_current else 1.5,

@@ -26,7 +26,7 @@ def test_a_histogram_without_entropies_says_so():
 
 def test_signed_radii_rise_over_the_percentile_and_thetas_own_line_is_thick():
     radii = np.array([[0.3, -0.1], [-0.2, 0.0], [0.0, 0.4]])
-    other, own, marked = figures.signed_radii(radii, (0.1, 0.5), 0.5, LIGHT).data
+    other, own, marked = figures.signed_radii(radii, (0.1, 0.5), LIGHT).data
     assert (other.y.tolist(), own.y.tolist()) == ([-0.2, 0.0, 0.3], [-0.1, 0.0, 0.4])
     assert own.line.width > other.line.width
     assert own.x.tolist() == pytest.approx([100 / 6, 50, 500 / 6])

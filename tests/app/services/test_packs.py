@@ -39,7 +39,7 @@ def test_what_stands_is_not_made_again(tmp_path):
 
 def test_the_last_that_were_asked_for_come_first(tmp_path):
     packs, order, go = Packs(tmp_path), [], threading.Event()
-    packs.ask({"waits": lambda: b"" if go.wait(60) else b""})
+    packs.ask({"waits": lambda: str(go.wait(60)).encode()})
     packs.ask({name: lambda name=name: order.append(name) or b"" for name in ("old 1", "old 2")})
     packs.ask({name: lambda name=name: order.append(name) or b"" for name in ("new 1", "new 2", "old 2")})
     go.set()
