@@ -270,7 +270,10 @@ class Settings:
         """What the dials that the browser can follow by itself show, by their keys; and a number of all else."""
         seen = self.choice.address, [choice.address for choice in self.compositions], self.correction, self.bound
         return {
-            **{"theta": self.theta, "votes": self.t, "alpha": self.alpha, "radius": self.radius},
+            "theta": self.theta,
+            "votes": self.t,
+            "alpha": self.alpha,
+            "radius": self.radius,
             "view": crc32(repr((*seen, self.convention, self.p0)).encode()),
         }
 

@@ -151,7 +151,7 @@ def drawn(c) -> dict[str, figures.Sketch]:
         "bounds": figures.bounds_over_theta(one, 0.4, LIGHT),
         "accuracy": figures.accuracy_over_radius(curves, fan, 0.4, 0.25, 0, LIGHT),
         "selected": figures.selection_over_radius(curves, fan, 0.4, 0.25, 0, LIGHT),
-        "signed": figures.signed_radii(signed, THETAS, 0.4, LIGHT),
+        "signed": figures.signed_radii(signed, THETAS, LIGHT),
     }
 
 
