@@ -10,7 +10,7 @@ import hashlib
 import math
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
@@ -226,7 +226,8 @@ def _packs(
     return names
 
 
-def _digest(*what: object) -> str:
+@lru_cache(maxsize=4096)  # asked at every key
+def _digest(*what: Hashable) -> str:
     return hashlib.sha256(repr(what).encode()).hexdigest()[:24]
 
 

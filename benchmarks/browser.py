@@ -63,14 +63,14 @@ def measure() -> dict[str, float]:
     """Medians in milliseconds (latency) and seconds (start). Needs ``/usr/bin/chromium``."""
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        twelve = _demo_of_twelve(Path(folder))
+        twelve = demo_of_twelve(Path(folder))
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        with _server(FLOOR) as (address, spawned, _):
+        with serve(FLOOR) as (address, spawned, _):
             found["the least page with one figure: server to it, s"] = _first_figure(browser, address, spawned)[1]
-        with _server(MAIN) as (address, spawned, _):
+        with serve(MAIN) as (address, spawned, _):
             page, found["server to first figure, s"] = _first_figure(browser, address, spawned)
             page.close()
-        with _server(MAIN, {"ACES_DEMO": str(twelve)}) as (address, _, server):
+        with serve(MAIN, {"ACES_DEMO": str(twelve)}) as (address, _, server):
             for path, figures in PAGES.items():
                 found |= _of_page(browser, f"{address}/{path}?{TWELVE}", path or FIRST, figures, server)
             found["ten people at once: key to every figure of trade-off, ms"] = _together(browser, address)
@@ -79,7 +79,7 @@ def measure() -> dict[str, float]:
     return found
 
 
-def _demo_of_twelve(folder: Path) -> Path:
+def demo_of_twelve(folder: Path) -> Path:
     """The demo's three noise levels with its core network under four names: twelve fronts of 1001 thresholds."""
     for sigma in ("0.25", "0.5", "1.0"):
         shutil.copy(DEMO / f"fashion_mnist-gaussian-{sigma}.npz", folder)
@@ -96,7 +96,7 @@ def _demo_of_twelve(folder: Path) -> Path:
 
 def _of_page(browser: Browser, address: str, name: str, figures: int, server: int) -> dict[str, float]:
     """The medians of a page, and the processor time that the server alone spends on a key."""
-    page = _open(browser, address, figures)
+    page = open_page(browser, address, figures)
     before = _processor_ms(server)
     first, every = zip(*_latencies(page, figures), strict=True)
     page.close()
@@ -119,7 +119,7 @@ def _of_many_images(browser: Browser, folder: Path) -> dict[str, float]:
     for name in ("fashion_mnist-gaussian-0.25", "fashion_mnist-core"):
         write_run(_many(read_run(DEMO / f"{name}.npz")), folder / f"{name}.npz")
     found: dict[str, float] = {}
-    with _server(MAIN, {"ACES_DEMO": str(folder)}) as (address, _, server):
+    with serve(MAIN, {"ACES_DEMO": str(folder)}) as (address, _, server):
         for path, figures in PAGES.items():
             found |= _of_page(browser, f"{address}/{path}", f"{IMAGES:,} images, {path or FIRST}", figures, server)
     return found
@@ -139,7 +139,7 @@ def _many(run: Run) -> Run:
 
 def _together(browser: Browser, address: str) -> float:
     """Ten sessions, each with its own rhythm, press a key a second; the median of all of them."""
-    pages = [_open(browser, f"{address}/?{TWELVE}", PAGES[""]) for _ in range(PEOPLE)]
+    pages = [open_page(browser, f"{address}/?{TWELVE}", PAGES[""]) for _ in range(PEOPLE)]
     for page in pages:
         page.evaluate(WATCH, PAGES[""])
         page.focus(SLIDER)
@@ -155,7 +155,7 @@ def _together(browser: Browser, address: str) -> float:
     return statistics.median(found[PEOPLE:])
 
 
-def _open(browser: Browser, address: str, figures: int) -> Page:
+def open_page(browser: Browser, address: str, figures: int) -> Page:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto(address)
     page.wait_for_function(
@@ -187,7 +187,7 @@ def _first_figure(browser: Browser, address: str, spawned: float) -> tuple[Page,
 
 
 @contextmanager
-def _server(script: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[tuple[str, float, int]]:
+def serve(script: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[tuple[str, float, int]]:
     """A Streamlit script on a free port of this machine: its address, when it was started, its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
