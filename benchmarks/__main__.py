@@ -1,7 +1,6 @@
 """``python -m benchmarks``: everything in one run, as a table of ratios and, with ``--json FILE``, as JSON.
 
-``python -m benchmarks sampling`` (or ``networks``, ``growth``, ``training``, ``statistics``, ``browser``, ``drag``) runs
-one;
+``python -m benchmarks sampling`` runs one: ``networks``, ``growth``, ``training``, ``statistics``, ``browser``, ``drag``;
 ``python -m benchmarks.coverage`` measures coverage instead of speed.
 """
 
