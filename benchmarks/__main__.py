@@ -1,6 +1,7 @@
 """``python -m benchmarks``: everything in one run, as a table of ratios and, with ``--json FILE``, as JSON.
 
-``python -m benchmarks sampling`` runs one: ``networks``, ``growth``, ``training``, ``statistics``, ``browser``, ``drag``;
+``python -m benchmarks sampling`` runs one; ``networks``, ``growth``, ``training``, ``statistics``, ``browser``,
+``drag`` others;
 ``python -m benchmarks.coverage`` measures coverage instead of speed.
 """
 
