@@ -38,6 +38,7 @@ from engine.statistics.bounds import MAJORITY
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
 
+MOST_FOLLOWED = 25_000_000  # images x thresholds of all that a browser follows: some 100 MB there
 FRESH_SECONDS = 2  # how long a look at the catalog serves: a burst of keys looks once
 
 
@@ -181,9 +182,11 @@ def followed(settings: Settings, choices: Sequence[Choice]) -> dict[str, Any]:
     alphas = sorted({*ALPHAS, settings.alpha})
     near = sorted(range(len(alphas)), key=lambda level: abs(level - alphas.index(settings.alpha)))
     asked: dict[str, packs.Make] = {}
-    named = {
-        settings.compositions.index(choice): _packs(settings.at(choice), alphas, near, asked) for choice in choices
-    }
+    named, room = {}, MOST_FOLLOWED
+    for choice in sorted(choices, key=lambda choice: choice != settings.choice):  # the reader's own first
+        position = settings.compositions.index(choice)
+        named[position], taken = _packs(settings.at(choice), alphas, near, asked, room)
+        room -= taken
     packs.SHARED.ask(dict(sorted(asked.items(), key=lambda one: _rank(one[0], near))))
     return {
         "compositions": [named.get(position) for position in range(len(settings.compositions))],
@@ -199,18 +202,20 @@ def _rank(name: str, near: Sequence[int]) -> int:
 
 
 def _packs(
-    settings: Settings, alphas: Sequence[float], near: Sequence[int], asked: dict[str, packs.Make]
-) -> dict[str, str] | None:
-    """The names of a composition's packs, which are asked for; None if the browser cannot follow it."""
+    settings: Settings, alphas: Sequence[float], near: Sequence[int], asked: dict[str, packs.Make], room: int
+) -> tuple[dict[str, str] | None, int]:
+    """The names of a composition's packs, which are asked for, and how many votes they hold; None and 0 if the browser
+    cannot follow it or has no ``room`` for it.
+    """
     if settings.convention is Convention.PAPER:
-        return None
+        return None, 0
     try:
         key = _composition_key(settings.choice)
         c = _composition(key)
     except AcesError:  # its figures say so
-        return None
-    if not live.can_be_live(c):
-        return None
+        return None, 0
+    if c.select_counts.size > room or not live.can_be_live(c):
+        return None, 0
     terms, link = settings.terms, c.smoothing_select.link
     of_votes = c.n_select, c.smoothing_select.name, terms.correction
     names = {
@@ -223,7 +228,7 @@ def _packs(
         at = terms._replace(alpha=alphas[level])
         asked[f"{names['classes']}-{level}"] = partial(live.of_classes, c, at)
         asked[f"{names['votes']}-{level}"] = partial(live.of_votes, c.n_select, link, at.alpha, terms.correction)
-    return names
+    return names, c.select_counts.size
 
 
 @lru_cache(maxsize=4096)  # asked at every key

@@ -39,6 +39,7 @@ pages[first.path] = st.Page(shown(first), title=first.title, url_path="first", d
 state.remember(pages)
 page = st.navigation([*pages.values(), named], position="top")
 card = PAGES.get(page.url_path, first)
+st.set_page_config(page_title=f"{card.title} · ACES Explorer")  # tabs tell the pages apart
 listing = data.listing()
 for message in listing.broken.values():
     notices.show_error(message)

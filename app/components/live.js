@@ -10,6 +10,7 @@ const REST = 150; // ms without a turn, after which axes follow as well
 export default function ({ data }) {
   const live = (window.live ??= start());
   live.said = JSON.parse(new TextDecoder().decode(data));
+  forget(live);
   live.now();
 }
 
@@ -81,6 +82,13 @@ async function fetchPack(live, name) {
 async function names(folder, live) {
   setTimeout(() => (live.index = undefined), AGAIN / 2);
   return new Set(await (await fetch(new URL("index.json", folder), { cache: "no-store" })).json());
+}
+
+// What no composition on the page needs any more.
+function forget(live) {
+  const needed = live.said.compositions.flatMap((names) => Object.values(names ?? {}));
+  for (const name of live.packs.keys())
+    if (!needed.some((start) => name.startsWith(start))) live.packs.delete(name);
 }
 
 // Metrics over all thresholds of the composition at a position; null where a pack is missing.

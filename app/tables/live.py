@@ -138,5 +138,6 @@ def pack(arrays: dict[str, Array], numbers: dict[str, float]) -> bytes:
 
 def _rises(counts: Array) -> Array:
     """Differences along the thresholds: mostly 0, which deflates well."""
-    kind = np.uint16 if int(counts.max(initial=0)) < 1 << 16 else np.uint32
+    most = int(counts.max(initial=0))
+    kind = np.uint8 if most < 1 << 8 else np.uint16 if most < 1 << 16 else np.uint32
     return np.diff(counts, axis=1, prepend=0).astype(kind)

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.services import packs
 from app.settings import ALPHAS
-from tests.app_pages import CERTIFIED, SELECTION, turn
+from tests.app_pages import CERTIFIED, IMAGES, SELECTION, turn
 from tests.waiting import wait_until
 
 
@@ -63,3 +63,13 @@ def test_what_the_browser_cannot_follow_has_no_packs(open_page):
 def test_tiles_follow_where_there_are_some(open_page):
     assert said(open_page())["tiles"][2] == "Certified, r {r}"
     assert said(open_page(CERTIFIED))["tiles"] == []
+
+
+def test_of_more_votes_than_a_browser_has_room_for_the_readers_own_come_first(open_page, monkeypatch):
+    page = open_page()
+    assert len(said(page)["compositions"]) > 1
+    monkeypatch.setattr("app.data.MOST_FOLLOWED", IMAGES * 1001)
+    now = said(page.run())
+    assert [at for at, names in enumerate(now["compositions"]) if names] == [now["current"]]
+    monkeypatch.setattr("app.data.MOST_FOLLOWED", IMAGES * 1001 - 1)
+    assert not any(said(page.run())["compositions"])
