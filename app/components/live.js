@@ -64,18 +64,26 @@ function packOf(live, name) {
 }
 
 async function fetchPack(live, name) {
+  try {
+    const buffer = await made(live, name);
+    live.packs.set(name, name.startsWith("counts") ? readCounts(buffer) : readPack(buffer));
+    live.now();
+  } catch {
+    live.packs.delete(name); // the server is gone, or has not made it: asked for again when a dial is turned
+  }
+}
+
+async function made(live, name) {
   const folder = new URL(`component/${live.said.folder}/`, document.baseURI);
   for (let tries = 0; tries < PATIENCE; tries++) {
-    const made = await (live.index ??= names(folder, live)); // to ask for what is not there would be an error in the log
-    if (made.has(name)) {
+    const stands = await (live.index ??= names(folder, live)); // to ask for what does not would be an error in the log
+    if (stands.has(name)) {
       const packed = (await fetch(new URL(name, folder))).body.pipeThrough(new DecompressionStream("deflate"));
-      const buffer = await new Response(packed).arrayBuffer();
-      live.packs.set(name, name.startsWith("counts") ? readCounts(buffer) : readPack(buffer));
-      return live.now();
+      return new Response(packed).arrayBuffer();
     }
     await new Promise((go) => setTimeout(go, AGAIN));
   }
-  live.packs.delete(name);
+  throw new Error(`${name} is not made`);
 }
 
 // What has been made so far, read at most once a look.
