@@ -61,7 +61,7 @@ def _show(settings: Settings) -> None:
     st.dataframe(
         made,
         hide_index=True,
-        placeholder="–",
+        placeholder="—",
         column_order=[name for name in COLUMNS if any(row[name] is not None for row in made)],
         column_config={name: _column(name, title, settings) for name, title in COLUMNS.items()},
         alt="The steps with what each brings",
