@@ -70,6 +70,6 @@ PAGE_DEFAULTS: dict[str, dict[str, object]] = {  # what the widgets of these pag
 }
 PAGE_CONTROLS = (
     *("measure", "best_t", "nac", "surely", "fan", "view", "outcome", "answer", "class", "radii", "scores", "image"),
-    *("config", "draws"),
+    *("floor", "config", "draws"),
 )
 PICKED = "pick"

@@ -113,7 +113,7 @@ def _compare_with_asked(
     now = links.lost(known, digests, [meta.name for meta in metas], settings, by_link=bool(asked))
     shown = links.components(settings)
     unread = [(key, text) for key in shown for text in asked.get(key, ()) if not _reads_as(text, shown[key])]
-    if not settings.choice.by_votes:  # single pictures know no such selection, and say so
+    if not settings.choice.by_votes:  # pages of one stage know no such selection, and say so
         unread = [one for one in unread if one != ("select", BY_VOTES)]
     missing = [one for one in unread if not (one[0] == "sigma" and _is_longer(one[1], shown["sigma"]))]
     now = replace(now, missing=(*missing, *now.missing))
@@ -246,7 +246,7 @@ def _components(
 def _selects(found: _Found, choice: Choice, *, of_many: bool) -> Settings:
     """By which threshold and share the stages select."""
     if not of_many and (choice.by_votes or st.session_state.get("then", NOTHING) != NOTHING):
-        st.caption("Single pictures are certified with one stage, in which a score selects: here it is the first.")
+        st.caption("This page takes one stage, in which a score selects: here it is the first.")
         choice = replace(choice, by_votes=False)
     kept = state.session().values
     if choice.by_votes:

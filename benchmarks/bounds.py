@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from engine.records.runs import CoreRun, Meta, SmoothedRun
 from engine.statistics.steps import STEPS, Measured, Ways, measure, ways
 
 BELOW = (3, 6, 10)  # points of NAC below the core network's accuracy
+RADIUS = 0.5  # of the certified accuracy, whatever the row's noise: so that rows compare
 NONE = "–"
 START, END = "<!-- measured -->", "<!-- end -->"
 
@@ -45,15 +47,34 @@ def ways_of(meta: Meta) -> Ways:
     return ways(run, core, None, others)
 
 
-def rows(meta: Meta, keys: tuple[str, ...] = tuple(STEPS)) -> dict[int, list[str]]:
-    """By points below the core network's accuracy: the cells of the run's row."""
+@dataclass(frozen=True)
+class RunRows:
+    """One run in the two tables of a floor: ACR by step, and certified accuracy with abstentions."""
+
+    acr: list[str]
+    rates: list[str]
+
+
+def rows(meta: Meta, keys: tuple[str, ...] = tuple(STEPS)) -> dict[int, RunRows]:
+    """By points below the core network's accuracy: the cells of the run's rows."""
     what = ways_of(meta)
     c = what.composition
     core = float(100 * (c.core == c.label).mean())
-    found = {key: {m.floor: m for m in measure(what, STEPS[key], [core - b for b in BELOW], 0.25)} for key in keys}
+    floors = {b: core - b for b in BELOW}
+    found = {key: {m.floor: m for m in measure(what, STEPS[key], [*floors.values()], RADIUS)} for key in keys}
     card = DATASETS.get(meta.dataset)
     head = [card.title if card else meta.dataset, str(meta.network.training), f"{meta.noise:g}"]
-    return {b: [*head, f"{core - b:.1f}", *(_cell(found, key, core - b) for key in keys)] for b in BELOW}
+    return {
+        b: RunRows(
+            [*head, f"{floor:.1f}", *(_cell(found, key, floor) for key in keys)],
+            [*head, *(_rates(found[key].get(floor)) for key in keys)],
+        )
+        for b, floor in floors.items()
+    }
+
+
+def _rates(m: Measured | None) -> str:
+    return NONE if m is None else f"{m.accuracy.value:.1f} / {m.abstentions.value:.1f}"
 
 
 def _cell(found: dict[str, dict[float, Measured]], key: str, floor: float) -> str:
@@ -68,21 +89,26 @@ def _cell(found: dict[str, dict[float, Measured]], key: str, floor: float) -> st
     return f"{m.acr.value:.4f}: {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]{nac}"
 
 
-def head() -> list[str]:
-    """The names of the columns."""
-    return ["dataset", "training", "σ", "NAC", *(step.name for step in STEPS.values())]
+RUN, NAMES = ["dataset", "training", "σ"], [step.name for step in STEPS.values()]
 
 
 def tables() -> Iterator[str]:
-    """A table for every floor."""
+    """Two tables for every floor."""
     measured = []
     for meta in runs():
         measured.append(rows(meta))
         print(meta.name, measured[-1], flush=True)
     for b in BELOW:
-        yield f"### {b} points below the core network's accuracy\n\n" + "".join(
-            f"| {' | '.join(row)} |\n" for row in (head(), ["---"] * len(head()), *(found[b] for found in measured))
+        yield (
+            f"### {b} points below the core network's accuracy\n\n"
+            + _table([*RUN, "NAC", *NAMES], [found[b].acr for found in measured])
+            + f"\nCertified accuracy at r = {RADIUS:g} / abstained, in percent of the held-out images:\n\n"
+            + _table([*RUN, *NAMES], [found[b].rates for found in measured])
         )
+
+
+def _table(head: list[str], body: list[list[str]]) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in (head, ["---"] * len(head), *body))
 
 
 def main() -> None:

@@ -137,7 +137,7 @@ def _short(name: str, value: Any) -> str:
     """For people, with the paper's digits: thresholds 2, radii 3, percentages 1; other numbers have 4 significant."""
     if value is None or isinstance(value, str | int):
         return "" if value is None else str(value)
-    if name in ("theta", "p0"):
+    if name in ("theta", "p0", "theta2", "p02"):
         return f"{value:.3f}".removesuffix("0")
     if name.startswith(("acr", "radius", "entropy")):
         return str(round_down(value, decimals=3)) if name.startswith("radius") else f"{value:.3f}"

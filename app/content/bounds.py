@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import actions, data, figures
+from app import actions, data, figures, keys, proofs, state
 from app.components.chart import chart
 from app.settings import Settings
 from app.widgets import downloads
-from app.widgets.notices import caveats, errors_in_place, rests_on
+from app.widgets.notices import caveats, errors_in_place, plain, rests_on
 from app.widgets.panels import theme
 from engine.statistics.steps import Measured
 from engine.tables import Rows
 
 STEP = 0.5  # points of NAC
-EXPORTED = ("low", "high", "change_low", "change_high", "radius")  # not in the table; the sentences below have some
+FIRST, FURTHER = (
+    ("theta", "t"),
+    ("sigma", "p0", "sigma2", "theta2", "t2"),
+)  # parameters
+COLUMNS = {  # of the table, as people read them; the sentences below and the export have more
+    "step": "step",
+    "nac": "NAC [%]",
+    "acr": "ACR",
+    "change": "change",
+    "certified": "certified at r [%]",
+    "abstained": "abstained [%]",
+    "sigma": "σ",
+    "theta": "θ",
+    "p0": "p₀",
+    "t": "t",
+    "sigma2": "then σ",
+    "theta2": "θ₂",
+    "t2": "t₂",
+}
 
 
 def show(settings: Settings) -> None:
@@ -28,12 +48,7 @@ def show(settings: Settings) -> None:
 
 def _show(settings: Settings) -> None:
     rests_on(settings, data.composition(settings))
-    now = round(data.summary(settings).nac.value, 1)
-    floor = st.number_input(
-        "At a held-out NAC of at least [%]", 0.0, 100.0, now, STEP, format="%.1f",
-        key="floor",
-        help="Begins with the NAC of the current setting.",
-    )  # fmt: skip
+    floor = _floor(round(data.summary(settings).nac.value, 1))
     found, why = data.steps_at(settings, floor)
     for sentence in why:
         st.caption(sentence)
@@ -42,14 +57,13 @@ def _show(settings: Settings) -> None:
     drawn = figures.waterfall([*found.values()], floor, theme())
     chart(drawn, "figure_steps", "Average certified radius by step, with the interval of what each adds")
     rows = partial(_rows, found, settings)
+    made = rows()
     st.dataframe(
-        [{name: value for name, value in row.items() if name not in EXPORTED} for row in rows()],
+        made,
         hide_index=True,
-        placeholder="missing",
-        column_config={
-            **{name: st.column_config.NumberColumn(format="%.1f") for name in ("nac", "certified", "abstained")},
-            **{name: st.column_config.NumberColumn(format="%.4f") for name in ("acr", "change")},
-        },
+        placeholder="—",
+        column_order=[name for name in COLUMNS if any(row[name] is not None for row in made)],
+        column_config={name: _column(name, title, settings) for name, title in COLUMNS.items()},
         alt="The steps with what each brings",
     )
     st.caption(
@@ -63,26 +77,60 @@ def _show(settings: Settings) -> None:
     downloads.menu("bounds", settings, {"steps": drawn}, rows)
 
 
+def _column(name: str, title: str, settings: Settings) -> ColumnConfig:
+    title = title.replace(" r ", f" r = {settings.radius:g} ")
+    if name == "step":
+        return st.column_config.TextColumn(title, pinned=True)
+    signed = {"acr": "%.4f", "change": "%+.4f", "nac": "%.1f", "certified": "%.1f", "abstained": "%.1f"}
+    return st.column_config.NumberColumn(title, format=signed.get(name))
+
+
+def _floor(now: float) -> float:
+    """The NAC to compare at, which begins with that of the current setting."""
+    asked = st.query_params.get("floor")  # before the box takes what it cannot show out of the address
+    floor = st.number_input(
+        "At a held-out NAC of at least [%]", 0.0, 100.0, now, STEP, format="%.1f", key="floor", bind=keys.URL,
+        help="Begins with the NAC of the current setting.",
+    )  # fmt: skip
+    number = state.as_number(asked)
+    if asked is not None and not (number is not None and 0 <= number <= 100):
+        st.caption(f":orange-badge[:material/link_off:] A NAC lies between 0 and 100 %; {plain(asked)} is none.")
+    return floor
+
+
 def _steps(found: dict[str, Measured]) -> None:
     """A sentence, where its proof is, and a button each; the paper's setting is the first."""
     for key, m in found.items():
         step, before = m.step, found.get(m.step.before or "")
-        said, use = st.columns([5, 1], vertical_alignment="center")
         change = ""
         if before is not None:
             gain = m.over(before)
             change = f" ACR {gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]{_verdict(gain.low, gain.high)}."
-        said.markdown(f"**{step.name}** {step.sentence}{change} Proof: docs/statistics.md, section {step.section}.")
-        if not (step.chained or step.by_votes):
-            use.button(
-                "The paper's setting" if before is None and step.before is None else "Use these",
-                key=f"use_{key}",
-                on_click=actions.set_step,
-                args=(m.setting.theta, m.setting.t, step.correction, step.bound),
-                type="tertiary",
-                help=f"θ {m.setting.theta:.3f}, t {m.setting.t:g}, {step.correction}, {step.bound}, "
-                "which all images choose.",
-            )
+        st.markdown(f"**{step.name}** {step.sentence}{change}")
+        with st.container(horizontal=True, gap="small"):
+            if st.button(
+                f"Proof: section {step.section}", key=f"proof_{key}", type="tertiary", icon=":material/menu_book:"
+            ):
+                _proof(step.section)
+            if not (step.chained or step.by_votes):
+                st.button(
+                    "The paper's setting" if before is None and step.before is None else "Use these",
+                    key=f"use_{key}",
+                    on_click=actions.set_step,
+                    args=(m.setting.theta, m.setting.t, step.correction, step.bound),
+                    type="tertiary",
+                    icon=":material/tune:",
+                    help=f"θ {m.setting.theta:.3f}, t {m.setting.t:g}, {step.correction}, {step.bound}, "
+                    "which all images choose.",
+                )
+
+
+def _proof(section: str) -> None:
+    """The section in a window of its own."""
+    found = proofs.proof(section)
+    title = f"Section {section}" if found is None else found.title
+    text = f"Not among the files here: {proofs.DOCUMENT} of the project has it." if found is None else found.text
+    st.dialog(title, width="large")(st.markdown)(text)
 
 
 def _verdict(low: float, high: float) -> str:
@@ -109,9 +157,18 @@ def _rows(found: dict[str, Measured], settings: Settings) -> Rows:
                 "certified": m.accuracy.value,
                 "abstained": m.abstentions.value,
                 "radius": settings.radius,
-                "theta": m.setting.theta,
-                "t": m.setting.t,
-                "proof": f"docs/statistics.md, section {m.step.section}",
+                **_chosen(m, FIRST),
+                "proof": f"{proofs.DOCUMENT}, section {m.step.section}",
+                **_chosen(m, FURTHER),
             }
         )
     return rows
+
+
+def _chosen(m: Measured, names: Sequence[str]) -> dict[str, float | None]:
+    """Of the parameters that all images choose, these; None where the step has no such one."""
+    at, by_votes = m.setting, m.step.by_votes
+    sigma2, theta2, t2 = at.later or (None, None, None)
+    values = {"theta": None if by_votes else at.theta, "t": None if by_votes else at.t, "sigma": at.sigma,
+              "p0": at.theta if by_votes else None, "sigma2": sigma2, "theta2": theta2, "t2": t2}  # fmt: skip
+    return {name: values[name] for name in names}

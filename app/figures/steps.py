@@ -39,7 +39,13 @@ def waterfall(found: Sequence[Measured], floor: float, theme: Theme) -> Sketch:
     figure.update_layout(
         barmode="overlay",
         bargap=0.35,
-        xaxis={"type": "category", "categoryorder": "array", "categoryarray": names},
+        xaxis={
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": names,
+            "automargin": True,
+            "autotickangles": [0, -45],
+        },
         yaxis_rangemode="tozero",
     )
     return figure

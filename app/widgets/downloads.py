@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import data, sidebar
 from app.figures import Sketch
-from app.settings import Settings
+from app.settings import Later, Settings
 from app.widgets import export
 from engine.mechanisms import Words
 from engine.statistics.metrics import DEFAULT_RADII
@@ -71,23 +71,38 @@ def in_words(rows: Rows, selection: Words) -> Rows:
 
 
 def fronts_table(settings: Settings) -> Rows:
-    """One row a composition that is drawn, at theta."""
-    rows: Rows = []
-    for choice in settings.compositions:
-        m = data.at_thetas(settings.at(choice), (settings.at(choice).theta,), DEFAULT_RADII)
+    """One row a composition that is drawn, at theta; p0 has a column where the votes for the class select in one of
+    them, and a second stage its columns where one of them has one.
+    """
+    drawn, rows = settings.compositions, []
+    for choice in drawn:
+        at = settings.at(choice)
         names = dict(zip(("training", "sigma", "core", "selection"), choice.address[:4], strict=True))
-        if any(one.then for one in settings.compositions):
-            names["then"] = "" if choice.then is None else choice.then.text
-        if choice.by_votes:
-            names["selection"] = f"{choice.selection}, theta is p0"
-        rows += [{**names, "t": settings.t, **row} for row in metric_rows(m, RADII)]
+        second = _second(choice.then) if any(one.then for one in drawn) else {}
+        p0 = {"p0": at.theta if choice.by_votes else None} if any(one.by_votes for one in drawn) else {}
+        t = {"t": None if choice.by_votes else settings.t}
+        for row in metric_rows(data.at_thetas(at, (at.theta,), DEFAULT_RADII), RADII):
+            first = {"theta": None if choice.by_votes else row["theta"], **p0}
+            rows.append({**names, **second, **t, **(row | first)})
     return rows
 
 
+def _second(then: Later | None) -> dict[str, object]:
+    """A second stage in columns: as the commands' ``--then`` has it, and its threshold, share or p0; None for none."""
+    if then is None:
+        return {"then": "", "theta2": None, "t2": None, "p02": None}
+    if then.by_votes:
+        return {"then": then.text, "theta2": None, "t2": None, "p02": then.theta}
+    return {"then": then.text, "theta2": then.theta, "t2": then.t, "p02": None}
+
+
 def theta_table(settings: Settings, thetas: tuple[float, ...]) -> Rows:
-    """One row per threshold: the paper's Table 1."""
-    threshold = "p0" if settings.choice.by_votes else "theta"
-    return metric_rows(data.at_thetas(settings, thetas, DEFAULT_RADII), RADII, threshold)
+    """One row per threshold, the paper's Table 1; behind it the second stage, which is the same in all."""
+    choice = settings.choice
+    second = {} if choice.then is None else _second(choice.then)
+    threshold = "p0" if choice.by_votes else "theta"
+    rows = metric_rows(data.at_thetas(settings, thetas, DEFAULT_RADII), RADII, threshold)
+    return [{**row, **second} for row in rows]
 
 
 def image_table(settings: Settings) -> Rows:

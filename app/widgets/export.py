@@ -21,6 +21,7 @@ from engine.statistics.bounds import round_radius
 from engine.statistics.intervals import NAMES
 from engine.tables import Format, Rows, render
 
+NONE = "—"  # where a row has no such number; one that it should have is missing
 COMMENT = {Format.CSV: "# ", Format.LATEX: "% "}
 REPORT_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud"], "responsive": True}
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1b2430}
@@ -74,7 +75,8 @@ def table(rows: Rows, form: Format, origin: Mapping[str, Any]) -> str:
 
 
 def _lines(origin: Mapping[str, Any]) -> list[str]:
-    plain = [escape.terminal(f"{key}: {value}") for key, value in origin.items() if key != "runs"]
+    texts = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in origin.items()}
+    plain = [escape.terminal(f"{key}: {value}") for key, value in texts.items() if key != "runs"]
     return [*plain, *(f"run: {json.dumps(run)}" for run in origin["runs"])]
 
 
@@ -152,6 +154,8 @@ def _html_table(rows: Rows) -> str:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return NONE
     if _is_missing(value):
         return "missing"
     return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
@@ -159,5 +163,7 @@ def _shown(value: Any) -> str:
 
 def title(settings: Settings) -> str:
     """What a report is called."""
-    run = settings.certify_run
-    return f"{run.dataset}: {settings.label}, θ {settings.theta:.3f}, α {alpha_text(settings.alpha)}"
+    run, then = settings.certify_run, settings.choice.then
+    first = "" if then is None else "first stage "  # the label ends with the second one's threshold
+    at = f"{first}{settings.symbol} {settings.theta:.3f}"
+    return f"{run.dataset}: {settings.label}, {at}, α {alpha_text(settings.alpha)}"

@@ -77,20 +77,25 @@ class Certificates:
 
     def prediction(self) -> Array:
         """The class answered, int64 [N, T]; ``ABSTAIN`` = -1 where none is."""
-        other = np.where(self.outcome == Outcome.CORE, self.core[:, None], ABSTAIN)
+        other = np.where(self.ended(Outcome.CORE), self.core[:, None], ABSTAIN)
         return np.where(self._from_certify(), self.guess, other)
 
     def correct(self) -> Array:
         """Whether the answer is the label, bool [N, T]; an abstention never is."""
         c_correct, core_correct = self.guess == self.label[:, None], (self.core == self.label)[:, None]
-        return (self._from_certify() & c_correct) | ((self.outcome == Outcome.CORE) & core_correct)
+        return (self._from_certify() & c_correct) | (self.ended(Outcome.CORE) & core_correct)
 
     def correct_radius(self) -> Array:
         """``radius`` where the class is the label, else 0, [N, T]: what ACR averages."""
         return self.radius * (self.guess == self.label[:, None])
 
+    def ended(self, kind: Outcome) -> Array:
+        """Where CERTIFY ended so, bool [N, T]."""
+        marked: Array = self.outcome == kind.value  # a plain int: beside an IntEnum numpy compares in int64
+        return marked
+
     def _from_certify(self) -> Array:
-        return (self.outcome == Outcome.CERTIFIED) | (self.outcome == Outcome.CONSENSUS)
+        return self.ended(Outcome.CERTIFIED) | self.ended(Outcome.CONSENSUS)
 
 
 def certify(

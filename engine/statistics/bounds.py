@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,82 @@ def z_lower_bound(
     return _z(bound, link, share)
 
 
+class LowerBounds:
+    """Count -> ``lower_confidence_bound`` of one (n, alpha), each worked out when it is first asked for.
+
+    From n = ``SMOOTH_N`` on to within rounding, 1e-13.
+    """
+
+    def __init__(self, n: int, alpha: float) -> None:
+        self._n, self._alpha = n, check_level(alpha)
+        self._bound, self._known = np.zeros(n + 1), np.zeros(n + 1, bool)
+        smooth = n >= SMOOTH_N and alpha <= 0.5
+        cuts = self._cuts = (n // 100, n // 2, n - n // 100) if smooth else 3 * (n + 1,)  # near 0 and n it bends
+        self._halves = [SmoothBounds(first, end - 1, n, alpha) for first, end in pairwise(cuts)]
+
+    def __call__(self, counts: Ints) -> Floats:
+        """The bounds of an integer array of any shape."""
+        known = self._known[counts]
+        if not known.all():
+            self._work_out(np.unique(counts[~known]))
+        return self._bound[counts]
+
+    def table(self, first: int = 0) -> Floats:
+        """Those of the counts 0, ..., n; below ``first`` only what is known, else 0. Read only."""
+        self._work_out(first + np.flatnonzero(~self._known[first:]))
+        shared = self._bound.view()
+        shared.flags.writeable = False
+        return shared
+
+    def _work_out(self, counts: Ints) -> None:
+        """Of rising counts."""
+        low, minority, majority, high = np.split(counts, np.searchsorted(counts, self._cuts))
+        for bends in (low, high):
+            self._bound[bends] = lower_confidence_bound(bends, self._n, self._alpha)
+        for part, smooth in zip((minority, majority), self._halves, strict=True):
+            if len(part):
+                self._bound[part] = smooth(part)
+        self._known[counts] = True  # last: another thread may ask meanwhile
+
+
+@lru_cache(maxsize=64)
+def lower_bounds(n: int, alpha: float) -> LowerBounds:
+    """The shared bounds of one (n, alpha)."""
+    return LowerBounds(n, alpha)
+
+
+class SmoothBounds:
+    """``lower_confidence_bound`` of counts from ``first`` to ``last``, in a half of 0.01 n to 0.99 n.
+
+    By 48 inversions and not one each. The beta quantile is smooth in real k. In the angle arcsin(sqrt(k / n)), which
+    evens out the binomial's spread, the bound keeps so steady a distance from the observed rate that the polynomial
+    through 48 Chebyshev points meets it to rounding at every count (tests/engine/statistics/test_bounds.py compares
+    them all).
+    """
+
+    def __init__(self, first: int, last: int, n: int, alpha: float) -> None:
+        self._ends, self._n, self._alpha = np.array([first, last]), n, alpha
+
+    def __call__(self, k: Ints) -> Floats:
+        angle = self._angle(k)
+        bound: Floats = np.sin(angle + self._distance(angle)) ** 2
+        return bound
+
+    def _angle(self, k: Ints) -> Floats:
+        angle: Floats = np.arcsin(np.sqrt(k / self._n))
+        return angle
+
+    @cached_property
+    def _distance(self) -> Chebyshev:
+        n = self._n
+
+        def distance(angle: Floats) -> Floats:
+            bound = betaincinv(n * np.sin(angle) ** 2, n * np.cos(angle) ** 2 + 1, self._alpha)
+            return np.arcsin(np.sqrt(bound)) - angle
+
+        return Chebyshev.interpolate(distance, 47, domain=self._angle(self._ends))
+
+
 class ZTable:
     """Count -> z of one (n, alpha, link, share), for all counts at once: images x thresholds become one gather.
 
@@ -95,11 +172,16 @@ class ZTable:
     """
 
     def __init__(self, n: int, alpha: float, link: Link = GAUSSIAN.link, share: float = MAJORITY) -> None:
-        check_level(alpha)
-        self._z = _z(lower_bounds(n, alpha, whole=share < MAJORITY), link, share)
+        first = int(share * n) if alpha <= 0.5 else 0  # then the bound is at most k/n, and no smaller count has a z
+        self._z = _z(lower_bounds(n, alpha).table(first), link, share)
 
     def __call__(self, counts: Ints) -> Floats:
         return np.take(self._z, counts.astype(np.intp))  # take is slow on narrower integers
+
+    @property
+    def fewest(self) -> int:
+        """The fewest votes with a positive z; n + 1 where none has one."""
+        return int(np.searchsorted(self._z, 0.0, side="right"))
 
     def into(self, out: Floats, counts: npt.NDArray[np.intp]) -> None:
         """``table(counts)`` written to ``out``, for counts that are known to lie in 0..n."""
@@ -107,43 +189,14 @@ class ZTable:
 
 
 @lru_cache(maxsize=64)
-def lower_bounds(n: int, alpha: float, whole: bool) -> Floats:
-    """``lower_confidence_bound`` of the counts 0, ..., n; 0 for minorities unless the ``whole`` is asked for."""
-    first = 0 if whole or alpha > 0.5 else n // 2
-    bound = np.zeros(n + 1)
-    edge = n // 100 if n >= SMOOTH_N and alpha <= 0.5 else n + 1  # near 0 and n the quantile bends
-    counts = np.arange(first, n + 1)
-    bends = (counts < edge) | (counts >= n - edge)
-    bound[counts[bends]] = lower_confidence_bound(counts[bends], n, alpha)
-    for part in (counts[~bends & (counts < n // 2)], counts[~bends & (counts >= n // 2)]):
-        if len(part):
-            bound[part] = _smooth_lower_bound(part, n, alpha)
-    bound.flags.writeable = False  # shared
-    return bound
-
-
-def _smooth_lower_bound(k: Ints, n: int, alpha: float) -> Floats:
-    """``lower_confidence_bound`` of rising counts k, 0.01 n to n/2 or n/2 to 0.99 n, by 48 inversions and not one each.
-
-    The beta quantile is smooth in real k. In the angle arcsin(sqrt(k / n)), which evens out the binomial's spread, the
-    bound keeps so steady a distance from the observed rate that the polynomial through 48 Chebyshev points meets it
-    to rounding at every count (tests/engine/statistics/test_bounds.py compares them all).
-    """
-
-    def distance(angle: Floats) -> Floats:
-        bound = betaincinv(n * np.sin(angle) ** 2, n * np.cos(angle) ** 2 + 1, alpha)
-        return np.arcsin(np.sqrt(bound)) - angle
-
-    angle = np.arcsin(np.sqrt(k / n))
-    curve = Chebyshev.interpolate(distance, 47, domain=[angle[0], angle[-1]])
-    bound: Floats = np.sin(angle + curve(angle)) ** 2
-    return bound
-
-
-@lru_cache(maxsize=64)
 def z_table(n: int, alpha: float, link: Link = GAUSSIAN.link, share: float = MAJORITY) -> ZTable:
     """The shared table of one (n, alpha, link, share)."""
     return ZTable(n, alpha, link, share)
+
+
+def z_of(counts: Ints, n: int, alpha: float, link: Link = GAUSSIAN.link) -> Floats:
+    """What ``z_table`` answers at a majority, without working out other counts: for one count an image."""
+    return _z(lower_bounds(n, alpha)(counts), link, MAJORITY)
 
 
 @lru_cache(maxsize=1024)
@@ -274,7 +327,8 @@ def round_significant(x: npt.ArrayLike, digits: int) -> Floats:
 
 
 def _z(bound: Floats, link: Link, share: float) -> Floats:
-    z: Floats = np.where(bound > share, link(np.maximum(bound, share)) - link(np.asarray(share)), 0.0)
+    z, live = np.zeros(bound.shape), bound > share
+    z[live] = link(bound[live]) - link(np.asarray(share))
     return z
 
 

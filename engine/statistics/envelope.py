@@ -17,10 +17,10 @@ from engine.errors import AcesError
 from engine.records.compose import Composition
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, check_draws, predict_class
 from engine.statistics.bounds import MAJORITY, check_level, z_table
-from engine.statistics.corrections import CERTIFY, Correction, levels
+from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.margin import Bound, check_bound, class_bound
-from engine.statistics.metrics import Convention, check_radii, evaluate, pareto_front
-from engine.statistics.stage import columns, critical, prediction_votes
+from engine.statistics.metrics import Convention, check_radii, count, evaluate, pareto_front
+from engine.statistics.stage import columns, critical, prediction_votes, selection_votes
 from engine.statistics.thresholds import neighbours
 
 SHARES = (MAJORITY, 0.01, *(k / 20 for k in range(1, 20) if k != 10), 0.99)  # of equal points the first one's is kept
@@ -98,7 +98,7 @@ def over_shares(
     """NAC in percent and robustness at every share ``ts`` [K] and stored threshold, [K, T] each."""
     recorded = c.predict_class is not None and c.predict_select is not None
     paper = convention is Convention.PAPER
-    if radius == 0 or c.then or c.by_votes or recorded or paper or c.from_log_select or not len(c):
+    if c.then or c.by_votes or recorded or paper or c.from_log_select or not len(c):
         return _each(c, ts, alpha, correction, bound, radius, convention)
     check_level(alpha)
     if radius is not None:
@@ -111,7 +111,10 @@ def over_shares(
     for start in range(0, len(c), block):
         rows = c.rows(slice(start, start + block))
         _add_correct(correct, rows, ts, alpha)
-        _add_robust(robust, rows, ts, alpha, correction, bound, radius)
+        if radius == 0:
+            _add_answered(robust, rows, ts, alpha, correction, bound)
+        else:
+            _add_robust(robust, rows, ts, alpha, correction, bound, radius)
     return 100 * (correct / len(c)), robust / len(c) if radius is None else 100 * (robust / len(c))
 
 
@@ -140,12 +143,30 @@ def _add_correct(total: Array, c: Composition, ts: Sequence[float], alpha: float
         to_certify, to_core = critical(c, alpha / 4, t), critical(c, alpha / 4, 1 - t)
         chosen = certify_votes >= to_certify
         chosen &= not_core < to_core  # as in ``predict``, where alpha is so large that both hold
-        total[k] += agreed.sum() + _count(chosen) + _count(core_votes >= to_core)
+        total[k] += agreed.sum() + count(chosen) + count(core_votes >= to_core)
 
 
-def _count(marked: Array) -> Array:
-    count: Array = np.add.reduce(marked.view(np.uint8), 0, dtype=np.int64)
-    return count
+def _add_answered(
+    total: Array, c: Composition, ts: Sequence[float], alpha: float, correction: Correction, bound: Bound | str
+) -> None:
+    """Add how many of CERTIFY's answers are correct, [K, T]: what ``metrics.at_0`` counts at radius 0."""
+    bound, spend = check_bound(bound, c.from_log), levels(correction, alpha)
+    c_hat = c.class_counts0.argmax(1)
+    (s_1, a_1), (s_0, a_0) = spend.of(CERTIFY), spend.of(CORE)
+    counts, link = (c.class_counts0, c.class_counts), c.smoothing.link
+    if_1, if_0 = (class_bound(*counts, c.n, c_hat, level, link, bound) for level in (a_1, a_0))
+    right, right_core = c_hat == c.label, (c.core == c.label)[:, None]
+    agreed = right & (c_hat == c.core)  # right whichever answers, and by consensus where the class is certain
+    certain, consensus_1, consensus_0 = (
+        marked[:, None] for marked in (right & (if_1.z > 0), agreed & if_1.holds, agreed & if_0.holds)
+    )
+    for k, t in enumerate(ts):
+        votes = selection_votes(c, c.thetas, correction, t)
+        chosen = votes.certify >= z_table(c.n_select, s_1, c.smoothing_select.link, t).fewest
+        handed_on = votes.core >= critical(c, s_0, 1 - t)
+        if_certify, if_core = (chosen & certain) | consensus_1, (handed_on & right_core) | consensus_0
+        guess_1 = votes.s_hat == CERTIFY
+        total[k] += count((guess_1 & if_certify) | (~guess_1 & if_core))
 
 
 def _add_robust(
@@ -179,4 +200,4 @@ def _add_robust(
             total[k] += found.sum(0)
         else:
             guessed &= found >= radius
-            total[k] += _count(guessed)
+            total[k] += count(guessed)

@@ -20,7 +20,7 @@ from engine.statistics.bounds import (
     lower_bounds,
     lower_confidence_bound,
     upper_confidence_bound,
-    z_table,
+    z_of,
 )
 
 SHARE_A = 0.5  # of the level that the top class's bound spends, its rival's the rest: the largest margins (section 18)
@@ -54,7 +54,7 @@ def class_bound(
     With ``MARGIN``, which of the two bounds an image gets is decided by its n0 draws, which cost nothing.
     """
     k_a = np.take_along_axis(counts, c_hat[:, None], 1)[:, 0]
-    z, holds = z_table(n, level, link)(k_a), k_a >= critical_count(n, level)
+    z, holds = z_of(k_a, n, level, link), k_a >= critical_count(n, level)
     if bound is Bound.COMPLEMENT:
         return ClassBound(z, holds)
     k_b = _strongest_rival(counts, c_hat)
@@ -127,7 +127,7 @@ def _leads(k_a: Array, k_b: Array, n: int, level: float) -> Array:
 def _bounds(k_a: Array, k_b: Array, n: int, level: float, share_a: float) -> tuple[Array, Array]:
     """Clopper-Pearson: an upper bound of a count is one less the lower bound of what it lacks."""
     of_a, of_b = _halves(level, share_a)
-    return lower_bounds(n, of_a, whole=True)[k_a], 1 - lower_bounds(n, of_b, whole=True)[n - k_b]
+    return lower_bounds(n, of_a)(k_a), 1 - lower_bounds(n, of_b)(n - k_b)
 
 
 def _halves(level: float, share_a: float) -> tuple[float, float]:
@@ -153,7 +153,7 @@ def _prefers_margin(counts0: Array, c_hat: Array, n: int, level: float, link: Li
     k_a = np.take_along_axis(counts0, c_hat[:, None], 1)[:, 0]
     expected_a, expected_b = (np.rint(n * k / n0).astype(int) for k in (k_a, _strongest_rival(counts0, c_hat)))
     margin = margin_z(expected_a, expected_b, n, level, link)
-    preferred: Array = margin >= z_table(n, level, link)(expected_a)
+    preferred: Array = margin >= z_of(expected_a, n, level, link)
     return preferred
 
 

@@ -116,15 +116,15 @@ def _sums(
     answer = certify(c, thetas, alpha, correction, t=t, bound=bound, as_printed=convention is Convention.PAPER)
     correct_0, selected_0 = at_0(answer, convention)
     correct_radius = answer.correct_radius() if c.then else answer.radius[answer.c_hat == c.label]
-    accuracy = [correct_0.sum(0) if r == 0 else (correct_radius >= r).sum(0) for r in radii]
-    selection = [selected_0.sum(0) if r == 0 else (answer.radius_select >= r).sum(0) for r in radii]
+    accuracy = [count(correct_0 if r == 0 else correct_radius >= r) for r in radii]
+    selection = [count(selected_0 if r == 0 else answer.radius_select >= r) for r in radii]
     shape = (len(radii), len(thetas))
     return [
         predictions_correct(predict(c, thetas, alpha, t)),
         correct_radius.sum(0),
         np.reshape(accuracy, shape).T,
         np.reshape(selection, shape).T,
-        np.stack([(answer.outcome == kind).sum(0) for kind in Outcome], 1),
+        np.stack([count(answer.ended(kind)) for kind in Outcome], 1),
     ]
 
 
@@ -142,9 +142,14 @@ def at_0(answer: Certificates, convention: Convention) -> tuple[Array, Array]:
 def predictions_correct(p: Predictions) -> Array:
     """How many of the answers of PREDICT are correct, [T], without building them."""
     certify_correct, rest_correct = p.classed == p.label, p.rest == p.label
-    correct = np.where(p.selected == CORE, rest_correct[:, None], (certify_correct & p.consensus)[:, None])
-    correct = np.where(p.selected == CERTIFY, certify_correct[:, None], correct)
-    total: Array = correct.sum(0)
+    to_certify, to_core = p.selected == CERTIFY, p.selected == CORE
+    correct = (to_certify | (p.consensus[:, None] & ~to_core)) & certify_correct[:, None]
+    return count(correct | (to_core & rest_correct[:, None]))
+
+
+def count(marked: Array) -> Array:
+    """How many rows of a block are marked in bool [N, T], int32 [T]: in half of int64's time."""
+    total: Array = marked.sum(0, dtype=np.int32)
     return total
 
 
@@ -152,13 +157,12 @@ def _correct_at_0_paper(answer: Certificates) -> Array:
     """The printed tables count an abstaining selection as correct when the certification network alone is correct."""
     certify_correct = (answer.c_hat == answer.label)[:, None] & answer.class_holds
     core_correct = (answer.core == answer.label)[:, None]
-    return np.where(answer.outcome == Outcome.CORE, core_correct, certify_correct)
+    return np.where(answer.ended(Outcome.CORE), core_correct, certify_correct)
 
 
 def _selected_at_0_paper(answer: Certificates) -> Array:
     """The printed tables count an abstention of the selection as selected: everything but a certain core."""
-    selected: Array = answer.outcome != Outcome.CORE
-    return selected
+    return ~answer.ended(Outcome.CORE)
 
 
 @dataclass(frozen=True, eq=False)

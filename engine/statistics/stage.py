@@ -132,23 +132,23 @@ def stage_bounds(
     (s_1, a_1), (s_0, a_0) = spend.of(CERTIFY), spend.of(CORE)
     counts, link = (c.class_counts0, c.class_counts), c.smoothing.link
     of_class = [class_bound(*counts, c.n, c_hat, level, link, bound) for level in (a_1, a_0)]
-    radius_certify = c.sigma * np.where(guess_1, *(one.z[:, None] for one in of_class))
+    radii = [c.sigma * one.z[:, None] for one in of_class]
     share = thetas if c.by_votes else t
     radius_select = _radii(np.where(guess_1, votes.certify, 0), c, s_1, share)
     if as_printed:
-        radius_certify = printed(radius_certify, c.radius_digits)
+        radii = [printed(radius, c.radius_digits) for radius in radii]
         radius_select = printed(radius_select, c.radius_digits_select)
     class_holds = np.where(guess_1, *(one.holds[:, None] for one in of_class))
     hands_on = ~guess_1 & (votes.core >= critical(c, s_0, 1 - share))
     radius_core = _radii(np.where(guess_1, 0, votes.core), c, s_0, 1 - share) if handed_on else np.zeros((1, 1))
-    return StageBounds(guess_1, radius_select, radius_core, hands_on, c_hat, radius_certify, class_holds)
+    return StageBounds(guess_1, radius_select, radius_core, hands_on, c_hat, np.where(guess_1, *radii), class_holds)
 
 
 def _radii(k: Array, c: Composition, level: float, share: Array | float) -> Array:
     """sigma * (link(LCB(k)) - link(share)) where that is positive, else 0; ``share`` [T] where the votes select."""
     link = c.smoothing_select.link
     if isinstance(share, np.ndarray):
-        bound = lower_bounds(c.n_select, level, whole=True)[k]
+        bound = lower_bounds(c.n_select, level)(k)
         return c.sigma_select * np.where(bound > share, link(np.maximum(bound, share)) - link(share), 0.0)
     radius: Array = z_table(c.n_select, level, link, share)(k)
     radius *= c.sigma_select
@@ -158,7 +158,7 @@ def _radii(k: Array, c: Composition, level: float, share: Array | float) -> Arra
 def critical(c: Composition, level: float, share: Array | float) -> Array | int:
     """The fewest votes whose lower bound is at least ``share``."""
     if isinstance(share, np.ndarray):
-        return np.searchsorted(lower_bounds(c.n_select, level, whole=True), share)
+        return np.searchsorted(lower_bounds(c.n_select, level).table(), share)
     return critical_count(c.n_select, level, share)
 
 

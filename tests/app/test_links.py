@@ -30,6 +30,7 @@ WITHOUT_DEFAULT = {
     "radii",
     "scores",
     "image",
+    "floor",
     "draws",
     "config",
 }  # empty, or all there is

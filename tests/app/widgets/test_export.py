@@ -3,13 +3,14 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
 from app.figures import Sketch
-from app.settings import Choice, Settings
+from app.settings import Choice, Later, Settings
 from app.widgets import export
 from engine.records.runs import Meta, NetworkInfo
 from engine.tables import Format
@@ -75,3 +76,19 @@ def test_a_report_stands_alone_and_shares_nothing():
     assert "<h1>A &amp; B</h1>" in text
     assert "<td>missing</td>" in text
     assert text.count('class="plotly-graph-div"') == 2
+
+
+def test_a_second_stage_stands_in_provenance_report_and_title():
+    then = Later(replace(CERTIFY, name="behind"), 0.6, 0.2)
+    view = replace(SETTINGS, choice=replace(SETTINGS.choice, then=then))
+    origin = export.provenance(view, 500, {"net": "d1", "core": "d2", "behind": "d3"}, "http://here/")
+    assert origin["then"] == {"run": "behind", "theta": 0.6, "votes": 0.2}
+    assert '# then: {"run": "behind", "theta": 0.6, "votes": 0.2}\n' in export.table(ROWS, Format.CSV, origin)
+    assert "then gaussian σ 0.5, θ 0.600, t 0.2, first stage θ 0.400, α 0.001" in export.title(view)
+    by_votes = replace(SETTINGS, choice=replace(SETTINGS.choice, by_votes=True), theta=0.7)
+    assert export.title(by_votes).endswith("p₀ 0.700, α 0.001")
+
+
+def test_what_a_row_has_no_number_of_is_not_missing():
+    text = export.report("A", [{"theta": None, "p0": 0.7, "area": float("nan")}], {}, ORIGIN)
+    assert "<td>—</td><td>0.7</td><td>missing</td>" in text

@@ -12,6 +12,7 @@ from scipy.stats import beta, binom, binomtest, norm
 from engine.errors import AcesError
 from engine.statistics.bounds import (
     SMOOTH_N,
+    LowerBounds,
     ZTable,
     ceiling,
     check_level,
@@ -157,6 +158,24 @@ def test_table_meets_the_bound_at_every_count_where_it_interpolates(n, alpha):
 def test_table_of_a_million_draws_interpolates_as_well(alpha):
     n, k = 10**6, np.arange(500_000, 10**6, 997)
     np.testing.assert_allclose(norm.cdf(ZTable(n, alpha)(k)), norm.cdf(z_lower_bound(k, n, alpha)), rtol=1e-13)
+
+
+@pytest.mark.parametrize(("n", "alpha"), [(1, 0.4), (999, 0.7), (SMOOTH_N, 0.001), (33_333, 0.0005), (SMOOTH_N, 0.6)])
+def test_bounds_are_the_same_to_the_last_bit_however_they_are_asked_for(n, alpha):
+    """Counts that are asked for early, in any company, are what the whole table has: a radius hangs on no history."""
+    table, few = LowerBounds(n, alpha).table(), LowerBounds(n, alpha)
+    for size in (1, 7, 500):
+        counts = np.random.default_rng(size).integers(0, n + 1, (size, 2), dtype=np.int32)
+        assert few(counts).tobytes() == table[counts].tobytes()
+    assert few.table(n // 3)[n // 3 :].tobytes() == table[n // 3 :].tobytes()
+    assert few.table().tobytes() == table.tobytes()
+
+
+@pytest.mark.parametrize(("n", "share"), [(50, 0.5), (SMOOTH_N, 0.3), (33_333, 0.9), (20, 0.99)])
+def test_the_fewest_votes_are_the_first_with_a_radius(n, share):
+    table = ZTable(n, 0.001, share=share)
+    positive = np.flatnonzero(table(np.arange(n + 1)) > 0)
+    assert table.fewest == (positive[0] if len(positive) else n + 1)
 
 
 def test_table_never_falls():
