@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import data, sidebar
 from app.figures import Sketch
-from app.settings import Settings
+from app.settings import Settings, later_text
 from app.widgets import export
 from engine.mechanisms import Words
 from engine.statistics.metrics import DEFAULT_RADII
@@ -77,7 +77,7 @@ def fronts_table(settings: Settings) -> Rows:
         m = data.at_thetas(settings.at(choice), (settings.at(choice).theta,), DEFAULT_RADII)
         names = dict(zip(("training", "sigma", "core", "selection"), choice.address[:4], strict=True))
         if any(one.then for one in settings.compositions):
-            names["then"] = "" if choice.then is None else choice.then.text
+            names["then"] = "" if choice.then is None else later_text(choice.then)
         if choice.by_votes:
             names["selection"] = f"{choice.selection}, theta is p0"
         rows += [{**names, "t": settings.t, **row} for row in metric_rows(m, RADII)]
