@@ -12,7 +12,8 @@ class PageCard:
     """A page at ``/path``: its ``title``, and the ``module`` whose ``show(settings)`` draws it when it is first opened.
 
     One that ``needs_runs`` gives way to a word on how to make some while there are none, so its settings are never
-    None. One that ``shows_many`` compositions gets the sidebar's controls that add some.
+    None. One that ``shows_many`` compositions gets the sidebar's controls that add some; one of ``one_stage`` those of
+    the first stage alone, in which a score selects.
     """
 
     path: str
@@ -20,6 +21,7 @@ class PageCard:
     module: str
     needs_runs: bool = True
     shows_many: bool = True
+    one_stage: bool = False
 
 
 PAGES = {
@@ -30,7 +32,7 @@ PAGES = {
         PageCard("selection", "Selection", "app.content.selection"),
         PageCard("images", "Images", "app.content.images"),
         PageCard("compare", "Compare", "app.content.compare"),
-        PageCard("bounds", "Bounds", "app.content.bounds", shows_many=False),
+        PageCard("bounds", "Bounds", "app.content.bounds", shows_many=False, one_stage=True),
         PageCard("runs", "Runs", "app.content.runs", needs_runs=False),
         PageCard("certify", "Certify my image", "app.content.certify", shows_many=False),
     )

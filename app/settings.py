@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from itertools import product
@@ -11,16 +12,18 @@ from math import ceil
 from typing import Any, Literal, NamedTuple
 from zlib import crc32
 
+from engine.errors import AcesError
 from engine.mechanisms import OWN, Words, words_of
 from engine.records.runs import Meta
 from engine.smoothing import GAUSSIAN, Smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
+from engine.statistics.chains import LATER_THETA, Later, read_later
 from engine.statistics.corrections import Correction
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
 
-DEFAULT_THETA = 0.3
+DEFAULT_THETA = LATER_THETA
 DEFAULT_P0 = 0.7  # the share of votes for the class by which these select
 DEFAULT_RADIUS = 0.25
 DEFAULT_BOUND = Bound.MARGIN  # its radii are the larger ones, at the same promise
@@ -79,40 +82,26 @@ def symbol_of(selection: str) -> str:
     return "p₀" if selection == BY_VOTES else "θ"
 
 
-@dataclass(frozen=True)
-class Later:
-    """A second stage: its certification ``run``, its threshold, p_0 where ``by_votes``, and its share ``t``."""
-
-    run: Meta
-    theta: float = DEFAULT_THETA
-    t: float = MAJORITY
-    by_votes: bool = False
-
-    @property
-    def text(self) -> str:
-        """As the commands' ``--then`` has it, and as it stands in addresses of compositions."""
-        how = f"p0={self.theta:.3f}" if self.by_votes else f"{self.theta:.3f},{self.t:.12g}"
-        return f"{self.run.name},{how}"
-
-    @property
-    def label(self) -> str:
-        """As figures name it."""
-        how = f"p₀ {self.theta:.3f}" if self.by_votes else f"θ {self.theta:.3f}"
-        share = "" if self.by_votes or self.t == MAJORITY else f", t {self.t:g}"
-        return f"then {self.run.network.training or 'unknown'} σ {self.run.noise:g}, {how}{share}"
+def later_text(later: Later[Meta]) -> str:
+    """A second stage as the commands' ``--then`` has it, and as it stands in addresses of compositions."""
+    how = f"p0={later.theta:.3f}" if later.by_votes else f"{later.theta:.3f},{later.t:.12g}"
+    return f"{later.run.name},{how}"
 
 
-def read_later(text: str, runs: Mapping[str, Meta]) -> Later | None:
-    """Read ``Later.text`` back, of these certification runs by name. None if it names none of them, or no threshold."""
-    name, *rest = text.split(",")
-    by_votes = rest[:1] != [] and rest[0].startswith("p0=")
-    try:
-        theta, t = float(rest[0].removeprefix("p0=")), MAJORITY if by_votes else float(rest[1])
-    except (IndexError, ValueError):
-        return None
-    if name not in runs or not is_threshold(theta, by_votes) or not 0 < t < 1:
-        return None
-    return Later(runs[name], theta, t, by_votes)
+def later_label(later: Later[Meta]) -> str:
+    """The same as figures name it."""
+    how = f"p₀ {later.theta:.3f}" if later.by_votes else f"θ {later.theta:.3f}"
+    share = "" if later.by_votes or later.t == MAJORITY else f", t {later.t:g}"
+    return f"then {later.run.network.training or 'unknown'} σ {later.run.noise:g}, {how}{share}"
+
+
+def later_of(text: str, runs: Mapping[str, Meta]) -> Later[Meta] | None:
+    """Read ``later_text`` back, of these certification runs by name. None if it names none of them, or no threshold."""
+    with suppress(AcesError):
+        named = read_later(text)
+        if named.run in runs and "," in text:
+            return Later(runs[named.run], named.theta, named.t, named.by_votes)
+    return None
 
 
 def is_threshold(value: float, by_votes: bool) -> bool:
@@ -134,7 +123,7 @@ class Choice:
     core_run: Meta
     select_run: Meta | None = None
     by_votes: bool = False
-    then: Later | None = None
+    then: Later[Meta] | None = None
 
     @classmethod
     def of(cls, training: str, noise: str, certify_run: Meta, core_run: Meta, mechanism: Mechanism) -> Choice:
@@ -148,7 +137,7 @@ class Choice:
     def address(self) -> tuple[str, ...]:
         """The values of the controls that choose it: training, noise, core, selection, then the second stage."""
         own = (self.training, self.noise, self.core_run.name, self.selection)
-        return own if self.then is None else (*own, self.then.text)
+        return own if self.then is None else (*own, later_text(self.then))
 
     @property
     def runs(self) -> tuple[Meta, ...]:
@@ -335,7 +324,7 @@ def labels(choices: Sequence[Choice]) -> list[str]:
     made = [
         SEPARATOR.join(
             [f"σ {part}" if k == 1 else part for k, part in enumerate(choice.address[:4]) if shown[k] or k == 1]
-            + ([choice.then.label] if choice.then is not None else [])
+            + ([later_label(choice.then)] if choice.then is not None else [])
         )
         for choice in choices
     ]
@@ -417,7 +406,7 @@ def pinned(text: str, choices: Sequence[Choice], later: Mapping[str, Meta] | Non
     None if it names no composition of ``choices`` or no threshold.
     """
     *address, theta = text.split(PIN_SEPARATOR)
-    then = read_later(address[4], later or {}) if len(address) == 5 else None
+    then = later_of(address[4], later or {}) if len(address) == 5 else None
     if then is not None:
         address = address[:4]
     found = [choice for choice in choices if list(choice.address) == address] or _renamed(address, choices)

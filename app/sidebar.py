@@ -46,7 +46,6 @@ from app.settings import (
     SEPARATOR,
     Choice,
     Experiment,
-    Later,
     Mechanism,
     Settings,
     bound_for,
@@ -60,6 +59,7 @@ from engine.records.runs import Meta
 from engine.smoothing import GAUSSIAN
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
+from engine.statistics.chains import Later
 from engine.statistics.corrections import Correction
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
@@ -73,8 +73,12 @@ PROMISES = {  # the default first
 Component = TypeVar("Component")
 
 
-def controls(metas: Sequence[Meta], asked: Mapping[str, Sequence[str]], *, of_many: bool = True) -> Settings | None:
+def controls(
+    metas: Sequence[Meta], asked: Mapping[str, Sequence[str]], *, of_many: bool = True, one_stage: bool = False
+) -> Settings | None:
     """The sidebar; without ``of_many``, only what one image needs as well. ``asked``: ``address()``.
+
+    ``one_stage``: of a page that knows no other than one in which a score selects.
 
     None if the runs hold no certification network with a core network of its dataset.
     """
@@ -87,7 +91,7 @@ def controls(metas: Sequence[Meta], asked: Mapping[str, Sequence[str]], *, of_ma
     with st.sidebar:
         whole_view = st.container()
         found, choice = _components(metas, usable, asked, list(linked))
-        settings = _selects(found, choice, of_many=of_many)
+        settings = _selects(found, choice, one_stage=one_stage)
         settings = replace(settings, alpha=_alpha())
         if of_many:
             settings = replace(settings, radius=_radius(found.largest_radius))
@@ -113,7 +117,7 @@ def _compare_with_asked(
     now = links.lost(known, digests, [meta.name for meta in metas], settings, by_link=bool(asked))
     shown = links.components(settings)
     unread = [(key, text) for key in shown for text in asked.get(key, ()) if not _reads_as(text, shown[key])]
-    if not settings.choice.by_votes:  # pages of one stage know no such selection, and say so
+    if not settings.choice.by_votes:  # a page of one stage knows no such selection, and says so
         unread = [one for one in unread if one != ("select", BY_VOTES)]
     missing = [one for one in unread if not (one[0] == "sigma" and _is_longer(one[1], shown["sigma"]))]
     now = replace(now, missing=(*missing, *now.missing))
@@ -243,10 +247,10 @@ def _components(
     return found, Choice.of(training.training, noise, certify, core, selects[select])
 
 
-def _selects(found: _Found, choice: Choice, *, of_many: bool) -> Settings:
+def _selects(found: _Found, choice: Choice, *, one_stage: bool) -> Settings:
     """By which threshold and share the stages select."""
-    if not of_many and (choice.by_votes or st.session_state.get("then", NOTHING) != NOTHING):
-        st.caption("This page takes one stage, in which a score selects: here it is the first.")
+    if one_stage and (choice.by_votes or st.session_state.get("then", NOTHING) != NOTHING):
+        st.caption("The steps begin with one stage, in which a score selects: here it is the first.")
         choice = replace(choice, by_votes=False)
     kept = state.session().values
     if choice.by_votes:
@@ -257,12 +261,12 @@ def _selects(found: _Found, choice: Choice, *, of_many: bool) -> Settings:
         )
     else:
         settings = Settings(choice, _theta(), t=_votes(), p0=kept.get("p0", DEFAULT_P0))
-    if not of_many:
+    if one_stage:
         return settings
     return replace(settings, choice=replace(choice, then=_then(found, choice)))
 
 
-def _then(found: _Found, choice: Choice) -> Later | None:
+def _then(found: _Found, choice: Choice) -> Later[Meta] | None:
     """A second stage, if one is asked for."""
     runs = found.later_for(choice)
     if not runs:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from engine.arrays import ABSTAIN
 from engine.single_image.certificate import Certificate, Segment, answer_of, bounds_of, guesses
+from engine.single_image.plan import LATER
 from engine.single_image.promise import promise, statement, statement_1
 from engine.single_image.segments import compositions, rests_on
 from engine.statistics.bounds import round_down, round_up
@@ -19,17 +21,9 @@ def anew(certificate: Certificate, **changes: object) -> Certificate:
     found = answer_of(c, c.segments)
     radius = float(round_down(found.radius))
     looks = bounds_of(compositions(c.segments, plan, c.core_answer), plan)
-    said = (found.outcome, found.prediction, radius)
+    said = (found.outcome, found.prediction, radius, classes)
     if c.version > 1:
-        looks = tuple(
-            replace(
-                look,
-                p_select=float(round_down(look.p_select)),
-                p_certify=float(round_down(look.p_certify)),
-                p_rival=None if look.p_rival is None else float(round_up(look.p_rival)),
-            )
-            for look in looks
-        )
+        looks = tuple(replace(_rounded(look), then=tuple(map(_rounded, look.then))) for look in looks)
     return replace(
         c,
         thetas=tuple(rests_on(plan).tolist()),
@@ -38,16 +32,35 @@ def anew(certificate: Certificate, **changes: object) -> Certificate:
         prediction=found.prediction,
         answer=None if found.prediction == ABSTAIN else classes[found.prediction],
         radius=radius,
-        statement=statement(*said, classes) if c.version > 1 else statement_1(*said, plan, classes),
+        statement=statement(*said, plan, found.stage) if c.version > 1 else statement_1(*said[:3], plan, classes),
         promise=promise(found.outcome, plan, classes) if c.version > 1 else None,
+    )
+
+
+def _rounded(look: Any) -> Any:
+    return replace(
+        look,
+        p_select=float(round_down(look.p_select)),
+        p_certify=float(round_down(look.p_certify)),
+        p_rival=None if look.p_rival is None else float(round_up(look.p_rival)),
     )
 
 
 def lifted(certificate: Certificate, share: float = 0.01) -> Certificate:
     """With so many votes more for the answer in every segment that estimates."""
     guess = guesses(certificate, certificate.segments)
-    segments = tuple(part if part.stage == "guess" else _more(part, share, *guess) for part in certificate.segments)
+    segments = tuple(
+        part
+        if part.stage == "guess" or part.network in LATER[len(guess) - 1 :]
+        else _more(part, share, *_of(part, guess))
+        for part in certificate.segments
+    )
     return anew(certificate, segments=segments)
+
+
+def _of(part: Segment, guess: tuple[tuple[int, int], ...]) -> tuple[int, int]:
+    """The guesses of the stage that a segment is of."""
+    return guess[LATER.index(part.network) + 1 if part.network in LATER else 0]
 
 
 def _more(part: Segment, share: float, c_hat: int, s_hat: int) -> Segment:

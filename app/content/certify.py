@@ -15,15 +15,18 @@ from app.escape import markdown, message
 from app.services.certify_queue import JobState, Server, Task, View
 from app.services.limits import Limits
 from app.services.question import Asked, Question, differences
-from app.settings import Settings
+from app.settings import DEFAULT_THETA, Settings, later_label
 from app.widgets.notices import errors_in_place, show_error
 from app.widgets.panels import polled
 from engine import datasets
 from engine.mechanisms import OWN
+from engine.records.runs import Meta
 from engine.single_image.certify import Certification
-from engine.single_image.plan import Mode, Plan, usual_split
-from engine.single_image.system import PairSpec, System
+from engine.single_image.plan import Mode, Plan, max_n, usual_split
+from engine.single_image.system import PairSpec, System, stage_plan
 from engine.statistics.bounds import round_down
+from engine.statistics.chains import Later
+from engine.statistics.margin import Bound
 from engine.tables import duration
 
 POLL_SECONDS = 0.5
@@ -53,7 +56,7 @@ def _show(settings: Settings, limits: Limits, theme: figures.Theme) -> None:
     with left, errors_in_place():
         chosen = certify_input.choose(settings, card, limits)
         if chosen is not None:
-            certify_input.show(chosen, card, settings.certify_run.noise, _noise_select(settings), settings.smoothing)
+            certify_input.show(chosen, card, settings)
         elif view is None:
             st.caption("An image of your own stays in this server's memory, and goes when you leave.")
     now = None
@@ -100,7 +103,8 @@ def _ask(
 def _asked(settings: Settings) -> Asked:
     """Who is to answer, by what the runs say of their networks."""
     certify, core, select = settings.certify_run, settings.core_run, settings.select_run
-    asked = Asked(certify.dataset, certify.network, core.network, _precision(settings))
+    later = tuple(stage.run.network for stage in _later(settings))
+    asked = Asked(certify.dataset, certify.network, core.network, _precision(settings), later=later)
     if select is None:
         return asked
     return replace(asked, select=select.network, mechanism=select.mechanism or OWN.name)
@@ -110,10 +114,19 @@ def _who_answers(settings: Settings) -> str:
     """The networks that are asked, in a sentence of Markdown."""
     certify = markdown(settings.certify_run.network.name or settings.certify_run.name)
     said = f"{certify} with {markdown(settings.core_run.name)}"
-    select = settings.select_run
-    return (
-        f"{said}." if select is None else f"{said}, selected by {markdown(select.name)} at its own σ {select.noise:g}."
-    )
+    select, later = settings.select_run, settings.choice.then
+    if select is not None:
+        said += f", selected by {markdown(select.name)} at its own σ {select.noise:g}"
+    if settings.choice.by_votes:
+        said += f", which answers where a class has more than p₀ = {settings.theta:g} of the votes"
+    if later is not None:
+        said += f"; what is not selected goes {markdown(later_label(later))} ({markdown(later.run.name)}) first"
+    return f"{said}."
+
+
+def _later(settings: Settings) -> tuple[Later[Meta], ...]:
+    """The later stages."""
+    return () if settings.choice.then is None else (settings.choice.then,)
 
 
 def _start(server: Server, session: str, task: Task | None) -> None:
@@ -134,7 +147,8 @@ def _plan(settings: Settings, limits: Limits) -> Plan:
         required=True,
     )
     st.caption(ABOUT[Mode(mode or Mode.EARLY)])
-    sizes = [n for n in SIZES if n <= limits.n] or [limits.n]
+    most = min(limits.n, max_n(1 + len(_later(settings))))
+    sizes = [n for n in SIZES if n <= most] or [most]
     n = st.select_slider(
         "Draws n",
         sizes,
@@ -142,13 +156,16 @@ def _plan(settings: Settings, limits: Limits) -> Plan:
         format_func=lambda n: f"{n:,}",
         key="n",
         bind=keys.URL,
-        help="Noisy copies that the certification network classifies, and as many for a selection network; 100 more of "
-        "each guess what is to be shown.",
+        help="Noisy copies that the certification network classifies, and as many for a selection network and for each "
+        "later stage; 100 more of each guess what is to be shown.",
     )
+    by_votes, then = settings.choice.by_votes, tuple(stage_plan(one, one.run.noise) for one in _later(settings))
+    theta, p0 = (None, settings.theta) if by_votes else (settings.theta, None)
+    no_score = by_votes and all(stage.by_votes for stage in then)  # then a margin is not to be had
     return Plan(
-        settings.certify_run.noise, settings.theta, n, 100, settings.alpha, settings.correction,
-        Mode(mode or Mode.EARLY), _noise_select(settings), settings.smoothing.name, settings.t,
-        settings.bound, usual_split(n, Mode(mode or Mode.EARLY)),
+        settings.certify_run.noise, theta, n, 100, settings.alpha, settings.correction,
+        Mode(mode or Mode.EARLY), _noise_select(settings), settings.smoothing.name, settings.terms.t,
+        Bound.COMPLEMENT if no_score else settings.bound, usual_split(n, Mode(mode or Mode.EARLY)), p0, then,
     )  # fmt: skip
 
 
@@ -159,7 +176,8 @@ def _noise_select(settings: Settings) -> float | None:
 
 def _pair(settings: Settings) -> PairSpec:
     """Raises ``AcesError`` that names the network whose weights are not there."""
-    return System.load(settings.certify_run, settings.core_run, settings.theta, select=settings.select_run).pair
+    runs = settings.certify_run, settings.core_run
+    return System.load(*runs, DEFAULT_THETA, select=settings.select_run, then=_later(settings)).pair
 
 
 def _precision(settings: Settings) -> str:

@@ -53,21 +53,23 @@ def choose(settings: Settings, card: DatasetCard, limits: Limits) -> Chosen | No
     return Chosen(picture, tensor, subject, name)
 
 
-def show(chosen: Chosen, card: DatasetCard, sigma: float, sigma_select: float | None, smoothing: Smoothing) -> None:
-    """The upload with its window, the exact tensor, and noisy copies.
-
-    ``sigma_select``: the noise of a selection network, whose copies are shown where it is another.
-    """
+def show(chosen: Chosen, card: DatasetCard, settings: Settings) -> None:
+    """The upload with its window, the exact tensor, and noisy copies under the noise of every network."""
     framing = chosen.subject.framing
     left, right = st.columns(2)
     left.image(pictures.framed(chosen.picture, framing, card.shape), caption=_size(chosen.picture), alt="The image")
     shape = " x ".join(str(side) for side in card.shape)
     right.image(pictures.large(chosen.tensor), caption=f"exact tensor, {shape}", alt="What the networks see")
-    if sigma_select is None or sigma_select == sigma:
-        _copies(chosen, sigma, smoothing, "what the networks are evaluated on")
-    else:
-        _copies(chosen, sigma, smoothing, "what the certification network is evaluated on")
-        _copies(chosen, sigma_select, smoothing, "what the selection network is evaluated on")
+    others = {"selection network": settings.select_run}
+    if settings.choice.then is not None:
+        others["second stage"] = settings.choice.then.run
+    sigma, smoothing = settings.certify_run.noise, settings.smoothing
+    differ = {name: run.noise for name, run in others.items() if run is not None and run.noise != sigma}
+    _copies(
+        chosen, sigma, smoothing, f"what the {'certification network is' if differ else 'networks are'} evaluated on"
+    )
+    for name, noise in differ.items():
+        _copies(chosen, noise, smoothing, f"what the {name} is evaluated on")
 
 
 def _copies(chosen: Chosen, sigma: float, smoothing: Smoothing, what: str) -> None:

@@ -20,14 +20,16 @@ from app.services.question import slug
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.mechanisms import Words, words_for
+from engine.records.compose import VOTE_SHARES
 from engine.records.counts import thresholds
 from engine.single_image.certificate import Certificate, implied, to_json
 from engine.single_image.certificate_page import to_html
 from engine.single_image.certify import Certification
-from engine.single_image.messages import Attack, Judged
+from engine.single_image.messages import Attack, Judged, no_attack
 from engine.single_image.picture import to_png
 from engine.single_image.plan import Mode
 from engine.single_image.promise import PROMISE_NOTHING
+from engine.single_image.segments import roles
 from engine.statistics import explain
 from engine.statistics.bounds import round_down
 from engine.statistics.looks import LookBounds
@@ -74,7 +76,8 @@ def reminder(view: View, other: Sequence[str]) -> None:
 def _title(view: View, other: Sequence[str]) -> str:
     asked = view.task.question
     kind = "Job" if view.state.active else "Result"
-    whose = f"{f'Previous {kind.lower()}' if other else kind}, of {asked.picture} at θ {asked.plan.theta:.3f}"
+    at = f"{'p₀' if asked.plan.by_votes else 'θ'} {asked.plan.threshold:.3f}"
+    whose = f"{f'Previous {kind.lower()}' if other else kind}, of {asked.picture} at {at}"
     return html.escape(whose)
 
 
@@ -107,7 +110,7 @@ def _progress(view: View) -> str:
     if not view.rate:
         return "Starting"
     left = (plan.n - view.drawn) / view.rate
-    whose = "" if plan.sigma_select is None else " of each network"
+    whose = "" if len(roles(plan)) == 1 else " of each network"
     return f"{view.drawn:,} of {plan.n:,} draws{whose} · {view.rate:,.0f}/s · {left:.0f} s left"
 
 
@@ -118,17 +121,22 @@ def _so_far(found: Certification) -> None:
         st.warning(f"Provisional until the last draw. {PROMISE_NOTHING}", icon=":material/hourglass:")
         provisional = evidence.provisional(plan)
         if provisional is not None:
-            _bounds(provisional, "as if n were what was drawn so far")
+            _bounds(found, provisional, "as if n were what was drawn so far")
         return
     bounds = evidence.bounds(plan)
     if bounds:
         made = found.certificate()
         st.markdown(f":material/{ICONS[made.outcome]}: **If you stop now:** {markdown(made.statement)}")
         _promise(made)
-        _bounds(bounds[-1], f"valid at every look; the last one was at {bounds[-1].n:,} draws")
+        _bounds(found, bounds[-1], f"valid at every look; the last one was at {bounds[-1].n:,} draws")
 
 
-def _bounds(bounds: LookBounds, about: str) -> None:
+def _bounds(found: Certification, look: LookBounds, about: str) -> None:
+    """The bounds of the only stage, of a chain those of the last one that the guess draws come to."""
+    at = _explained(found).asked
+    bounds = look.stages[len(at) - 1]
+    if found.plan.then:
+        about = f"stage {len(at)} of {len(look.stages)}, which {_does(at[-1])}; {about}"
     with st.grid(2, min_column_width=130):
         st.metric(
             "p_S",
@@ -149,17 +157,27 @@ def _bounds(bounds: LookBounds, about: str) -> None:
                 border=True,
                 help="Its strongest rival: an upper bound of its probability. The radius of the class comes from both.",
             )
-    st.caption(f"{bounds.select:,} and {bounds.certify:,} of {bounds.n:,} votes; {about}.")
+    st.caption(f"{bounds.select:,} and {bounds.certify:,} of {look.n:,} votes; {about}.")
+
+
+def _does(stage: explain.StageNumbers) -> str:
+    return "is guessed to answer" if stage.chose_certify else "is guessed to hand on"
 
 
 def counts(found: Certification, theme: figures.Theme) -> None:
     """Votes by class and the scores' distribution of all draws so far."""
-    e = _explained(found)
+    asked = _explained(found).asked
+    e = asked[-1]
     votes, share = st.columns(2)
     with votes:
         chart(figures.class_votes(e, found.networks.classes, theme), "job_votes", "Draws of this image by class")
     with share:
-        chart(figures.selection_share(e, theme), "job_share", f"Share of draws with {e.words.score} at most θ")
+        if e.by_votes:
+            st.caption(f"No score selects but the votes: the class needs more than p₀ {e.theta:.3f} of them.")
+        else:
+            chart(figures.selection_share(e, theme), "job_share", f"Share of draws with {e.words.score} at most θ")
+    if found.plan.then:
+        st.caption(f"Draws of stage {len(asked)} of {len(found.plan.stages)}, which {_does(e)}.")
     _whose_draws(found)
 
 
@@ -167,7 +185,7 @@ def _explained(found: Certification) -> explain.Explanation:
     """The numbers behind the answer by all draws so far, as if their number had been fixed."""
     plan = found.plan
     so_far = found.evidence.composition(plan, found.drawn)
-    return explain.explain(so_far, 0, plan.theta, plan.alpha, plan.correction, _words(found), plan.t)
+    return explain.explain(so_far, 0, plan.threshold, plan.alpha, plan.correction, _words(found), plan.t)
 
 
 def _whose_draws(found: Certification) -> None:
@@ -239,8 +257,11 @@ def _downloads(certificate: Certificate, view: View) -> None:
 
 def _tiles(certificate: Certificate, found: Certification) -> None:
     """The radius in two units, and what each network says."""
-    classes, last = found.networks.classes, certificate.looks[-1]
-    selected = _explained(found).selected
+    classes, asked = found.networks.classes, _explained(found).asked
+    selected, look = asked[-1].selected, certificate.looks[-1]
+    last, place = look.stages[len(asked) - 1], ""
+    if found.plan.then:
+        place = f"stage {len(asked)}: "
     answer = found.evidence.answer(found.plan)
     assert answer is not None
     alone = float(answer.radius_certify[0, 0])
@@ -257,8 +278,8 @@ def _tiles(certificate: Certificate, found: Certification) -> None:
         )
         _tile(
             "Certification",
-            markdown(classes[int(answer.c_hat[0])]),
-            f"{last.certify:,} of {last.n:,}",
+            markdown(classes[asked[-1].c_hat]),
+            f"{place}{last.certify:,} of {look.n:,}",
             "The certification network: the class that was guessed from draws of its own, and its votes under noise.",
         )
         _tile("... alone", str(_radius(alone)), "radius, no core", "What it would certify by itself.")
@@ -271,8 +292,8 @@ def _tiles(certificate: Certificate, found: Certification) -> None:
         _tile(
             "Selection",
             selected,
-            "no votes count" if selected == explain.UNDECIDED else f"{last.select:,} of {last.n:,}",
-            f"Which network is chosen under noise, by θ and the {_scores(found)}, and its votes.",
+            "no votes count" if selected == explain.UNDECIDED else f"{place}{last.select:,} of {look.n:,}",
+            f"Which network is chosen under noise, by {_scores(found)}, and its votes.",
         )
 
 
@@ -290,18 +311,23 @@ def _words(found: Certification) -> Words:
 
 
 def _scores(found: Certification) -> str:
-    """What θ is compared with."""
+    """What selects."""
+    if found.plan.then or found.plan.by_votes:
+        return "θ and the scores, or p₀ and the votes, of a stage's draws"
     whose = "certification network" if found.networks.select is None else "selection network"
-    return f"{_words(found).score} of the {whose}'s draws"
+    return f"θ and the {_words(found).score} of the {whose}'s draws"
 
 
 def _over_theta(found: Certification, theme: figures.Theme) -> None:
     plan = found.plan
-    answer = found.evidence.answer(plan, thresholds())
+    answer = found.evidence.answer(plan, VOTE_SHARES if plan.by_votes else thresholds())
     assert answer is not None
     alt = "Outcome and certified radius of this image over the threshold"
-    chart(figures.answer_over_theta(answer, plan.theta, theme), "job_thetas", alt)
-    if plan.correction != "simultaneous":
+    symbol = "p₀" if plan.by_votes else "θ"
+    chart(figures.answer_over_theta(answer, plan.threshold, theme, symbol), "job_thetas", alt)
+    if plan.by_votes:
+        st.caption("The promise is about the p₀ of the plan: to choose it from this strip breaks it.")
+    elif plan.correction != "simultaneous":
         st.caption(
             "The promise is about each θ alone. To choose θ from this strip and keep it, certify with the correction "
             "`simultaneous`."
@@ -313,13 +339,15 @@ def _looks(certificate: Certificate) -> None:
         rows = [
             {
                 "draws": look.n,
-                "votes, selection": look.select,
-                "votes, class": look.certify,
-                "p_S": explain.floor(look.p_select),
-                "p_A": explain.floor(look.p_certify),
-                "p_B": None if look.p_rival is None else explain.ceil(look.p_rival),
+                **({"stage": k} if look.then else {}),
+                "votes, selection": stage.select,
+                "votes, class": stage.certify,
+                "p_S": explain.floor(stage.p_select),
+                "p_A": explain.floor(stage.p_certify),
+                "p_B": None if stage.p_rival is None else explain.ceil(stage.p_rival),
             }
             for look in certificate.looks
+            for k, stage in enumerate(look.stages, 1)
         ]
         st.dataframe(rows, hide_index=True, alt="The looks of this certificate")
         st.caption(
@@ -336,8 +364,9 @@ def attempt(view: View, found: Certification, start: Callable[[int, float], None
     radius = certificate.radius
     target = int(answer.c_hat[0]) if certificate.prediction == ABSTAIN else certificate.prediction
     st.header("Try to break it", anchor=False)
-    if found.plan.smoothing_card.order != 2:
-        st.caption(f"Attacks are ℓ2, and this certificate is {found.plan.smoothing_card.norm}: there is none yet.")
+    missing = no_attack(found.plan)
+    if missing:
+        st.caption(missing)
         return
     _text(f"<small>{html.escape(f'The picture under attack is {view.task.question.picture}.')}</small>")
     st.caption(

@@ -98,8 +98,9 @@ def _answered(settings: Settings, index: int, names: tuple[str, ...], pictures: 
         chart(figure, "figure_bounds", alt)
         st.caption(
             "The radius is the least of the answering stage's two and of those within which the stages before it hand "
-            "on. Step by step, with formulas, only one stage in which a score selects is explained."
+            "on."
         )
+    _formulas(data.explanation(settings, index), names)
 
 
 def _stage(name: str) -> str:

@@ -23,8 +23,9 @@ from app.figures.base import (
     say,
 )
 from app.tables.views import ImageRows
+from engine.arrays import ABSTAIN
 from engine.statistics.aces import Certificates, Outcome
-from engine.statistics.explain import Explanation
+from engine.statistics.explain import Explanation, StageNumbers
 
 SHOWN_CLASSES = 10
 SHAPES = {"certified": "circle", "core": "square", "consensus": "diamond", "abstain": "x"}
@@ -34,13 +35,14 @@ STRIP = 0.22  # height of the strip of outcomes, in largest radii
 OUTCOME_SERIES = {"certified": 0, "core": 2, "consensus": 8, "abstain": 1}  # the outcomes' places among the series
 
 
-def class_votes(e: Explanation, names: Sequence[str], theme: Theme) -> Sketch:
-    """Estimation draws by class, the most frequent on top; the guess c_hat hatched, the label in bold."""
+def class_votes(e: StageNumbers, names: Sequence[str], theme: Theme) -> Sketch:
+    """Estimation draws by class, the most frequent on top; the guess c_hat hatched, the label, if known, in bold."""
+    label = e.label if isinstance(e, Explanation) else ABSTAIN
     top = np.argsort(-e.class_counts, kind="stable")[:SHOWN_CLASSES][::-1]
     figure = empty("Votes for the classes", f"of {e.certify.n:,} draws; half dotted", "", theme, DETAIL_HEIGHT)
     figure.add_bar(
         x=e.class_counts[top],
-        y=np.array([f"<b>{plot(names[k])}</b>" if k == e.label else plot(names[k]) for k in top]),
+        y=np.array([f"<b>{plot(names[k])}</b>" if k == label else plot(names[k]) for k in top]),
         orientation="h",
         hovertemplate="%{y}: %{x:,} draws<extra></extra>",
         marker=fill(0, ["/" if k == e.c_hat else "" for k in top], theme),
@@ -50,7 +52,7 @@ def class_votes(e: Explanation, names: Sequence[str], theme: Theme) -> Sketch:
     return figure
 
 
-def selection_share(e: Explanation, theme: Theme) -> Sketch:
+def selection_share(e: StageNumbers, theme: Theme) -> Sketch:
     """Share of the estimation draws that select the certification network, over theta: the scores' distribution."""
     figure = empty(f"Draws with {e.words.score} ≤ θ", "θ", "share of draws [%]", theme, DETAIL_HEIGHT)
     line(
@@ -66,9 +68,9 @@ def selection_share(e: Explanation, theme: Theme) -> Sketch:
     return figure
 
 
-def answer_over_theta(answer: Certificates, theta: float, theme: Theme) -> Sketch:
+def answer_over_theta(answer: Certificates, theta: float, theme: Theme, symbol: str = "θ") -> Sketch:
     """One image's radius over theta, above a strip that names the outcome of every theta."""
-    return _answer("The same for every θ", answer, theta, theme)
+    return _answer(f"The same for every {symbol}", answer, theta, theme, symbol)
 
 
 def _answer(title: str, answer: Certificates, theta: float, theme: Theme, symbol: str = "θ") -> Sketch:

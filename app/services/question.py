@@ -12,7 +12,7 @@ from typing import Any
 from app.settings import alpha_text
 from engine.mechanisms import NETWORK, OWN
 from engine.records.runs import NetworkInfo
-from engine.single_image.plan import NEWER, Plan
+from engine.single_image.plan import NEWER, LaterPlan, Plan
 from engine.single_image.subject import Subject
 
 LABELS = {  # of the fields that are not called on the page as they are here
@@ -29,6 +29,9 @@ LABELS = {  # of the fields that are not called on the page as they are here
     "t": "votes t",
     "bound": "class by",
     "split": "α split",
+    "p0": "p₀",
+    "later": "then",
+    "then": "if not selected:",
 }
 UNSAID = ("n0", "split")  # shown only where they differ
 LONGEST = 60  # letters of a picture's name that are shown
@@ -39,7 +42,7 @@ SLUG = 40  # letters of it in the name of a file
 class Asked:
     """Who is to answer, by what the runs say of their networks. Who did, and how it ran, the worker says.
 
-    ``select``: a selection network; ``mechanism``: the score of a draw.
+    ``select``: a selection network; ``mechanism``: the score of a draw; ``later``: the networks of later stages.
     """
 
     dataset: str
@@ -48,6 +51,7 @@ class Asked:
     precision: str
     select: NetworkInfo | None = None
     mechanism: str = OWN.name
+    later: tuple[NetworkInfo, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Question:
         """Networks and plan, as a line of text says them."""
         left_out = {*UNSAID, *(["mechanism"] if self._names_its_mechanism else [])}
         left_out |= {name for name, (_, usual) in NEWER.items() if getattr(self.plan, name) == usual}
+        left_out |= set() if self.asked.later else {"later"}
         return [_said(field, v) for field, v in self.values.items() if v is not None and field not in left_out]
 
     @property
@@ -92,8 +97,13 @@ def differences(asked: Question, now: Question) -> list[str]:
 
 
 def _implied(changed: dict[str, Any]) -> tuple[str, ...]:
-    """What goes without saying: it comes and goes with a selection network, or follows from how much may be drawn."""
-    implied = ("split",) if changed.keys() & {"mode", "n"} else ()
+    """What goes without saying: it comes and goes with a selection network or a later stage, or with the other way to
+    select, or follows from how much may be drawn.
+    """
+    implied: tuple[str, ...] = ("split",) if changed.keys() & {"mode", "n"} else ()
+    implied += tuple(name for name in ("theta", "p0") if name in changed and changed[name] is None)
+    implied += ("later",) if changed.get("then") == () else ()
+    implied += ("bound",) if changed.keys() & {"p0"} else ()
     if "select" not in changed:
         return implied
     return (*implied, "mechanism", *(("sigma_select",) if changed["select"] is None else ()))
@@ -119,14 +129,19 @@ def _said(field: str, value: Any) -> str:
 
 
 def _text(field: str, value: Any) -> str:
+    if field == "then" and not value:
+        return "the core network"
+    if isinstance(value, LaterPlan):
+        by = ("p0",) if value.by_votes else ("theta", "t")
+        return ", ".join(f"{LABELS[name]} {_text(name, getattr(value, name))}" for name in ("sigma", *by))
     if isinstance(value, NetworkInfo):
         return f"{value.name or 'unnamed'}" + (f" ({value.sha256[:8]})" if value.sha256 else "")
-    if field == "theta" and round(value, 3) == value:
+    if field in ("theta", "p0") and round(value, 3) == value:
         return f"{value:.3f}"
     if field == "alpha":
         return alpha_text(value)
     if isinstance(value, tuple):
-        return ", ".join(map(str, value))
+        return ", ".join(_text("", part) for part in value) or "nothing"
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)  # two that differ must not read alike
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -96,13 +96,13 @@ def of_votes(n: int, link: Link, alpha: float, correction: Correction) -> bytes:
     """
     spend = levels(correction, alpha)
     for_certify, for_core = spend.of(CERTIFY)[0], spend.of(CORE)[0]
-    bounds = lower_bounds(n, for_certify, whole=True)
+    bounds = lower_bounds(n, for_certify).table()
     shares = SHARES.tolist()
     return pack(
         {
             "z": link(bounds),
             "share_z": link(SHARES),
-            "z_against": link(lower_bounds(n, for_core, whole=True)),
+            "z_against": link(lower_bounds(n, for_core).table()),
             "rest_z": link(1 - SHARES),
             "select": np.searchsorted(bounds, SHARES, side="right").astype(np.int32),
             "hand_on": np.array([critical_count(n, for_core, 1 - t) for t in shares], np.int32),

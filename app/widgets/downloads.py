@@ -9,9 +9,11 @@ import streamlit as st
 
 from app import data, sidebar
 from app.figures import Sketch
-from app.settings import Later, Settings
+from app.settings import Settings, later_text
 from app.widgets import export
 from engine.mechanisms import Words
+from engine.records.runs import Meta
+from engine.statistics.chains import Later
 from engine.statistics.metrics import DEFAULT_RADII
 from engine.tables import SCORE_MEDIAN, Format, Rows, metric_rows, outcome_rows
 
@@ -87,13 +89,14 @@ def fronts_table(settings: Settings) -> Rows:
     return rows
 
 
-def _second(then: Later | None) -> dict[str, object]:
+def _second(then: Later[Meta] | None) -> dict[str, object]:
     """A second stage in columns: as the commands' ``--then`` has it, and its threshold, share or p0; None for none."""
     if then is None:
         return {"then": "", "theta2": None, "t2": None, "p02": None}
+    text = later_text(then)
     if then.by_votes:
-        return {"then": then.text, "theta2": None, "t2": None, "p02": then.theta}
-    return {"then": then.text, "theta2": then.theta, "t2": then.t, "p02": None}
+        return {"then": text, "theta2": None, "t2": None, "p02": then.theta}
+    return {"then": text, "theta2": then.theta, "t2": then.t, "p02": None}
 
 
 def theta_table(settings: Settings, thetas: tuple[float, ...]) -> Rows:

@@ -10,7 +10,7 @@ import streamlit as st
 from app import data
 from app.escape import markdown, message
 from app.links import Lost, sentence
-from app.settings import NO_MARGIN, Settings, alpha_text, mismatched
+from app.settings import NO_MARGIN, Settings, alpha_text, later_label, mismatched
 from app.tables.views import subset
 from engine.errors import AcesError
 from engine.records.compose import Composition
@@ -64,7 +64,9 @@ def _selects(settings: Settings) -> list[str]:
     elif settings.t != MAJORITY:
         said.append(f"selected by a share t = {settings.t:g} of the votes")
     if choice.then is not None:
-        said.append(f"{markdown(choice.then.label)} ({markdown(choice.then.run.name)}), at last the core network")
+        said.append(
+            f"{markdown(later_label(choice.then))} ({markdown(choice.then.run.name)}), at last the core network"
+        )
     return said
 
 

@@ -14,12 +14,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cache.catalog import Catalog
-from engine.cli.options import AlphaOption, CacheOption, CorrectionOption, TrustOption, VotesOption, number
+from engine.cli.options import (
+    AlphaOption,
+    CacheOption,
+    CorrectionOption,
+    TrustOption,
+    VotesOption,
+    check_one_selection,
+    number,
+    read_then,
+)
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.output import make_folder, write_file
 from engine.records.runs import CoreRun, NetworkInfo, SelectionRun, SmoothedRun
-from engine.single_image.plan import Mode, Plan
+from engine.single_image.plan import LATER, Mode, Plan
 from engine.smoothing import SMOOTHINGS
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
@@ -37,7 +46,8 @@ if TYPE_CHECKING:
     from engine.single_image.subject import Part
     from engine.single_image.system import System
 
-KINDS = {"certify": SmoothedRun.KIND, "core": CoreRun.KIND, "select": SelectionRun.KIND}
+DEFAULT_THETA = 0.3
+KINDS: dict[Part, str] = {"certify": SmoothedRun.KIND, "core": CoreRun.KIND, "select": SelectionRun.KIND}
 CertifyNetwork = Annotated[
     str, typer.Option("--certify", help="Certification network: a run's name, a unique prefix, or a checkpoint's path.")
 ]
@@ -82,7 +92,26 @@ def certify(
     smoothing: Annotated[
         str | None, typer.Option(help=f"The noise: {', '.join(SMOOTHINGS)}; by default the run's.")
     ] = None,
-    theta: Annotated[float, typer.Option(help="Selection threshold, in [0, 1].")] = 0.3,
+    theta: Annotated[
+        float | None, typer.Option(help=f"Selection threshold, in [0, 1]. [default: {DEFAULT_THETA}]")
+    ] = None,
+    p0: Annotated[
+        float | None,
+        typer.Option(
+            "--p0",
+            help="In place of --theta: answer where a class has more than this share of the noisy votes, in (0.5, 1).",
+        ),
+    ] = None,
+    then: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--then",
+            metavar="NETWORK[,THETA[,VOTES]]",
+            help="What is not selected goes on to this network, a run or a checkpoint, which selects by a threshold "
+            "(0.3) and a share of votes (0.5) of its own, or with NETWORK,p0=0.7 by the votes for its class. Once for "
+            "every stage, in order.",
+        ),
+    ] = None,
     n: Annotated[int, typer.Option(help="Draws that estimate.")] = 10_000,
     n0: Annotated[int, typer.Option(help="Draws that guess.")] = 100,
     alpha: AlphaOption = DEFAULT_ALPHA,
@@ -121,6 +150,8 @@ def certify(
     """Certify images now. With a fixed n the bound is plain; ending early makes it valid at every look.
 
     Example: python -m engine certify shoe.png --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --json
+
+    A chain: --then fashion_mnist-gaussian-0.25,0.3 asks a second network before the core network.
     """
     from engine.single_image.case import check_challenge
     from engine.single_image.certificate import to_json
@@ -130,8 +161,12 @@ def certify(
         make_folder(output)  # before anything is sampled
     stop = StopRule(until_radius, max_seconds)
     check_challenge(challenge, seed)
+    check_one_selection(theta, p0, select, votes)
+    later = [read_then(text) for text in then or ()]
+    if theta is None and p0 is None:
+        theta = DEFAULT_THETA
     system = System.load(
-        certify_network, core, theta, select=select, alpha=alpha, correction=correction, sigma=sigma,
+        certify_network, core, theta, p0=p0, then=later, select=select, alpha=alpha, correction=correction, sigma=sigma,
         sigma_select=sigma_select, smoothing=smoothing, t=votes, bound=bound, precision=precision, device=device,
         dataset=dataset, trust=trust, runs=Catalog(cache),
     )  # fmt: skip
@@ -171,6 +206,10 @@ def check(
     select: Annotated[
         str | None, typer.Option("--select", help="Where its selection network is not found by its name.")
     ] = None,
+    then: Annotated[
+        list[str] | None,
+        typer.Option("--then", help="Where networks of later stages are not found by their names: one each, in order."),
+    ] = None,
     challenge: Annotated[str | None, typer.Option(help="What must have named its noise.")] = None,
     device: Annotated[str | None, typer.Option(help="To resample on; by default the certificate's.")] = None,
     trust: TrustOption = False,
@@ -193,6 +232,7 @@ def check(
     check_counts(read, tensor)
     hints = Hints(dataset=_card(read), trust=trust)
     named: dict[Part, str | None] = {"certify": certify_network, "core": core, "select": select}
+    named |= _named_later(read, then or [])
     networks, paths = _recorded(read, Catalog(cache), named, hints)
     compared = partial(examine, read, tensor, picture=picture, card=_card(read), networks=networks, challenge=challenge)
     compared()  # what contradicts itself is not worth drawing again
@@ -205,6 +245,15 @@ def check(
     say(VERSION_1 if read.version == 1 else f"challenge: {_challenge(read, again)}")
     for line in report.lines():
         say(line)
+
+
+def _named_later(read: Certificate, then: list[str]) -> dict[Part, str | None]:
+    """The networks of later stages by the part that they play, None where none are named."""
+    stages = len(read.networks.then)
+    if then and len(then) != stages:
+        raise AcesError(f"{len(then)} networks are named with --then; the certificate has {stages} later stages")
+    names: list[str | None] = [*then] or [None] * stages
+    return dict(zip(LATER, names, strict=False))
 
 
 def _challenge(read: Certificate, again: Resampled | None) -> str:
@@ -224,15 +273,17 @@ def _recorded(
     read: Certificate, catalog: Catalog, named: dict[Part, str | None], hints: Hints
 ) -> tuple[dict[Part, Known | str], dict[Part, Path]]:
     """What the checkpoints of a certificate's networks say of themselves, or why not, and where they lie."""
+    from engine.single_image.certificate_check import WEIGHTS, option
     from engine.single_image.system import find_network
 
     found: dict[Part, Known | str] = {}
     paths: dict[Part, Path] = {}
     for part, info in read.networks.parts.items():
         name = named[part]
-        found_at = _places(info.name) if name is None else [find_network(name, KINDS[part], catalog).path]
+        kind = KINDS.get(part, SmoothedRun.KIND)
+        found_at = _places(info.name) if name is None else [find_network(name, kind, catalog).path]
         if not found_at:
-            found[part] = f"no checkpoint of that name was found here: name it with --{part}"
+            found[part] = WEIGHTS.format(part=option(part))
             continue
         try:
             known = {path: _known(path, hints) for path in found_at}
@@ -271,18 +322,21 @@ def _draw_again(
     read: Certificate, tensor: Pixels, paths: dict[Part, Path], fraction: float, device: str | None, trust: bool
 ) -> Resampled:
     """Draw a part of it again, with its own networks."""
+    from engine.single_image.certificate_check import option
     from engine.single_image.live import open_pair
     from engine.single_image.resample import resample
-    from engine.single_image.system import PairSpec, Selector
+    from engine.single_image.system import LaterNetwork, PairSpec, Selector
 
     missing = [part for part in read.networks.parts if part not in paths]
     if missing:
-        raise AcesError(f"to draw again its {missing[0]} network is needed: name a checkpoint with --{missing[0]}")
+        by = option(missing[0])
+        raise AcesError(f"to draw again its {missing[0]} network is needed: name a checkpoint with --{by}")
+    later = tuple(LaterNetwork(paths[part]) for part in read.networks.parts if part in LATER)
     names, known = read.networks, _card(read)
     select = Selector(paths["select"], None, names.mechanism) if "select" in paths else None
     spec = PairSpec(
         paths["certify"], paths["core"], names.precision, device or names.device, select=select,
-        dataset=known.name if known else None, trust=trust,
+        dataset=known.name if known else None, trust=trust, then=later,
     )  # fmt: skip
     return resample(read, open_pair(spec), tensor, fraction)
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.records.runs import Meta
-from engine.statistics.aces import DEFAULT_CORRECTION, check_share
+from engine.statistics.aces import DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
+from engine.statistics.chains import Later, read_later
 from engine.statistics.corrections import CORRECTIONS, Correction
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
-from engine.statistics.thresholds import check_thresholds
 
 CacheOption = Annotated[
     Path | None,
@@ -71,39 +70,32 @@ ThenOption = Annotated[
         "of votes (0.5) of its own, or with RUN,p0=0.7 by the votes for its class. Once for every stage, in order.",
     ),
 ]
-LATER_THETA = 0.3  # of a later stage that names none
 
 
-@dataclass(frozen=True)
-class LaterAsked:
-    """A later stage as ``--then`` has it: ``theta`` is p_0 where the votes select."""
-
-    run: str
-    theta: float = LATER_THETA
-    t: float = MAJORITY
-    by_votes: bool = False
+def read_then(text: str) -> Later[str]:
+    """A later stage as ``--then`` has it. Raises ``AcesError`` for what is none."""
+    try:
+        return read_later(text)
+    except AcesError as error:
+        raise AcesError(f"--then: {error}") from error
 
 
-def read_then(text: str) -> LaterAsked:
-    """A later stage. Raises ``AcesError`` for what is none.
+Threshold = TypeVar("Threshold", str, float)
 
-    >>> read_then("net"), read_then("net,0.2,0.4")
-    (LaterAsked(run='net', theta=0.3, t=0.5, by_votes=False), LaterAsked(run='net', theta=0.2, t=0.4, by_votes=False))
-    >>> read_then("net,p0=0.7")
-    LaterAsked(run='net', theta=0.7, t=0.5, by_votes=True)
-    """
-    run, *rest = (part.strip() for part in text.split(","))
-    if not run or len(rest) > 2:
-        raise AcesError(f"--then: '{text}' is not RUN[,THETA[,VOTES]], for example RUN,0.3 or RUN,p0=0.7")
-    threshold = rest[0] if rest else str(LATER_THETA)
-    by_votes = threshold.startswith("p0=")
-    if by_votes and len(rest) > 1:
-        raise AcesError(f"--then: '{text}' names a share of votes beside p0, which is one itself; leave it out")
-    theta = float(number(threshold.removeprefix("p0="), "--then"))
-    t = float(number(rest[1], "--then")) if len(rest) > 1 else MAJORITY
-    check_thresholds(theta, by_votes)
-    check_share(t)
-    return LaterAsked(run, theta, t, by_votes)
+
+def check_one_selection(
+    theta: Threshold | None, p0: Threshold | None, select: str | None, votes: float
+) -> Threshold | None:
+    """The threshold or the share that selects in the first stage. Raises ``AcesError`` where more than one does."""
+    if p0 is None:
+        return theta
+    if theta is not None:
+        raise AcesError("--theta and --p0 are two ways to select: name one of them")
+    if select is not None:
+        raise AcesError("--p0 selects by the votes for the class, --select by a network: name one of them")
+    if votes != MAJORITY:
+        raise AcesError("--votes is the share by which a score selects; of the votes for the class --p0 is the share")
+    return p0
 
 
 def correction_or_default(asked: Correction | None, convention: Convention = Convention.ALGORITHM) -> Correction:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
@@ -16,11 +16,11 @@ from engine.cli.options import (
     CacheOption,
     CertifyOption,
     CoreOption,
-    LaterAsked,
     SelectOption,
     ThenOption,
     VotesOption,
     bound_or_default,
+    check_one_selection,
     correction_or_default,
     number,
     parse_numbers,
@@ -40,6 +40,7 @@ from engine.statistics.aces import (
     predict,
 )
 from engine.statistics.bounds import MAJORITY
+from engine.statistics.chains import Later
 from engine.statistics.corrections import Correction
 from engine.statistics.metrics import Convention, evaluate, standalone
 from engine.tables import Format, Rows, metric_rows, outcome_rows, render, standalone_row
@@ -84,7 +85,7 @@ def table(
 
     A chain: --then fashion_mnist-gaussian-0.25,0.3 asks a second network before the core network.
     """
-    _check_one_selection(theta, p0, select, votes)
+    check_one_selection(theta, p0, select, votes)
     composition, of = _compose(Catalog(cache), certify_run, core, select, then, by_votes=p0 is not None)
     names = [part.strip() for part in radii.split(",")]
     if convention is not Convention.PAPER:  # which says itself what it has no place for
@@ -155,7 +156,7 @@ def outcomes(
 
     Example: python -m engine outcomes --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --theta 0.3
     """
-    at = _check_one_selection(theta, p0, select, votes)
+    at = check_one_selection(theta, p0, select, votes)
     if at is None:
         raise AcesError("outcomes are at one threshold: name it with --theta, or a share of votes with --p0")
     composition, of = _compose(Catalog(cache), certify_run, core, select, then, by_votes=p0 is not None)
@@ -167,24 +168,6 @@ def outcomes(
     answer: Certificates = certify(composition, [at], alpha, spent, t=votes, bound=of_class)
     natural = predict(composition, [at], alpha, votes).prediction()[:, 0]
     _print_rows(outcome_rows(answer, natural, composition.score_median, composition.stages), form)
-
-
-Threshold = TypeVar("Threshold", str, float)
-
-
-def _check_one_selection(
-    theta: Threshold | None, p0: Threshold | None, select: str | None, votes: float
-) -> Threshold | None:
-    """The threshold or the share that selects in the first stage. Raises ``AcesError`` where more than one does."""
-    if p0 is None:
-        return theta
-    if theta is not None:
-        raise AcesError("--theta and --p0 are two ways to select: name one of them")
-    if select is not None:
-        raise AcesError("--p0 selects by the votes for the class, --select by a network: name one of them")
-    if votes != MAJORITY:
-        raise AcesError("--votes is the share by which a score selects; of the votes for the class --p0 is the share")
-    return p0
 
 
 def _check_later_draws(c: Composition, alpha: float, correction: Correction) -> None:
@@ -214,7 +197,7 @@ def _compose(
     return found, next((run.meta for run in certifying if run.meta.from_log), first.meta)
 
 
-def _then(asked: LaterAsked, run: Run) -> Then:
+def _then(asked: Later[str], run: Run) -> Then:
     assert isinstance(run, SmoothedRun)
     return Then(StageRuns(run, by_votes=asked.by_votes), asked.theta, asked.t)
 

@@ -19,7 +19,7 @@ from engine.models.ascent import ascend
 from engine.sampling.stream import Stage
 from engine.single_image.evidence import Evidence
 from engine.single_image.live import Pair
-from engine.single_image.messages import Attack, Judged
+from engine.single_image.messages import Attack, Judged, no_attack
 from engine.single_image.picture import Pixels
 from engine.single_image.plan import Plan, fresh_seed
 from engine.single_image.segments import roles
@@ -35,13 +35,13 @@ def attack(pair: Pair, tensor: Pixels, plan: Plan, target: int, budget: float) -
     """Look for a change of at most ``budget`` (l2, pixel units) that takes the answer ``target`` away.
 
     Images stay within [0, 1]. Of the two attacks the one is kept that changes the answer, else the one that leaves
-    the fewest votes. Raises ``AcesError`` where the certificate is of another norm.
+    the fewest votes. Raises ``AcesError`` where the certificate is of another norm, of a chain, and where the votes for
+    the class select.
     """
     clean = pair.pixels(tensor)
-    if plan.smoothing_card.order != 2:
-        raise AcesError(
-            f"attacks are ℓ2; a certificate under {plan.smoothing_card.label} is {plan.smoothing_card.norm}"
-        )
+    missing = no_attack(plan)
+    if missing:
+        raise AcesError(missing)
     before = _judge(pair, clean, plan, target)
     found = []
     for goal, loss in _losses(pair, plan, target).items():
@@ -86,6 +86,6 @@ def _judge(pair: Pair, pixels: Tensor, plan: Plan, target: int) -> Judged:
         for stage in ("guess", "estimate"):  # PREDICT needs no guesses of their own
             evidence = evidence.with_draws(stage, draws, role)
     counts = evidence.composition(plan, JUDGES)
-    answer = int(predict(counts, [plan.theta], plan.alpha, plan.t).prediction()[0, 0])
-    at = int(np.searchsorted(counts.thetas, plan.theta + 1e-9, side="right")) - 1
+    answer = int(predict(counts, [plan.threshold], plan.alpha, plan.t).prediction()[0, 0])
+    at = int(np.searchsorted(counts.thetas, plan.threshold + 1e-9, side="right")) - 1
     return Judged(JUDGES, int(counts.select_counts[0, at]), int(counts.class_counts[0, target]), answer, evidence.core)

@@ -13,7 +13,7 @@ import reprlib
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -29,11 +29,20 @@ from engine.single_image.evidence import Evidence, bounds_by, certify_by
 from engine.single_image.picture import Pixels, tensor_sha256
 from engine.single_image.plan import NEWER, Mode, Plan
 from engine.single_image.promise import PROMISE, promise, statement, statement_1
-from engine.single_image.segments import Segment, compositions, rests_on, roles, segments_of, selecting
-from engine.single_image.subject import AsRun, Networks, Streams, Subject, commitment, is_sha256
+from engine.single_image.segments import (
+    Segment,
+    compositions,
+    counts_classes,
+    rests_on,
+    roles,
+    scored_at,
+    segments_of,
+)
+from engine.single_image.subject import AsRun, Networks, Streams, Subject, check_networks, commitment, is_sha256
 from engine.statistics.aces import Outcome
 from engine.statistics.bounds import round_down, round_up
-from engine.statistics.looks import LookBounds
+from engine.statistics.corrections import CERTIFY
+from engine.statistics.looks import LookBounds, StageLook
 from engine.statistics.stage import selection_votes
 
 __all__ = [
@@ -60,11 +69,12 @@ __all__ = [
 FORMAT: Literal["aces-certificate"] = "aces-certificate"
 VERSION: Literal[2] = 2  # what is issued where later ones (``plan.NEWER``) have nothing to add
 RIVALS = 5  # from this version on a look may tell of a rival
-NEWEST: Literal[5] = 5
+CHAINS = 6  # from this version on there may be later stages
+NEWEST: Literal[6] = 6
 MAX_BYTES = 32_000_000  # of a file: 10,000,000 draws of a network of 1,000 classes take half of it
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 MAX_SEED = 2**63
-MAX_SEGMENTS = 20_000  # two networks' blocks of 10,000,000 draws each at both stages, and the cuts at looks
+MAX_SEGMENTS = 20_000  # blocks of 10,000,000 draws of two networks that guess and estimate, and the cuts at looks
 AGREE = 1e-7  # relative; how far a recorded bound may lie below the recomputed one
 # What another machine's scipy may compute less, relative: a radius is issued so much below, and then rounded down, so
 # that `check` needs to allow no excess at all.
@@ -81,7 +91,8 @@ class Certificate:
 
     ``prediction`` is a class, or ``ABSTAIN`` = -1; ``radius`` is in pixel units and the norm of the
     plan's noise, rounded down, 0 unless certified.
-    ``core_answer``: what the core network says. ``thetas`` [T]: the thresholds that the answer rests on.
+    ``core_answer``: what the core network says. ``thetas`` [T]: the thresholds that the answer of the first stage rests
+    on; none where the votes for its class select.
     ``promise``: what the answer means, and does not; None in version 1. ``challenge``: names the noise in place of a
     seed, which is 0 then.
     """
@@ -104,7 +115,7 @@ class Certificate:
     created: str
     engine_version: str = __version__
     format: Literal["aces-certificate"] = FORMAT
-    version: Literal[1, 2, 3, 4, 5] = VERSION
+    version: Literal[1, 2, 3, 4, 5, 6] = VERSION
 
     @property
     def streams(self) -> Streams:
@@ -141,7 +152,7 @@ def issue(
         prediction=found.prediction,
         answer=None if found.prediction == ABSTAIN else networks.classes[found.prediction],
         radius=radius,
-        statement=statement(found.outcome, found.prediction, radius, networks.classes, plan.smoothing_card.norm),
+        statement=statement(found.outcome, found.prediction, radius, networks.classes, plan, found.stage),
         promise=promise(found.outcome, plan, networks.classes),
         image=image,
         networks=networks,
@@ -165,8 +176,9 @@ def implied(certificate: Certificate) -> float:
 def to_json(certificate: Certificate) -> str:
     """The certificate as JSON text, lists of numbers on one line."""
     unknown: dict[str, Any] = {"plan": {name for name, (since, _) in NEWER.items() if certificate.version < since}}
-    if certificate.version < RIVALS:
-        unknown["looks"] = {"__all__": {"p_rival"}}
+    if certificate.version < CHAINS:
+        unknown["looks"] = {"__all__": {"then"} | ({"p_rival"} if certificate.version < RIVALS else set())}
+        unknown["networks"] = {"then"}
     text = _ADAPTER.dump_json(certificate, indent=1, exclude=unknown).decode()
     return re.sub(r"\[[\d\s.,eE+-]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
 
@@ -228,11 +240,14 @@ def check_tensor(certificate: Certificate, tensor: Pixels) -> None:
 
 @dataclass(frozen=True)
 class Answer:
-    """CERTIFY's answer at the looks so far; the radius as computed, not rounded."""
+    """CERTIFY's answer at the looks so far; the radius as computed, not rounded. ``stage``: the one that is guessed to
+    answer, from 0; one more than the last where that is the core network.
+    """
 
     outcome: Literal["certified", "core", "consensus", "abstain"]
     prediction: int
     radius: float
+    stage: int = 0
 
 
 def answer_of(certificate: Certificate, segments: tuple[Segment, ...]) -> Answer:
@@ -240,12 +255,20 @@ def answer_of(certificate: Certificate, segments: tuple[Segment, ...]) -> Answer
     return answer_at(compositions(segments, certificate.plan, certificate.core_answer), certificate.plan)
 
 
-def guesses(certificate: Certificate, segments: tuple[Segment, ...]) -> tuple[int, int]:
-    """What the guess draws among ``segments`` guess: the class, and whether core or certify is selected at theta."""
-    plan = certificate.plan
+def guesses(certificate: Certificate, segments: tuple[Segment, ...]) -> tuple[tuple[int, int], ...]:
+    """What the guess draws among ``segments`` guess of every stage that an image may come to: the class, and whether
+    it is handed on or certified.
+
+    The stages end with the first that is guessed to certify: what stands behind it has no say.
+    """
+    plan, found = certificate.plan, []
     look = compositions(segments, plan, certificate.core_answer)[0]
-    votes = selection_votes(look, np.array([plan.theta]), plan.correction, plan.t)
-    return int(look.class_counts0[0].argmax()), int(votes.s_hat[0, 0])
+    for stage, c in zip(plan.stages, (look, *(later.composition for later in look.then)), strict=True):
+        votes = selection_votes(c, np.array([stage.threshold]), plan.correction, stage.t)
+        found.append((int(c.class_counts0[0].argmax()), int(votes.s_hat[0, 0])))
+        if found[-1][1] == CERTIFY:
+            break
+    return tuple(found)
 
 
 _ADAPTER = TypeAdapter(Certificate)
@@ -287,9 +310,10 @@ def _first_promise(plan: Plan) -> str:
 
 def answer_at(looks: list[Composition], plan: Plan) -> Answer:
     """Outcome, class and radius at the looks that were reached."""
-    answer = certify_by(plan, looks, [plan.theta])
+    answer = certify_by(plan, looks, [plan.threshold])
     outcome: Any = Outcome(answer.outcome[0, 0]).label
-    return Answer(outcome, int(answer.prediction()[0, 0]), float(answer.radius[0, 0]))
+    stage = 0 if answer.later is None else int(answer.later.stage[0, 0])
+    return Answer(outcome, int(answer.prediction()[0, 0]), float(answer.radius[0, 0]), stage)
 
 
 def bounds_of(looks: list[Composition], plan: Plan) -> tuple[LookBounds, ...]:
@@ -306,7 +330,14 @@ def _above(bound: float) -> float:
     return min(1.0, float(round_up(bound * (1 + MARGIN))))
 
 
+Look = TypeVar("Look", LookBounds, StageLook)
+
+
 def _rounded(look: LookBounds) -> LookBounds:
+    return replace(_rounded_stage(look), then=tuple(_rounded_stage(stage) for stage in look.then))
+
+
+def _rounded_stage(look: Look) -> Look:
     p_rival = None if look.p_rival is None else _above(look.p_rival)
     return replace(look, p_select=_below(look.p_select), p_certify=_below(look.p_certify), p_rival=p_rival)
 
@@ -315,7 +346,7 @@ def _statement(certificate: Certificate, found: Answer) -> str:
     said = found.outcome, found.prediction, certificate.radius
     if certificate.version == 1:
         return statement_1(*said, certificate.plan, certificate.networks.classes)
-    return statement(*said, certificate.networks.classes, certificate.plan.smoothing_card.norm)
+    return statement(*said, certificate.networks.classes, certificate.plan, found.stage)
 
 
 # --- what a certificate may state ------------------------------------------------------------------------------------
@@ -329,6 +360,9 @@ def _check_version(certificate: Certificate) -> None:
             raise CertificateError(f"plan.{name}: version {certificate.version} knows no such entry")
     if certificate.version < RIVALS and any(look.p_rival is not None for look in certificate.looks):
         raise CertificateError(f"looks.p_rival: version {certificate.version} knows no such entry")
+    if certificate.version < CHAINS and (networks.then or any(look.then for look in certificate.looks)):
+        name = "networks.then" if networks.then else "looks.then"
+        raise CertificateError(f"{name}: version {certificate.version} knows no such entry")
     if certificate.version > plan.version:
         raise CertificateError(f"version: of this plan it is {plan.version}, and not {certificate.version}")
     if certificate.version > 1:
@@ -352,6 +386,7 @@ def _check_stated(certificate: Certificate) -> None:
         raise CertificateError(f"core_answer is {certificate.core_answer}; the networks know the classes 0 to {m - 1}")
     if (networks.select is None) != (certificate.plan.sigma_select is None):
         raise CertificateError("plan.sigma_select: it belongs to a selection network, and a selection network to it")
+    _check_chain(certificate)
     if networks.select is None and networks.mechanism != OWN.name:
         raise CertificateError(
             f"networks.mechanism is {networks.mechanism}; without a selection network it is {OWN.name}"
@@ -366,6 +401,14 @@ def _check_stated(certificate: Certificate) -> None:
         datetime.fromisoformat(certificate.created)
     except ValueError as error:
         raise CertificateError("created: no time in ISO 8601") from error
+
+
+def _check_chain(certificate: Certificate) -> None:
+    """Raise unless every later stage has a network, and none stands twice."""
+    try:
+        check_networks(certificate.plan, certificate.networks)
+    except AcesError as error:
+        raise CertificateError(f"networks.then: {error}") from error
 
 
 def _check_seed(seed: int, challenge: str | None) -> None:
@@ -384,7 +427,7 @@ def _check_segments(certificate: Certificate) -> None:
     for part in certificate.segments:
         where = f"{part.stage} draws from {part.start}"
         if part.network not in roles(plan):
-            raise CertificateError(f"{where}: there is no selection network")
+            raise CertificateError(f"{where}: there is no {_kind(part.network)}")
         _agree(f"{where}: start", part.start, at[part.network, part.stage])
         at[part.network, part.stage] += part.draws
         _check_votes(part, where, certificate)
@@ -395,10 +438,14 @@ def _check_segments(certificate: Certificate) -> None:
         raise CertificateError(f"{at['certify', 'estimate']:,} draws are recorded, where {_first_promise(plan)}")
 
 
+def _kind(network: str) -> str:
+    return "selection network" if network == "select" else f"network '{network}'"
+
+
 def _check_votes(part: Segment, where: str, certificate: Certificate) -> None:
     classes, selected = part.class_counts, part.select_counts
-    m = len(certificate.networks.classes) if part.network == "certify" else 0
-    thresholds = len(certificate.thetas) if part.network == selecting(certificate.plan) else 0
+    m = len(certificate.networks.classes) if counts_classes(part.network) else 0
+    thresholds = len(scored_at(part.network, certificate.plan))
     whole = (
         1 <= part.draws <= BLOCK
         and len(classes) == m
@@ -412,14 +459,22 @@ def _check_votes(part: Segment, where: str, certificate: Certificate) -> None:
 
 
 def _check_look(recorded: LookBounds, computed: LookBounds, version: int) -> None:
-    for name in ("n", "select", "certify"):
-        _agree(f"look at n = {computed.n}: {name}", getattr(recorded, name), getattr(computed, name))
+    where = f"look at n = {computed.n}"
+    _agree(f"{where}: n", recorded.n, computed.n)
+    _agree(f"{where}: later stages", len(recorded.then), len(computed.then))
+    for k, (said, given) in enumerate(zip(recorded.stages, computed.stages, strict=True)):
+        _check_stage_look(where if k == 0 else f"{where}, stage {k + 1}", said, given, version)
+
+
+def _check_stage_look(where: str, recorded: StageLook, computed: StageLook, version: int) -> None:
+    for name in ("select", "certify"):
+        _agree(f"{where}: {name}", getattr(recorded, name), getattr(computed, name))
     for name in ("p_select", "p_certify"):
         most = getattr(computed, name)
         # Version 1 did not round its bounds: another scipy's may be larger in the last bits.
         most = float(round_down(most)) if version > 1 else most * (1 + MARGIN)
-        _not_above(f"look at n = {computed.n}: {name}", getattr(recorded, name), most)
-    _check_rival(f"look at n = {computed.n}: p_rival", recorded.p_rival, computed.p_rival)
+        _not_above(f"{where}: {name}", getattr(recorded, name), most)
+    _check_rival(f"{where}: p_rival", recorded.p_rival, computed.p_rival)
 
 
 def _check_rival(what: str, recorded: float | None, computed: float | None) -> None:

@@ -6,16 +6,17 @@ image file, the dataset's card, the checkpoints, the streams drawn again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from engine.mechanisms import MECHANISMS
 from engine.records.runs import NetworkInfo
 from engine.single_image.certificate import Certificate, CertificateError, check
 from engine.single_image.picture import Framing, Picture, Pixels, tensor_sha256, to_tensor
-from engine.single_image.plan import NEWER
+from engine.single_image.plan import LATER, NEWER, LaterPlan
 from engine.single_image.subject import Part
+from engine.statistics.looks import StageLook
 
 if TYPE_CHECKING:
     from engine.datasets import DatasetCard
@@ -26,20 +27,26 @@ FILE = "the exact tensor was given, not the file that it was cut from"
 CARD = "no dataset of that name is known here"
 WEIGHTS = "no checkpoint of that name was found here: name it with --{part}"
 AGAIN = "only --resample tells"
-PLAN = ("sigma", "theta", "n", "n0", "alpha", "correction", "mode", "sigma_select", *NEWER)
+LATER_PLAN = tuple(f"then.{field.name}" for field in fields(LaterPlan))
+PLAN = (
+    *("sigma", "theta", "n", "n0", "alpha", "correction", "mode", "sigma_select"),
+    *(name for name in NEWER if name != "then"),
+    *LATER_PLAN,
+)
 
 # Every entry of a certificate, with what is said of it where nothing verified it. An empty reason: `check` always does.
 # tests/engine/single_image/test_certificate_check.py compares this with the records: no new entry can be forgotten.
 ENTRIES: dict[str, str] = {
     **dict.fromkeys(("format", "version", "outcome", "prediction", "answer", "radius", "statement", "promise"), ""),
     **dict.fromkeys((f"looks.{name}" for name in ("n", "select", "certify", "p_select", "p_certify", "p_rival")), ""),
+    **dict.fromkeys((f"looks.then.{field.name}" for field in fields(StageLook)), ""),
     **dict.fromkeys(("thetas", *(f"segments.{name}" for name in ("network", "stage", "start", "draws"))), ""),
     **dict.fromkeys(("image.tensor_sha256", "image.shape"), ""),
     **dict.fromkeys(("image.file_sha256", *(f"image.framing.{n}" for n in ("x", "y", "zoom", "invert"))), FILE),
     **dict.fromkeys(("networks.dataset", "networks.classes"), CARD),
     **{
         f"networks.{part}.{name}": WEIGHTS.format(part=part)
-        for part in ("certify", "core", "select")
+        for part in ("certify", "core", "select", "then")
         for name in ("name", "sha256", "training", "sigma_train")
     },
     **dict.fromkeys((f"segments.{name}" for name in ("class_counts", "select_counts")), AGAIN),
@@ -104,9 +111,7 @@ def examine(
     networks = networks or {}
     verified = {entry: "recomputed" for entry, why in ENTRIES.items() if not why}
     verified |= _by_file(certificate, picture, tensor) | _by_card(certificate, card)
-    for part, known in networks.items():
-        if isinstance(known, Known):
-            verified |= _by_checkpoint(certificate, part, known)
+    verified |= _by_checkpoints(certificate, networks)
     verified |= _by_streams(certificate, resampled)
     verified = {entry: how for entry, how in verified.items() if _written(certificate, entry)}
     return Report(verified, _unverified(certificate, verified, networks, resampled))
@@ -149,13 +154,34 @@ def _first_difference(recorded: tuple[str, ...], known: tuple[str, ...]) -> str:
     return f"class {at} is called '{recorded[at][:60]}', and it is '{known[at]}'"
 
 
+def _record(part: Part) -> str:
+    """Where a network stands in the file: those of later stages in one list."""
+    return "networks.then" if part in LATER else f"networks.{part}"
+
+
+def _by_checkpoints(certificate: Certificate, networks: Mapping[Part, Known | str]) -> dict[str, str]:
+    """What is verified of the networks: an entry of the list of later ones only where it is of all of them."""
+    found: list[dict[str, str]] = []
+    verified: dict[str, str] = {}
+    for part in certificate.networks.parts:
+        known = networks.get(part)
+        said = _by_checkpoint(certificate, part, known) if isinstance(known, Known) else {}
+        if part in LATER:
+            found.append(said)
+        else:
+            verified |= said
+    if found:
+        verified |= {entry: how for entry, how in found[0].items() if all(entry in said for said in found)}
+    return verified
+
+
 def _by_checkpoint(certificate: Certificate, part: Part, known: Known) -> dict[str, str]:
     """What the checkpoint knows of a network must be what the certificate says of it."""
-    recorded, networks, where = certificate.networks.parts[part], certificate.networks, f"networks.{part}"
+    recorded, networks, where = certificate.networks.parts[part], certificate.networks, _record(part)
     if recorded.sha256 != known.info.sha256:
         raise CertificateError(
             f"{where}.sha256: the checkpoint '{known.info.name}' found here has other weights; if it is another one of "
-            f"that name, name the right one with --{part}"
+            f"that name, name the right one with --{option(part)}"
         )
     if known.dataset not in (None, networks.dataset):
         raise CertificateError(f"networks.dataset is {networks.dataset}; '{known.info.name}' is for {known.dataset}")
@@ -170,6 +196,11 @@ def _by_checkpoint(certificate: Certificate, part: Part, known: Known) -> dict[s
         if says is not None:
             found[f"{where}.{name}"] = "the checkpoint's"
     return found
+
+
+def option(part: Part) -> str:
+    """The command's option that names a network's checkpoint; ``--then`` once for each later stage."""
+    return "then" if part in LATER else part
 
 
 def _outputs(certificate: Certificate, part: Part) -> int | None:
@@ -204,7 +235,10 @@ def _unverified(
     reasons = dict(ENTRIES)
     for part, known in networks.items():
         for name in vars(NetworkInfo()):
-            reasons[f"networks.{part}.{name}"] = known if isinstance(known, str) else "the checkpoint does not say"
+            why = known if isinstance(known, str) else "the checkpoint does not say"
+            entry = f"{_record(part)}.{name}"
+            if part == LATER[0] or part not in LATER or isinstance(known, str):
+                reasons[entry] = why
     if resampled is not None:
         part_again = f"{resampled.draws:,} of {resampled.recorded:,} draws were drawn again: --fraction 1 draws all"
         reasons |= dict.fromkeys(("segments.class_counts", "segments.select_counts"), part_again)
@@ -219,19 +253,23 @@ def _unverified(
 
 def _written(certificate: Certificate, entry: str) -> bool:
     """Whether a certificate holds an entry: not what is null in it, or was unknown in its version."""
-    if entry == "looks.p_rival":
-        return any(look.p_rival is not None for look in certificate.looks)
-    value: object = certificate
-    for name in entry.split("."):
-        if isinstance(value, tuple):  # of records
-            return True
-        value = getattr(value, name)
-        if value is None:
-            return False
+    if not _holds(certificate, entry.split(".")):
+        return False
     since, _ = NEWER.get(entry.removeprefix("plan."), (1, None))
     if since > 1:
         return certificate.version >= since
     return certificate.version > 1 or entry not in ("networks.mechanism", "segments.network")
+
+
+def _holds(value: object, names: Sequence[str]) -> bool:
+    """Whether there is anything at a place; of records in a list, in one of them."""
+    if value is None or value == ():
+        return False
+    if not names:
+        return True
+    if isinstance(value, tuple):
+        return any(_holds(part, names) for part in value)
+    return _holds(getattr(value, names[0]), names[1:])
 
 
 def _grouped(entries: list[str]) -> list[str]:

@@ -7,10 +7,12 @@ from html import escape
 
 from engine.single_image.certificate import Certificate, implied
 from engine.single_image.picture import Pixels, to_png
-from engine.single_image.plan import Mode, Plan
+from engine.single_image.plan import LATER, Mode, Plan
 from engine.single_image.promise import promise
+from engine.single_image.segments import roles
+from engine.single_image.subject import Part
 from engine.statistics.bounds import MAJORITY, round_down, round_up
-from engine.statistics.looks import LookBounds, Split
+from engine.statistics.looks import Split, StageLook
 from engine.statistics.margin import Bound
 
 STYLE = """
@@ -30,7 +32,12 @@ table.looks th, table.looks td { text-align: right; width: auto; }
 code { font-size: .82rem; overflow-wrap: anywhere; }
 footer { margin-top: 2rem; color: #5c6773; font-size: .9rem; }
 """
-NAMES = {"certify": "Certification network", "core": "Core network", "select": "Selection network"}
+NAMES: dict[Part, str] = {
+    "certify": "Certification network",
+    "core": "Core network",
+    "select": "Selection network",
+    **{part: f"Network of stage {k}" for k, part in enumerate(LATER, 2)},
+}
 MODES = {
     Mode.EARLY: "The sampling could be ended at any time. Every bound below holds at every look, so the moment at "
     "which it was ended, for whatever reason, does not weaken the certificate.",
@@ -51,11 +58,12 @@ def to_html(certificate: Certificate, tensor: Pixels) -> str:
 <h2>What is promised</h2>
 <p>{escape(_promise(certificate))}</p>
 <p>The system is the smoothed, composed one, not the bare networks; the image is the one above, as the networks see it;
-the threshold θ {plan.theta:g} was fixed beforehand{_scope(certificate)}. {MODES[plan.mode]}</p>
+{_fixed(plan)} fixed beforehand{_scope(certificate)}. {MODES[plan.mode]}</p>
 <h2>What it rests on</h2>
 <table>{"".join(f"<tr><th>{escape(name)}</th><td>{value}</td></tr>" for name, value in _facts(certificate))}</table>
 <h2>Bounds, look by look</h2>
-<table class="looks"><tr><th>draws</th><th>selection</th><th>class</th><th>p_S</th><th>p_A</th>{_rival_head(plan)}</tr>
+<table class="looks"><tr><th>draws</th>{_stage_head(plan)}<th>selection</th><th>class</th><th>p_S</th><th>p_A</th>
+{_rival_head(plan)}</tr>
 {_looks(certificate)}</table>
 <p>Votes for the two guesses among the draws, and Clopper-Pearson lower bounds of their probabilities, the best so far.
 {_rival(plan)}The radius is {_radius(certificate)}.{_split(plan)}</p>
@@ -72,16 +80,16 @@ Müller, Fischer, Vechev 2022, on the guarantee of {escape(plan.smoothing_card.s
 def _facts(certificate: Certificate) -> list[tuple[str, str]]:
     plan, networks, image = certificate.plan, certificate.networks, certificate.image
     shape = " x ".join(map(str, image.shape))
-    drawn = sum(part.draws for part in certificate.segments if part.stage == "estimate")
+    drawn = sum(part.draws for part in certificate.segments if (part.stage, part.network) == ("estimate", "certify"))
+    of_each = " of each network" if len(roles(plan)) > 1 else ""
     framing = image.framing
     crop = f"position {framing.x:g}, {framing.y:g}, zoom {framing.zoom:g}{', inverted' if framing.invert else ''}"
     return [
         ("Noise", f"{escape(plan.smoothing_card.label)}, σ {plan.sigma:g}{_noise_select(certificate)}"),
-        ("Threshold", f"θ {plan.theta:g}"),
-        *([("Selected", f"by a share of t = {plan.t:g} of the noisy votes")] if plan.t != MAJORITY else []),
-        *([("Class", "bounded by its margin over the strongest other one")] if plan.bound is Bound.MARGIN else []),
+        *_selections(plan),
+        *([("Class", f"bounded by its margin over the strongest other one{_but(plan)}")] if _by_margin(plan) else []),
         ("The promise fails", f"with probability at most α {plan.alpha} over the sampling, {escape(plan.correction)}"),
-        ("Draws", f"{plan.n0:,} that guess, {drawn:,} of {plan.n:,} that estimate"),
+        ("Draws", f"{plan.n0:,} that guess, {drawn:,} of {plan.n:,} that estimate{of_each}"),
         ("Seed", str(certificate.seed)),
         ("Challenge", "none" if certificate.challenge is None else escape(certificate.challenge)),
         *((NAMES[part], _network(info.name, info.sha256)) for part, info in networks.parts.items()),
@@ -90,6 +98,43 @@ def _facts(certificate: Certificate) -> list[tuple[str, str]]:
         ("File", f"sha256 <code>{escape(image.file_sha256)}</code>"),
         ("Exact tensor", f"{shape}, {crop}; sha256 <code>{escape(image.tensor_sha256)}</code>"),
     ]
+
+
+def _selections(plan: Plan) -> list[tuple[str, str]]:
+    """By what each stage selects."""
+    if not plan.then and not plan.by_votes:
+        selected = [("Selected", f"by a share of t = {plan.t:g} of the noisy votes")] if plan.t != MAJORITY else []
+        return [("Threshold", f"θ {plan.theta:g}"), *selected]
+    found = []
+    for k, stage in enumerate(plan.stages, 1):
+        if stage.by_votes:
+            how = f"a class with more than a share p₀ = {stage.p0:g} of the noisy votes"
+        else:
+            how = f"θ {stage.theta:g}, by a share of t = {stage.t:g} of the noisy votes"
+        noise = f", σ {stage.sigma:g}" if plan.then else ""
+        found.append((f"Stage {k}" if plan.then else "Selected", how + noise))
+    return found
+
+
+def _fixed(plan: Plan) -> str:
+    if plan.then:
+        return f"its {len(plan.stages)} stages and what they select by were"
+    if plan.by_votes:
+        return f"the share p₀ {plan.p0:g} of the votes that selects was"
+    return f"the threshold θ {plan.theta:g} was"
+
+
+def _by_margin(plan: Plan) -> bool:
+    return plan.bound is Bound.MARGIN
+
+
+def _but(plan: Plan) -> str:
+    """Where the votes select, a class with more than half of them has no rival."""
+    return ", where a score selects" if any(stage.by_votes for stage in plan.stages) else ""
+
+
+def _stage_head(plan: Plan) -> str:
+    return "<th>stage</th>" if plan.then else ""
 
 
 def _promise(certificate: Certificate) -> str:
@@ -120,6 +165,8 @@ def _split(plan: Plan) -> str:
 
 def _radius(certificate: Certificate) -> str:
     text, plan = certificate.plan.smoothing_card.text, certificate.plan
+    if plan.then or plan.by_votes:
+        return _radius_by_stages(plan)
     if plan.bound is Bound.MARGIN:
         select = text.format(p="p_S")
         if plan.t != MAJORITY:
@@ -132,6 +179,23 @@ def _radius(certificate: Certificate) -> str:
     if plan.sigma_select is None:
         return f"σ {of_p} of the smaller bound p"
     return f"the smaller of σ {of_p} of the two bounds p, each with its network's σ"
+
+
+def _radius_by_stages(plan: Plan) -> str:
+    """The radius of a chain, or where the votes select."""
+    text = plan.smoothing_card.text
+    margin = " − ".join(text.format(p=p) for p in ("p_A", "p_B"))
+    of_class = f"σ {text.format(p='p_A')}" + (f", by the margin σ/2 ({margin})" if _by_margin(plan) else "")
+    own = f"σ ({text.format(p='p_S')} − {text.format(p='t')}) and {of_class} of the stage that answers"
+    shares = "t is the share of the votes by which a stage selects" + (
+        ", p₀ where the votes for a class do" if any(stage.by_votes for stage in plan.stages) else ""
+    )
+    if not plan.then:
+        return f"the smaller of σ ({text.format(p='p_S')} − {text.format(p='p₀')}) and {of_class}"
+    before = (
+        f"σ ({text.format(p='p_S')} − {text.format(p='1 − t')}) of every stage before it, within which that hands on"
+    )
+    return f"the smallest of {own}, and {before}; each with its network's σ; {shares}"
 
 
 def _noise_select(certificate: Certificate) -> str:
@@ -149,15 +213,17 @@ def _network(name: str | None, sha256: str | None) -> str:
 
 
 def _looks(certificate: Certificate) -> str:
+    plan = certificate.plan
     return "".join(
-        f"<tr><td>{look.n:,}</td><td>{look.select:,}</td><td>{look.certify:,}</td>"
-        f"<td>{round_down(look.p_select, 5)}</td><td>{round_down(look.p_certify, 5)}</td>"
-        f"{_rival_cell(look, certificate.plan)}</tr>"
+        f"<tr><td>{look.n:,}</td>{f'<td>{k}</td>' if plan.then else ''}<td>{stage.select:,}</td>"
+        f"<td>{stage.certify:,}</td><td>{round_down(stage.p_select, 5)}</td><td>{round_down(stage.p_certify, 5)}</td>"
+        f"{_rival_cell(stage, plan)}</tr>"
         for look in certificate.looks
+        for k, stage in enumerate(look.stages, 1)
     )
 
 
-def _rival_cell(look: LookBounds, plan: Plan) -> str:
+def _rival_cell(look: StageLook, plan: Plan) -> str:
     if plan.bound is not Bound.MARGIN:
         return ""
     return f"<td>{'1 − p_A' if look.p_rival is None else round_up(look.p_rival, 5)}</td>"

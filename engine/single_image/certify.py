@@ -36,8 +36,8 @@ class Certification:
     def begin(cls, case: Case, core: Core) -> Self:
         """Before the first draw."""
         networks = core.networks
-        none = Evidence.none(len(networks.classes), core.answer, select=networks.select is not None)
-        return cls(case, networks, none)
+        selects, then = networks.select is not None, len(networks.then)
+        return cls(case, networks, Evidence.none(len(networks.classes), core.answer, select=selects, then=then))
 
     def with_draws(self, drawn: Drawn) -> Self:
         """With the next part of a stream."""

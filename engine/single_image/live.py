@@ -24,13 +24,12 @@ from engine.records.runs import NetworkInfo
 from engine.sampling.inference import FrozenNetwork, Layout, check_network, freeze, hardware
 from engine.sampling.stream import Source, Stage, sample, sample_block, segments
 from engine.single_image.case import Case
-from engine.single_image.evidence import Role
 from engine.single_image.messages import Core, Drawn
 from engine.single_image.picture import Pixels, tensor_sha256
-from engine.single_image.plan import Plan
-from engine.single_image.segments import roles
-from engine.single_image.subject import AsRun, Networks, Streams, commitment, stream_index
-from engine.single_image.system import PairSpec, Selector
+from engine.single_image.plan import LATER, Plan, Role
+from engine.single_image.segments import roles, stage_of
+from engine.single_image.subject import AsRun, Networks, Streams, check_networks, commitment, stream_index
+from engine.single_image.system import LaterNetwork, PairSpec, Selector
 
 PIECE = 1_000  # draws that are reported at a time: the first look
 KEPT = 4  # systems whose networks stay loaded
@@ -41,7 +40,8 @@ class Pair:
     """A certification network, frozen as it is sampled, and a core network, which answers in float32.
 
     ``network``: the certification network with gradients, for attacks. ``selection``: a network that selects, sampled
-    as well; without one the certification network's entropies select.
+    as well; without one the certification network's entropies select. ``then``: the networks of the later stages of a
+    chain, sampled as well.
     """
 
     networks: Networks
@@ -50,6 +50,7 @@ class Pair:
     core: FrozenNetwork
     network: Network
     selection: FrozenNetwork | None = None
+    then: tuple[FrozenNetwork, ...] = ()
 
     def core_answer(self, tensor: Pixels) -> int:
         """What the core network says of the exact tensor uint8 [C, H, W]."""
@@ -72,12 +73,12 @@ class Pair:
     def draw(self, tensor: Pixels, plan: Plan, seed: int, challenge: str | None = None) -> Iterator[Drawn]:
         """The n0 draws that guess, then the n that estimate, in the order of their streams, ``PIECE`` at a time.
 
-        Where a selection network is sampled, the pieces of the two networks alternate.
+        Where several networks are sampled, their pieces alternate.
         """
         streams, pixels = self.streams(tensor, plan, seed, challenge), self.pixels(tensor)
         sampled = self._roles(plan)
         for stage, n in ((Stage.GUESS, plan.n0), (Stage.ESTIMATE, plan.n)):
-            # Of two networks each piece is sampled to its end: a sampler that is open holds torch's number of threads.
+            # Of several networks each piece is sampled to its end: an open sampler holds torch's number of threads.
             at_once = n if len(sampled) == 1 else PIECE
             for first in range(0, n, at_once):
                 for role in sampled:
@@ -103,8 +104,7 @@ class Pair:
 
     def _roles(self, plan: Plan) -> tuple[Role, ...]:
         """The networks that a plan samples. Raises ``AcesError`` where it is a plan for other networks."""
-        if (plan.sigma_select is None) != (self.selection is None):
-            raise AcesError("sigma_select is the noise of a selection network: name both, or none of them")
+        check_networks(plan, self.networks)
         return roles(plan)
 
     def _sampled(self, role: Role, plan: Plan) -> tuple[FrozenNetwork, Callable[[Tensor], Tensor], float]:
@@ -112,7 +112,8 @@ class Pair:
         if role == "select":
             assert self.selection is not None, "no selection network is sampled"
             return self.selection, mechanism(self.networks.mechanism).score, plan.noise_select
-        return self.certify, OWN.score, plan.sigma
+        network = self.then[LATER.index(role)] if role in LATER else self.certify
+        return network, OWN.score, stage_of(role, plan).sigma
 
     def _drawn(
         self, role: Role, pixels: Tensor, plan: Plan, streams: Streams, stage: Stage, first: int, last: int
@@ -166,7 +167,21 @@ def open_pair(spec: PairSpec) -> Pair:
         as_run=_as_run(frozen),
     )
     pair = Pair(networks, dataset, frozen, alone, certification.network)
-    return pair if spec.select is None else _selected_by(spec.select, pair, certification, hints)
+    if spec.select is not None:
+        pair = _selected_by(spec.select, pair, certification, hints)
+    for later in spec.then:
+        pair = _then(later, pair, certification, hints)
+    return pair
+
+
+def _then(later: LaterNetwork, pair: Pair, certification: Checkpoint, hints: Hints) -> Pair:
+    """The pair with one more stage, whose network is run as the certification network is."""
+    loaded = _load(later.checkpoint, later.sha256, hints)
+    _check_one_dataset(certification, loaded)
+    frozen = freeze(loaded.network, pair.networks.precision, str(pair.certify.device), pair.certify.layout)
+    check_network(frozen, torch.full(pair.dataset.shape, 0.5), pair.dataset.num_classes)
+    networks = replace(pair.networks, then=(*pair.networks.then, _info(loaded)))
+    return replace(pair, networks=networks, then=(*pair.then, frozen))
 
 
 def _selected_by(select: Selector, pair: Pair, certification: Checkpoint, hints: Hints) -> Pair:

@@ -14,9 +14,8 @@ import numpy.typing as npt
 from engine.arrays import ABSTAIN
 from engine.records.draws import Draws
 from engine.single_image.case import Case
-from engine.single_image.evidence import Role
 from engine.single_image.picture import Pixels
-from engine.single_image.plan import Plan
+from engine.single_image.plan import Plan, Role
 from engine.single_image.subject import Networks
 from engine.single_image.system import PairSpec
 
@@ -117,6 +116,18 @@ class Attack:
     def held(self) -> bool:
         """Whether no other answer was found; one that became uncertain is not another."""
         return self.after.answer in (self.before.answer, ABSTAIN)
+
+
+def no_attack(plan: Plan) -> str:
+    """Why nothing attacks what a plan certifies, a sentence; "" where something does."""
+    noise = plan.smoothing_card
+    if noise.order != 2:
+        return f"Attacks are ℓ2, and a certificate under {noise.label} is {noise.norm}: there is none yet."
+    if plan.then:
+        return "Attacks know one stage, and this is a chain: there is none yet."
+    if plan.by_votes:
+        return "Attacks are on a score that selects, and here the votes for the class do: there is none yet."
+    return ""
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, get_args
 
 from engine.errors import AcesError
 from engine.smoothing import GAUSSIAN, Smoothing, smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, check_draws, check_share
 from engine.statistics.bounds import MAJORITY, ceiling, check_level, smallest_n
-from engine.statistics.corrections import CERTIFY, Correction, levels
+from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.looks import Split, parts, schedule
 from engine.statistics.margin import Bound, check_bound
-from engine.statistics.thresholds import check_thetas
+from engine.statistics.thresholds import check_thresholds
 
-MAX_N = 10_000_000  # bounds are tabulated by count
+# What a network that is sampled is for: the first stage's class, its selection, and the later stages, which need one
+# network each. Certificates name their counts and the streams of noise by it.
+Role = Literal["certify", "select", "then", "then-2", "then-3"]
+LATER: tuple[Role, ...] = get_args(Role)[2:]
+MAX_STAGES = 1 + len(LATER)
+MAX_N = 10_000_000  # bounds are tabulated by count; of a chain that of all stages together, as certificates grow by it
 MAX_SIGMA = 1_000_000  # far beyond any use: radii stay finite
 
 SEED_BITS = 53  # what JSON numbers hold exactly everywhere
@@ -43,6 +50,8 @@ NEWER: dict[str, tuple[int, object]] = {
     "t": (4, MAJORITY),
     "bound": (5, Bound.COMPLEMENT),
     "split": (5, Split.EVEN),
+    "p0": (6, None),
+    "then": (6, ()),
 }
 
 
@@ -52,18 +61,51 @@ def usual_split(n: int, mode: Mode) -> Split:
 
 
 @dataclass(frozen=True)
+class LaterPlan:
+    """A later stage of a chain: its noise ``sigma``, and ``theta``, ``t`` and ``p0`` as in ``Plan``.
+
+    Its own entropies select, or with ``p0`` the votes for its class. Raises ``AcesError`` for values outside.
+    """
+
+    sigma: float
+    theta: float | None = None
+    t: float = MAJORITY
+    p0: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_stage(self)
+
+    @property
+    def noise_select(self) -> float:
+        """The noise under which the selection is asked."""
+        return self.sigma
+
+    @property
+    def by_votes(self) -> bool:
+        """Whether the votes for the class select, and no score."""
+        return self.p0 is not None
+
+    @property
+    def threshold(self) -> float:
+        """By which the stage selects: ``theta`` of a score, or ``p0`` of the votes."""
+        return _threshold(self)
+
+
+@dataclass(frozen=True)
 class Plan:
     """Noise ``sigma`` (pixel units), threshold ``theta``, ``n0`` draws that guess, at most ``n`` that estimate.
 
     ``alpha`` is the probability that the answer is not the system's. ``sigma_select``: the noise of a selection
     network, whose draws are its own, as many of them; None where the certification network's entropies select.
     ``smoothing`` names the noise of both, and with it the norm of the radius. ``t``: the share of votes by which the
-    selection chooses the certification network. ``bound``: of its class; ``split``: of alpha among the looks. What a
-    plan does not say is as in the oldest certificates. Raises ``AcesError`` for values outside their ranges.
+    selection chooses the certification network. ``bound``: of its class; ``split``: of alpha among the looks. ``p0``:
+    in place of ``theta``, None then; the network answers where a class has more than this share of its votes.
+    ``then``: the stages that an image goes through where the first does not select it. What a plan does not say is as
+    in the oldest certificates. Raises ``AcesError`` for values outside their ranges.
     """
 
     sigma: float
-    theta: float
+    theta: float | None
     n: int = 10_000
     n0: int = 100
     alpha: float = DEFAULT_ALPHA
@@ -74,26 +116,36 @@ class Plan:
     t: float = MAJORITY
     bound: Bound = Bound.COMPLEMENT
     split: Split = Split.EVEN
+    p0: float | None = None
+    then: tuple[LaterPlan, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("sigma", "sigma_select"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < MAX_SIGMA:
-                raise AcesError(
-                    f"{name} is {value}; it must be positive and below {MAX_SIGMA:,}, in units where a pixel runs from "
-                    f"0 to 1"
-                )
-        if not (1 <= self.n <= MAX_N and 1 <= self.n0 <= MAX_N):
-            raise AcesError(f"n0 is {self.n0} and n is {self.n}; each needs 1 to {MAX_N:,} draws")
+        object.__setattr__(self, "then", tuple(self.then))
+        if len(self.stages) > MAX_STAGES:
+            raise AcesError(f"a chain of {len(self.stages)} stages; it may have {MAX_STAGES}")
+        if self.sigma_select is not None:
+            _check_sigma("sigma_select", self.sigma_select)
+        _check_stage(self)
+        most = max_n(len(self.stages))
+        if not (1 <= self.n <= most and 1 <= self.n0 <= most):
+            raise AcesError(f"n0 is {self.n0} and n is {self.n}; each needs 1 to {most:,} draws")
         smoothing(self.smoothing)
-        check_thetas(self.theta)
         check_level(self.alpha)
         object.__setattr__(self, "correction", Correction(self.correction))
         object.__setattr__(self, "mode", Mode(self.mode))
         object.__setattr__(self, "bound", check_bound(self.bound, from_log=False))
         object.__setattr__(self, "split", Split(self.split))
-        check_share(self.t)
-        check_draws(self.t, self.n, self.alphas[-1], self.correction)
+        self._check_selections()
+
+    def _check_selections(self) -> None:
+        """What does not select may not be said: a value that nothing depends on would only name other noise."""
+        if self.by_votes and self.sigma_select is not None:
+            raise AcesError("p0 selects by the votes for the class, and a selection network does: name one of them")
+        if self.bound is Bound.MARGIN and all(stage.by_votes for stage in self.stages):
+            raise AcesError("where the votes for the class select, its bound is the complement: a margin adds nothing")
+        for stage in self.stages:
+            spent = self.n, self.alphas[-1], self.correction, len(self.stages)
+            check_draws(share(stage), *spent, by_votes=stage.by_votes)
 
     @property
     def version(self) -> int:
@@ -121,16 +173,79 @@ class Plan:
         return self.sigma if self.sigma_select is None else self.sigma_select
 
     @property
+    def stages(self) -> tuple[Plan | LaterPlan, ...]:
+        """The first stage, which is this plan, and the later ones."""
+        return self, *self.then
+
+    @property
+    def by_votes(self) -> bool:
+        """Whether in the first stage the votes for the class select, and no score."""
+        return self.p0 is not None
+
+    @property
+    def threshold(self) -> float:
+        """By which the first stage selects: ``theta`` of a score, or ``p0`` of the votes."""
+        return _threshold(self)
+
+    @property
     def ceiling(self) -> float:
-        """The largest radius that n unanimous draws can certify. They do by the complement, which is larger then."""
+        """The largest radius that n unanimous draws can certify. They do by the complement, which is larger then.
+
+        Of a chain that of the stage which can certify most, within what all before it hand on.
+        """
         link = self.smoothing_card.link
-        select, of_class = levels(self.correction, self.alphas[-1]).of(CERTIFY)
-        return min(
-            ceiling(self.noise_select, self.n, select, link, self.t), ceiling(self.sigma, self.n, of_class, link)
-        )
+        spend = levels(self.correction, self.alphas[-1], len(self.stages))
+        (select, of_class), (hands_on, _) = spend.of(CERTIFY), spend.of(CORE)
+        within, largest = math.inf, 0.0
+        for stage in self.stages:
+            of_selection = ceiling(stage.noise_select, self.n, select, link, share(stage))
+            largest = max(largest, min(within, of_selection, ceiling(stage.sigma, self.n, of_class, link)))
+            within = min(within, ceiling(stage.noise_select, self.n, hands_on, link, 1 - share(stage)))
+        return largest
 
     @property
     def smallest_n(self) -> int:
         """The fewest draws of the first look that can certify any radius at all: unanimous ones, by the complement."""
-        select, of_class = levels(self.correction, self.alphas[0]).of(CERTIFY)
-        return max(smallest_n(select, self.t), smallest_n(of_class))
+        spend = levels(self.correction, self.alphas[0], len(self.stages))
+        (select, of_class), (hands_on, _) = spend.of(CERTIFY), spend.of(CORE)
+        before, found = 1, []
+        for stage in self.stages:
+            found.append(max(before, smallest_n(select, share(stage)), smallest_n(of_class)))
+            before = max(before, smallest_n(hands_on, 1 - share(stage)))
+        return min(found)
+
+
+def max_n(stages: int) -> int:
+    """The most draws of a plan of so many stages."""
+    return MAX_N // stages
+
+
+def share(stage: Plan | LaterPlan) -> float:
+    """The share of votes by which a stage selects: ``p0`` of those for its class, or ``t`` of the selection's."""
+    return stage.t if stage.p0 is None else stage.p0
+
+
+def _threshold(stage: Plan | LaterPlan) -> float:
+    value = stage.theta if stage.p0 is None else stage.p0
+    assert value is not None, "a plan was made without a threshold"
+    return value
+
+
+def _check_sigma(name: str, value: float) -> None:
+    if not 0 < value < MAX_SIGMA:
+        raise AcesError(
+            f"{name} is {value}; it must be positive and below {MAX_SIGMA:,}, in units where a pixel runs from 0 to 1"
+        )
+
+
+def _check_stage(stage: Plan | LaterPlan) -> None:
+    """Raise ``AcesError`` unless exactly one of theta and p0 is given, and all are in range."""
+    _check_sigma("sigma", stage.sigma)
+    if (stage.theta is None) == (stage.p0 is None):
+        raise AcesError("theta and p0 are two ways to select: a stage needs one of them")
+    check_thresholds(stage.threshold, stage.by_votes)
+    check_share(stage.t)
+    if stage.by_votes and stage.t != MAJORITY:
+        raise AcesError(
+            f"t is {stage.t:g}, the share by which a score selects; of the votes for a class p0 is the share"
+        )

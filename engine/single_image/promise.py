@@ -6,7 +6,6 @@ The words belong to a certificate's version: those of an old one are checked as 
 from __future__ import annotations
 
 from engine.single_image.plan import Plan
-from engine.smoothing import GAUSSIAN
 from engine.statistics.aces import Outcome
 from engine.statistics.bounds import round_down
 
@@ -19,6 +18,11 @@ PROMISE_CORE = (
     "This is what the system answers for this image: its smoothed selection surely chooses the core network, except "
     "with probability at most {alpha} over the sampling; whether the answer is right is not said, and nothing is said "
     "of images that differ from this one."
+)
+PROMISE_CORE_OF_CHAIN = (
+    "This is what the system answers for this image: each of its {stages} stages surely hands it on, the last one to "
+    "the core network, except with probability at most {alpha} over the sampling; whether the answer is right is not "
+    "said, and nothing is said of images that differ from this one."
 )
 PROMISE_CONSENSUS = (
     "This is what the system answers for this image, whichever of its networks is selected, except with probability "
@@ -33,12 +37,12 @@ def promise(outcome: str, plan: Plan, classes: tuple[str, ...]) -> str:
     """What an answer of this kind promises, and from which classes it comes."""
     sentences = {
         Outcome.CERTIFIED.label: PROMISE,
-        Outcome.CORE.label: PROMISE_CORE,
+        Outcome.CORE.label: PROMISE_CORE_OF_CHAIN if plan.then else PROMISE_CORE,
         Outcome.CONSENSUS.label: PROMISE_CONSENSUS,
     }
     if outcome not in sentences:
         return PROMISE_NOTHING
-    return f"{sentences[outcome].format(alpha=plan.alpha)} {known_classes(classes)}"
+    return f"{sentences[outcome].format(alpha=plan.alpha, stages=len(plan.stages))} {known_classes(classes)}"
 
 
 def known_classes(classes: tuple[str, ...]) -> str:
@@ -50,15 +54,19 @@ def known_classes(classes: tuple[str, ...]) -> str:
     )
 
 
-def statement(outcome: str, prediction: int, radius: float, classes: tuple[str, ...], norm: str = GAUSSIAN.norm) -> str:
-    """The answer in one sentence, its radius rounded down."""
+def statement(
+    outcome: str, prediction: int, radius: float, classes: tuple[str, ...], plan: Plan, stage: int = 0
+) -> str:
+    """The answer in one sentence, its radius rounded down; of a chain also which ``stage``, from 0, answers."""
     if outcome == Outcome.CERTIFIED.label:
+        by = f" by stage {stage + 1} of {len(plan.stages)}" if plan.then else ""
         return (
-            f"Certified {classes[prediction]}: no change of the image with {norm} norm below "
+            f"Certified {classes[prediction]}{by}: no change of the image with {plan.smoothing_card.norm} norm below "
             f"{round_down(radius, 4)}, in units where a pixel runs from 0 to 1, can change the answer."
         )
     if outcome == Outcome.CORE.label:
-        return f"Answered {classes[prediction]} by the core network, without a radius."
+        after = f" behind {len(plan.stages)} stages that hand it on" if plan.then else ""
+        return f"Answered {classes[prediction]} by the core network{after}, without a radius."
     if outcome == Outcome.CONSENSUS.label:
         return f"Answered {classes[prediction]} by both networks, without a radius."
     return "No answer: the draws do not suffice to be sure of one. An abstention is no error."
@@ -67,7 +75,7 @@ def statement(outcome: str, prediction: int, radius: float, classes: tuple[str, 
 def statement_1(outcome: str, prediction: int, radius: float, plan: Plan, classes: tuple[str, ...]) -> str:
     """The sentence of a certificate of version 1, which was the whole promise."""
     risk = f"wrong with probability at most {plan.alpha:g}"
-    sentence = statement(outcome, prediction, radius, classes)
+    sentence = statement(outcome, prediction, radius, classes, plan)
     if outcome == Outcome.CORE.label:
         return sentence.removesuffix(".") + f": it was surely selected; {risk}."
     if outcome == Outcome.ABSTAIN.label:

@@ -14,10 +14,10 @@ from engine.records.compose import Composition
 from engine.records.draws import BLOCK, Draws
 from engine.sampling.stream import Stage
 from engine.single_image.certificate import Answer, Certificate, CertificateError, answer_at, guesses
-from engine.single_image.evidence import Role
 from engine.single_image.live import Pair
 from engine.single_image.picture import Pixels
-from engine.single_image.segments import Segment, compositions, segment
+from engine.single_image.plan import LATER, Role
+from engine.single_image.segments import Segment, compositions, counts_classes, scored_at, segment, stage_of
 from engine.statistics.bounds import round_down
 from engine.statistics.corrections import CERTIFY
 
@@ -144,7 +144,7 @@ def check_claim(certificate: Certificate, again: dict[Segment, Segment], turned:
     redrawn = tuple(again.get(part, part) for part in certificate.segments)
     if guesses(certificate, redrawn) != guessed:
         raise CertificateError("the guess draws guess otherwise when drawn again: its answer does not follow")
-    found = answer_at(doubted(certificate, again, *guessed), certificate.plan)
+    found = answer_at(doubted(certificate, again, guessed), certificate.plan)
     if not _follows(certificate, found):
         raise CertificateError(
             f"{turned} votes differ when drawn again; with what was not drawn again counted against the claim, "
@@ -153,26 +153,55 @@ def check_claim(certificate: Certificate, again: dict[Segment, Segment], turned:
         )
 
 
-def doubted(certificate: Certificate, again: dict[Segment, Segment], c_hat: int, s_hat: int) -> list[Composition]:
+def doubted(
+    certificate: Certificate, again: dict[Segment, Segment], guessed: tuple[tuple[int, int], ...]
+) -> list[Composition]:
     """The counts at every look, each with what was not drawn again turned against the claim there.
 
     The votes that turn are for the class that they make the strongest rival at that look; at another look it may be
     another class. No votes that turned, wherever they did, leave less of a bound at any look than is left here.
+    ``guessed``: class and selection of each stage that the claim rests on.
     """
     plan, found = certificate.plan, []
-    counted = [part for part in certificate.segments if part.stage == "estimate" and part.network == "certify"]
-    raised = [again[part].class_counts if part in again else _raised(part) for part in counted]
     redrawn = tuple(again.get(part, part) for part in certificate.segments)
     for at, look in enumerate(compositions(redrawn, plan, certificate.core_answer)):
-        most = np.sum([k for k, part in zip(raised, counted, strict=True) if part.start < look.n], 0)
-        most[c_hat] = -1
-        rival = int(most.argmax())
+        rivals = {role: _rival(certificate, again, role, guess, look.n) for role, guess in _stages(guessed)}
         turned = tuple(
-            again[part] if part in again else against(part, certificate, c_hat, s_hat, rival)
+            again[part] if part in again else _doubted(part, certificate, guessed, rivals)
             for part in certificate.segments
         )
         found.append(compositions(turned, plan, certificate.core_answer)[at])
     return found
+
+
+def _stages(guessed: tuple[tuple[int, int], ...]) -> list[tuple[Role, tuple[int, int]]]:
+    """The network whose votes are for classes of every stage that the claim rests on, with what is guessed of it."""
+    return list(zip(("certify", *LATER), guessed, strict=False))
+
+
+def _rival(certificate: Certificate, again: dict[Segment, Segment], role: Role, guess: tuple[int, int], n: int) -> int:
+    """The class that has most votes of a network among ``n`` draws, if the votes in doubt turn to it.
+
+    Another than the guessed one where that is what is claimed; where the votes hand on, the claim is about every class.
+    """
+    c_hat, s_hat = guess
+    parts = [p for p in certificate.segments if p.stage == "estimate" and p.network == role and p.start < n]
+    most = np.sum([again[part].class_counts if part in again else _raised(part) for part in parts], 0)
+    hands_on = s_hat != CERTIFY and certificate.outcome != "consensus"  # which is a claim about the class
+    if not (hands_on and stage_of(role, certificate.plan).by_votes):
+        most[c_hat] = -1
+    return int(most.argmax())
+
+
+def _doubted(
+    part: Segment, certificate: Certificate, guessed: tuple[tuple[int, int], ...], rivals: dict[Role, int]
+) -> Segment:
+    """A segment with its votes in doubt turned; as it is where the claim does not rest on it."""
+    role: Role = "certify" if part.network == "select" else part.network
+    if role not in rivals:
+        return part
+    c_hat, s_hat = dict(_stages(guessed))[role]
+    return against(part, certificate, c_hat, s_hat, rivals[role])
 
 
 def _raised(part: Segment) -> tuple[int, ...]:
@@ -186,14 +215,16 @@ def _follows(certificate: Certificate, found: Answer) -> bool:
 
 
 def against(part: Segment, certificate: Certificate, c_hat: int, s_hat: int, rival: int) -> Segment:
-    """A segment with the tolerated share of its votes turned against both guesses, and for one ``rival`` class."""
+    """A segment with the tolerated share of its votes turned against both guesses of its stage, and for one ``rival``
+    class.
+    """
     share = _doubt(part)
     away = -share if s_hat == CERTIFY else share
     selected = (
         k if theta == 1 else min(max(k + away, 0), part.draws)  # at 1 every draw is selected, whatever its last bits
-        for k, theta in zip(part.select_counts, certificate.thetas, strict=bool(part.select_counts))
+        for k, theta in zip(part.select_counts, scored_at(part.network, certificate.plan), strict=True)
     )
-    classes = _turned_to(part.class_counts, c_hat, rival, share)
+    classes = _turned_to(part.class_counts, c_hat, rival, share) if counts_classes(part.network) else ()
     return replace(part, class_counts=classes, select_counts=tuple(selected))
 
 
@@ -205,8 +236,8 @@ def _doubt(part: Segment) -> int:
 def _turned_to(class_counts: tuple[int, ...], c_hat: int, rival: int, share: int) -> tuple[int, ...]:
     """With so many votes given to ``rival``, those for ``c_hat`` first: no other change lowers a margin more."""
     counts = list(class_counts)
-    others = [c for c in range(len(counts)) if c not in (c_hat, rival)]
-    for loser in (c_hat, *others) if counts else ():
+    losers = sorted((c for c in range(len(counts)) if c != rival), key=lambda c: c != c_hat)
+    for loser in losers:
         moved = min(share, counts[loser])
         counts[loser] -= moved
         counts[rival] += moved

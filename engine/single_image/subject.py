@@ -13,11 +13,10 @@ from engine.datasets.formats import MAX_PIXELS
 from engine.errors import AcesError
 from engine.mechanisms import OWN
 from engine.records.runs import NetworkInfo
-from engine.single_image.evidence import Role
 from engine.single_image.picture import Framing
-from engine.single_image.plan import NEWER, Plan
+from engine.single_image.plan import LATER, NEWER, Plan, Role
 
-Part = Literal["certify", "core", "select"]
+Part = Literal[Role, "core"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Networks:
     """Who answered: the networks by the sha256 of their weights, and how the sampled ones were run.
 
     ``select`` decides instead of the certification network's own entropies; ``mechanism`` is the score of a draw.
-    ``as_run`` is None where it was not recorded: in version 1.
+    ``as_run`` is None where it was not recorded: in version 1. ``then``: the networks of the later stages of a chain.
     """
 
     dataset: str
@@ -75,12 +74,34 @@ class Networks:
     select: NetworkInfo | None = None
     mechanism: str = OWN.name
     as_run: AsRun | None = None
+    then: tuple[NetworkInfo, ...] = ()
 
     @property
     def parts(self) -> dict[Part, NetworkInfo]:
         """The networks by what they are for."""
         found: dict[Part, NetworkInfo] = {"certify": self.certify, "core": self.core}
-        return found if self.select is None else {**found, "select": self.select}
+        if self.select is not None:
+            found["select"] = self.select
+        return {**found, **dict(zip(LATER, self.then, strict=False))}
+
+
+def check_networks(plan: Plan, networks: Networks) -> None:
+    """Raise ``AcesError`` unless these are networks for the plan's stages, none of which stands twice.
+
+    One network at two noises is two stages; at one noise it would be asked again what it handed on.
+    """
+    if (plan.sigma_select is None) != (networks.select is None):
+        raise AcesError("sigma_select is the noise of a selection network: name both, or none of them")
+    if len(plan.then) != len(networks.then):
+        raise AcesError(f"{len(plan.then)} later stages, and {len(networks.then)} networks for them: each needs one")
+    seen = set()
+    for stage, info in zip(plan.stages, (networks.certify, *networks.then), strict=True):
+        if (info.sha256, stage.sigma) in seen:
+            raise AcesError(
+                f"'{info.name}' stands twice in the chain at σ {stage.sigma:g}: what it handed on it would be asked "
+                f"again; name another"
+            )
+        seen.add((info.sha256, stage.sigma))
 
 
 @dataclass(frozen=True)
@@ -102,13 +123,15 @@ def commitment(plan: Plan, networks: Networks, tensor_sha256: str, challenge: st
     It is part of each stream's name: whoever changes the plan gets other noise, so nothing of the noise for one plan is
     known when another one is chosen.
     """
-    planned = asdict(plan)
+    planned, answering = asdict(plan), asdict(networks)
     for name, (_, usual) in NEWER.items():
         if planned[name] == usual:  # as before there was anything else: streams keep their names
             del planned[name]
+    if not answering["then"]:
+        del answering["then"]
     fixed = {
         "challenge": challenge,
-        "networks": asdict(networks),
+        "networks": answering,
         "plan": planned,
         "tensor_sha256": tensor_sha256,
     }

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
@@ -19,11 +19,12 @@ from engine.mechanisms import NETWORK, words_for
 from engine.records.compose import Composition
 from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
 from engine.single_image.picture import CENTRED, Framing, Readable
-from engine.single_image.plan import MAX_N, Mode, Plan, usual_split
+from engine.single_image.plan import LATER, LaterPlan, Mode, Plan, Role, max_n, usual_split
 from engine.smoothing import GAUSSIAN
 from engine.statistics import aces
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
+from engine.statistics.chains import Later
 from engine.statistics.corrections import CERTIFY, CORE, Correction
 from engine.statistics.explain import Explanation, explain
 from engine.statistics.margin import Bound, check_bound, usual_bound
@@ -52,12 +53,20 @@ class Selector:
 
 
 @dataclass(frozen=True)
+class LaterNetwork:
+    """The network of a later stage: checkpoint, and the sha256 that is expected of its weights."""
+
+    checkpoint: Path
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
 class PairSpec:
     """Which networks, and how those that are sampled are run.
 
     ``certify``, ``core``: checkpoints, of whose weights the ``sha256`` are expected (None: whichever they are).
     ``select``: a selection network; without one the certification network's entropies select. ``dataset`` where the
-    files do not say it; ``trust``: whether code that they bring may run.
+    files do not say it; ``trust``: whether code that they bring may run. ``then``: the networks of later stages.
     """
 
     certify: Path
@@ -68,18 +77,21 @@ class PairSpec:
     select: Selector | None = None
     dataset: str | None = None
     trust: bool = False
+    then: tuple[LaterNetwork, ...] = ()
 
     @property
     def checkpoints(self) -> tuple[Path, ...]:
         """The files."""
-        return (self.certify, self.core) if self.select is None else (self.certify, self.core, self.select.checkpoint)
+        select = () if self.select is None else (self.select.checkpoint,)
+        return (self.certify, self.core, *select, *(later.checkpoint for later in self.then))
 
 
 @dataclass(frozen=True)
 class Prediction:
     """PREDICT's answer for one picture: a class (its number and its ``name``), or ``ABSTAIN`` = -1 and None.
 
-    ``selected``: "certification", "core" or "undecided", the network that the selection chooses.
+    ``selected``: "certification", "core" or "undecided", the network that the selection chooses. Of a chain the
+    selection of its first stage; where that hands on, "later".
     """
 
     answer: int
@@ -94,34 +106,45 @@ class System:
     ``sigma``: noise of the certification network, in pixel units; ``sigma_select``: that of a selection network, None
     without one; ``smoothing``: the kind of both. ``alpha``: the probability that an answer is not the system's, for
     each picture; ``t``: the share of votes by which the selection chooses the certification network; ``bound``: of the
-    class, by default its margin, and beside the paper's correction ``bonferroni`` the paper's. Raises ``AcesError`` for
-    values outside their ranges.
+    class, by default its margin, and beside the paper's correction ``bonferroni`` or where the votes for the class
+    select the paper's. ``p0``: in place of ``theta``, None then; the network answers where a class has more than this
+    share of its votes. ``then``: the later stages, whose networks ``pair`` has. Raises ``AcesError`` for values outside
+    their ranges.
     """
 
     pair: PairSpec
     sigma: float
-    theta: float
+    theta: float | None = None
     alpha: float = DEFAULT_ALPHA
     correction: Correction = DEFAULT_CORRECTION
     sigma_select: float | None = None
     smoothing: str = GAUSSIAN.name
     t: float = MAJORITY
     bound: Bound | None = None
+    p0: float | None = None
+    then: tuple[LaterPlan, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "correction", Correction(self.correction))
-        object.__setattr__(self, "bound", _bound(self.bound, self.correction))
-        self.plan(MAX_N)
+        object.__setattr__(self, "then", tuple(self.then))
+        by_votes = self.p0 is not None and all(stage.by_votes for stage in self.then)
+        usual = Bound.COMPLEMENT if by_votes else usual_bound(self.correction)
+        object.__setattr__(self, "bound", usual if self.bound is None else check_bound(self.bound, from_log=False))
+        self.plan(max_n(1 + len(self.then)))
         if (self.sigma_select is None) != (self.pair.select is None):
             raise AcesError("sigma_select is the noise of a selection network: name both, or none of them")
+        if len(self.then) != len(self.pair.then):
+            raise AcesError(f"{len(self.then)} later stages, and {len(self.pair.then)} networks for them")
 
     @classmethod
     def load(
         cls,
         certify: str | Path | Meta,
         core: str | Path | Meta,
-        theta: float,
+        theta: float | None = None,
         *,
+        p0: float | None = None,
+        then: Iterable[Later[str] | Later[Path] | Later[Meta]] = (),
         select: str | Path | Meta | None = None,
         alpha: float = DEFAULT_ALPHA,
         correction: Correction = DEFAULT_CORRECTION,
@@ -136,14 +159,17 @@ class System:
         trust: bool = False,
         runs: Runs | None = None,
     ) -> Self:
-        """The system of three networks, each named by a run, its name in ``runs``, or a checkpoint's path.
+        """The system of some networks, each named by a run, its name in ``runs``, or a checkpoint's path.
 
         What is not given is as the runs were sampled: their noise and precision; of a file's network, the noise that it
-        was trained with, and float32. ``dataset`` and ``trust`` as in ``PairSpec``. Raises ``AcesError`` for what is
-        not found, and where it opens a network (only where nothing else tells its noise) for what cannot be opened.
+        was trained with, and float32. ``then``: the later stages, each under the noise of its run. ``dataset`` and
+        ``trust`` as in ``PairSpec``. Raises ``AcesError`` for what is not found, and where it opens a network (only
+        where nothing else tells its noise) for what cannot be opened.
         """
+        asked = tuple(then)
         first, second = find_network(certify, SmoothedRun.KIND, runs), find_network(core, CoreRun.KIND, runs)
         third = None if select is None else find_network(select, SelectionRun.KIND, runs)
+        later = [find_network(stage.run, SmoothedRun.KIND, runs) for stage in asked]
         pair = PairSpec(
             first.path,
             second.path,
@@ -153,25 +179,44 @@ class System:
             None if third is None else Selector(third.path, third.sha256, third.mechanism),
             dataset,
             trust,
+            tuple(LaterNetwork(network.path, network.sha256) for network in later),
         )
         if sigma is None:
             sigma = first.sigma or _trained_with(pair, "certify")
         if sigma_select is None and third is not None:
             sigma_select = third.sigma or _trained_with(pair, "select")
-        smoothing = _one_smoothing(smoothing, first, third)
-        return cls(pair, sigma, theta, alpha, correction, sigma_select, smoothing, t, bound)
+        smoothing = _one_smoothing(smoothing, first, third, *later)
+        sigmas = [n.sigma or _trained_with(pair, part) for n, part in zip(later, LATER, strict=False)]
+        stages = tuple(stage_plan(stage, noise) for stage, noise in zip(asked, sigmas, strict=True))
+        return cls(pair, sigma, theta, alpha, correction, sigma_select, smoothing, t, bound, p0, stages)
 
     def open(self) -> Pair:
-        """The networks, loaded and frozen. The last few systems' stay loaded, until their files change."""
-        from engine.single_image.live import open_once
+        """The networks, loaded and frozen. The last few systems' stay loaded, until their files change.
 
-        return open_once(self.pair)
+        Raises ``AcesError`` for a network that stands twice in the chain.
+        """
+        from engine.single_image.live import open_once
+        from engine.single_image.subject import check_networks
+
+        pair = open_once(self.pair)
+        check_networks(self.plan(max_n(1 + len(self.then))), pair.networks)
+        return pair
+
+    @property
+    def threshold(self) -> float:
+        """By which the first stage selects: ``theta`` of a score, or ``p0`` of the votes."""
+        return self.plan(max_n(1 + len(self.then))).threshold
 
     def plan(self, n: int = 10_000, n0: int = 100, mode: Mode = Mode.EARLY) -> Plan:
         """What to draw to certify a picture by this system: ``n0`` draws that guess, at most ``n`` that estimate."""
         own = self.alpha, self.correction, mode, self.sigma_select, self.smoothing, self.t
-        how = _bound(self.bound, self.correction), usual_split(n, Mode(mode))
-        return Plan(self.sigma, self.theta, n, n0, *own, *how)
+        how = self._bound, usual_split(n, Mode(mode))
+        return Plan(self.sigma, self.theta, n, n0, *own, *how, self.p0, self.then)
+
+    @property
+    def _bound(self) -> Bound:
+        assert self.bound is not None, "set when the system was made"
+        return self.bound
 
     def check_plan(self, plan: Plan) -> None:
         """Raise ``AcesError`` that names what a plan says otherwise: it would certify another system."""
@@ -207,10 +252,11 @@ class System:
         found = []
         for picture in pictures:
             counts = self._counts(picture, self.plan(n, 1, Mode.FIXED), framing)  # PREDICT needs no guesses
-            answers = aces.predict(counts, [self.theta], self.alpha, self.t)
+            answers = aces.predict(counts, [self.threshold], self.alpha, self.t)
             answer = int(answers.prediction()[0, 0])
             name = None if answer == ABSTAIN else classes[answer]
-            found.append(Prediction(answer, name, SELECTED[int(answers.selected[0, 0])]))
+            selected = SELECTED[int(answers.selected[0, 0])]
+            found.append(Prediction(answer, name, "later" if self.then and selected == "core" else selected))
         return found
 
     def explain(self, picture: Readable, n: int = 10_000, n0: int = 100, framing: Framing = CENTRED) -> Explanation:
@@ -220,8 +266,7 @@ class System:
         """
         words = words_for(self.open().networks.mechanism)
         counts = self._counts(picture, self.plan(n, n0, Mode.FIXED), framing)
-        bound = _bound(self.bound, self.correction)
-        return explain(counts, 0, self.theta, self.alpha, self.correction, words, self.t, bound=bound)
+        return explain(counts, 0, self.threshold, self.alpha, self.correction, words, self.t, bound=self._bound)
 
     def _counts(self, picture: Readable, plan: Plan, framing: Framing) -> Composition:
         """The counts of all draws of a plan."""
@@ -231,8 +276,11 @@ class System:
         return last.evidence.composition(plan, plan.n)
 
 
-def _bound(asked: Bound | None, correction: Correction) -> Bound:
-    return usual_bound(correction) if asked is None else check_bound(asked, from_log=False)
+def stage_plan(asked: Later[str] | Later[Path] | Later[Meta], sigma: float) -> LaterPlan:
+    """A later stage as a plan has it, under noise of ``sigma``."""
+    if asked.by_votes:
+        return LaterPlan(sigma, p0=asked.theta)
+    return LaterPlan(sigma, asked.theta, asked.t)
 
 
 class NamedNetwork(NamedTuple):
@@ -261,15 +309,15 @@ def find_network(named: str | Path | Meta, kind: str, runs: Runs | None) -> Name
     )
 
 
-def _one_smoothing(asked: str | None, certify: NamedNetwork, select: NamedNetwork | None) -> str:
+def _one_smoothing(asked: str | None, *networks: NamedNetwork | None) -> str:
     """The noise that is asked for, else that of the runs. Raises ``AcesError`` where these differ."""
-    of_runs = {network.smoothing for network in (certify, select) if network is not None and network.smoothing}
+    of_runs = {network.smoothing for network in networks if network is not None and network.smoothing}
     if asked is None and len(of_runs) > 1:
         raise AcesError(f"the runs were sampled under {' and '.join(sorted(of_runs))} noise: name one `smoothing`")
     return asked or next(iter(of_runs), GAUSSIAN.name)
 
 
-def _trained_with(pair: PairSpec, part: Literal["certify", "select"]) -> float:
+def _trained_with(pair: PairSpec, part: Role) -> float:
     """The noise that a network was trained with, 0 where its file does not say."""
     from engine.single_image.live import open_once
 

@@ -24,7 +24,7 @@ from engine.sampling.stream import Stage
 from engine.single_image.attack import attack
 from engine.single_image.live import Pair, open_once
 from engine.single_image.messages import Break, Done, Failed, Probe, Rate, Reply, Request, Sample, Stop
-from engine.single_image.plan import Plan
+from engine.single_image.plan import LaterPlan, Plan
 from engine.single_image.segments import roles
 from engine.single_image.subject import Streams
 
@@ -76,8 +76,8 @@ class Worker:
     def _probe(self, request: Probe) -> None:
         pair = open_once(request.pair)
         pixels = pair.pixels(np.full(pair.dataset.shape, 128, np.uint8))
-        selects = pair.selection is not None
-        plan = Plan(request.sigma, 0.5, sigma_select=request.sigma if selects else None)
+        selects, later = pair.selection is not None, (LaterPlan(request.sigma, 0.5),) * len(pair.then)
+        plan = Plan(request.sigma, 0.5, sigma_select=request.sigma if selects else None, then=later)
         _draw_some(pair, pixels, plan, CHUNK)  # the first batch is always slow
         start = time.perf_counter()
         _draw_some(pair, pixels, plan, 4 * CHUNK)

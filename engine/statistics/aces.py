@@ -11,6 +11,7 @@ The proofs, and where the paper's text is corrected, are in docs/statistics.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -22,7 +23,7 @@ from engine.errors import AcesError
 from engine.records.compose import Composition
 from engine.statistics.bounds import MAJORITY, check_level, smallest_n, two_sided_p_value
 from engine.statistics.chains import Guessed, chained
-from engine.statistics.corrections import CERTIFY, CORE, Correction, Levels, levels
+from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.margin import Bound
 from engine.statistics.stage import StageBounds, columns, critical, prediction_votes, stage_bounds
 from engine.statistics.thresholds import check_thresholds, neighbours
@@ -120,13 +121,39 @@ def certify(
     Raises ``AcesError`` for thresholds outside, alpha and t outside (0, 1), and where ``check_share`` and
     ``check_bound`` do.
     """
+    return answer_by(c, thetas, bounds_of_stages(c, thetas, alpha, correction, t, bound, as_printed=as_printed))
+
+
+def bounds_of_stages(
+    c: Composition,
+    thetas: npt.ArrayLike,
+    alpha: float,
+    correction: Correction,
+    t: float = MAJORITY,
+    bound: Bound | str = Bound.COMPLEMENT,
+    *,
+    as_printed: bool = False,
+) -> tuple[StageBounds, ...]:
+    """The bounds behind ``certify`` on every stage: of the first one at ``thetas`` [T], of later ones at their own."""
     thetas = check_thresholds(thetas, c.by_votes)
     check_share(t, c)
     correction = Correction(correction)
     spend = levels(correction, alpha, c.stages)
     first = stage_bounds(c, thetas, t, spend, correction, bound, as_printed=as_printed, handed_on=bool(c.then))
-    if c.then:
-        return _certify_chain(c, thetas, first, spend, correction, bound)
+    later = []
+    for stage in c.then:
+        check_share(stage.t, stage.composition)
+        at = check_thresholds(stage.theta, stage.composition.by_votes)
+        later.append(stage_bounds(stage.composition, at, stage.t, spend, correction, bound, handed_on=True))
+    return first, *later
+
+
+def answer_by(c: Composition, thetas: npt.ArrayLike, stages: Sequence[StageBounds]) -> Certificates:
+    """What ``certify`` answers by the bounds of every stage."""
+    thetas = check_thresholds(thetas, c.by_votes)
+    first, *later = stages
+    if later:
+        return _answer_of_chain(c, thetas, first, later)
     radius = np.minimum(first.radius_select, first.radius_certify)  # 0 where s_hat is 0
     outcome = decide(radius, first.hands_on, first.class_holds, first.c_hat == c.core)
     return Certificates(
@@ -135,14 +162,7 @@ def certify(
     )  # fmt: skip
 
 
-def _certify_chain(
-    c: Composition, thetas: Array, first: StageBounds, spend: Levels, correction: Correction, bound: Bound | str
-) -> Certificates:
-    later = []
-    for stage in c.then:
-        check_share(stage.t, stage.composition)
-        at = check_thresholds(stage.theta, stage.composition.by_votes)
-        later.append(stage_bounds(stage.composition, at, stage.t, spend, correction, bound, handed_on=True))
+def _answer_of_chain(c: Composition, thetas: Array, first: StageBounds, later: Sequence[StageBounds]) -> Certificates:
     found = chained(first, later)
     radius = np.minimum(found.radius_select, found.radius_certify)
     class_holds = np.zeros(radius.shape, bool)  # a chain has no consensus
@@ -180,17 +200,23 @@ def check_share(t: float, c: Composition | None = None) -> None:
         )
 
 
-def check_draws(t: float, n: int, alpha: float, correction: Correction) -> None:
+def check_draws(
+    t: float, n: int, alpha: float, correction: Correction, stages: int = 1, *, by_votes: bool = False
+) -> None:
     """Raise ``AcesError`` where n draws, whatever they vote, cannot tell a share t from 0 or from 1.
 
+    Of a chain of so many ``stages``; ``by_votes``: t is the share p_0 of the votes for a class.
     At level a no share below 1 - a^(1/n) can be told from 0, nor one above a^(1/n) from 1. Of a majority (t = 1/2) that
     is nobody's mistake, and no error.
     """
-    spend = levels(correction, alpha)
+    spend = levels(correction, alpha, stages)
     level = min(spend.select_1, spend.select_0)
     needed = smallest_n(level, max(t, 1 - t))
+    name = "p0" if by_votes else "t"
     if t != MAJORITY and n < needed:
-        raise AcesError(f"t is {t:g}: {n:,} draws cannot tell it from {round(t)} at level {level:.2g}; {needed:,} can")
+        raise AcesError(
+            f"{name} is {t:g}: {n:,} draws cannot tell it from {round(t)} at level {level:.2g}; {needed:,} can"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,59 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from engine.arrays import Array
+from engine.errors import AcesError
+from engine.statistics.bounds import MAJORITY
 from engine.statistics.stage import StageBounds
+from engine.statistics.thresholds import check_thresholds
+
+Named = TypeVar("Named")
+LATER_THETA = 0.3  # of a later stage that names none
+
+
+@dataclass(frozen=True)
+class Later(Generic[Named]):
+    """A later stage as it is asked for: its certification ``run``, by name or itself, its threshold, p_0 where
+    ``by_votes``, and its share ``t``.
+    """
+
+    run: Named
+    theta: float = LATER_THETA
+    t: float = MAJORITY
+    by_votes: bool = False
+
+
+def read_later(text: str) -> Later[str]:
+    """A later stage from ``RUN[,THETA[,T]]`` or ``RUN,p0=X``. Raises ``AcesError`` for what is none.
+
+    >>> read_later("net"), read_later("net,0.2,0.4")
+    (Later(run='net', theta=0.3, t=0.5, by_votes=False), Later(run='net', theta=0.2, t=0.4, by_votes=False))
+    >>> read_later("net,p0=0.7")
+    Later(run='net', theta=0.7, t=0.5, by_votes=True)
+    """
+    run, *rest = (part.strip() for part in text.split(","))
+    if not run or len(rest) > 2:
+        raise AcesError(f"'{text}' is not RUN[,THETA[,VOTES]], for example RUN,0.3 or RUN,p0=0.7")
+    by_votes = rest[:1] != [] and rest[0].startswith("p0=")
+    if by_votes and len(rest) > 1:
+        raise AcesError(f"'{text}' names a share of votes beside p0, which is one itself; leave it out")
+    numbers = [_number(part) for part in (rest[0].removeprefix("p0="), *rest[1:])] if rest else []
+    theta, t = [*numbers, *(LATER_THETA, MAJORITY)[len(numbers) :]]
+    check_thresholds(theta, by_votes)
+    if not 0 < t < 1:
+        raise AcesError(f"t is {t:g}; a share of votes lies strictly between 0 and 1, and 0.5 is a majority")
+    return Later(run, theta, t, by_votes)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise AcesError(f"'{text}' is not a number") from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,18 +9,19 @@ import numpy as np
 
 from engine.arrays import ABSTAIN, Array
 from engine.errors import AcesError
-from engine.mechanisms import Words
+from engine.mechanisms import OWN, Words, words_for
 from engine.records.compose import Composition
 from engine.smoothing import Smoothing
 from engine.statistics import bounds
-from engine.statistics.aces import Outcome, certify
+from engine.statistics.aces import Outcome, answer_by, bounds_of_stages
 from engine.statistics.bounds import MAJORITY, lower_confidence_bound, round_up
-from engine.statistics.corrections import CERTIFY, Correction, levels
+from engine.statistics.corrections import CERTIFY, Correction, Levels, levels
 from engine.statistics.margin import Bound, Rival, check_bound, one_class
-from engine.statistics.stage import selection_votes
+from engine.statistics.stage import StageBounds, selection_votes
 from engine.statistics.thresholds import neighbours
 
 UNDECIDED = "undecided"
+LOWER, UPPER = r"\underline p", r"\overline p"
 
 
 @dataclass(frozen=True)
@@ -50,35 +51,31 @@ class Threshold:
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
-    """CERTIFY on one image (Algorithm 1), with its numbers.
+class StageNumbers:
+    """What CERTIFY asks of one stage, with its numbers.
 
     The answer at theta rests on the stored thresholds ``below`` and ``above`` (or at) it, None where there is none. The
     ``n0`` guess draws there decide ``chose_certify`` (s_hat = 1); ``select`` bounds how many of the ``select_draws``
     agree, and is None where the two guess differently: then the selection is undecided. A share ``t`` of the votes
     selects. ``certify`` bounds the votes for the class ``c_hat``, and those of its rival where the margin decides.
-    ``prediction`` may be ``ABSTAIN``. ``class_counts`` int32 [m]; ``select_share`` [T]: share of the n draws whose
-    score, which ``words`` name, is <= ``thetas`` [T].
+    ``class_counts`` int32 [m]; ``select_share`` [T]: share of the n draws whose score, which ``words`` name, is <=
+    ``thetas`` [T]. ``by_votes``: no score selects but the votes for the class, of which ``theta`` and ``t`` are the
+    share p_0; ``votes0`` of the guess draws are for ``c_hat``.
     """
 
-    index: int
-    label: int
     theta: float
     words: Words
     t: float
+    by_votes: bool
     below: Threshold | None
     above: Threshold | None
     n0: int
+    votes0: int
     chose_certify: bool
     select_draws: int
     select: VoteBound | None
     c_hat: int
     certify: VoteBound
-    core: int
-    outcome: Outcome
-    prediction: int
-    radius: float
-    score_median: float
     class_counts: Array
     thetas: Array
     select_share: Array
@@ -90,10 +87,38 @@ class Explanation:
 
     @property
     def selected(self) -> str:
-        """Which network the selection chooses, in a word."""
+        """Which network the selection chooses, in a word; of a chain "core" is whatever comes next."""
         if self.select is None:
             return UNDECIDED
         return "certification" if self.chose_certify else "core"
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation(StageNumbers):
+    """CERTIFY on one image (Algorithm 1), with its numbers: those of its first stage, and ``then`` of the later ones.
+
+    ``prediction`` may be ``ABSTAIN``.
+    """
+
+    index: int
+    label: int
+    core: int
+    outcome: Outcome
+    prediction: int
+    radius: float
+    score_median: float
+    then: tuple[StageNumbers, ...] = ()
+
+    @property
+    def stages(self) -> tuple[StageNumbers, ...]:
+        """The numbers of every stage."""
+        return self, *self.then
+
+    @property
+    def asked(self) -> tuple[StageNumbers, ...]:
+        """The stages that the answer rests on: those guessed to hand on, and the one that is not."""
+        last = next((k for k, stage in enumerate(self.stages) if stage.chose_certify), len(self.then))
+        return self.stages[: last + 1]
 
     @property
     def verdict(self) -> str:
@@ -128,41 +153,70 @@ def explain(
     """
     at = row_of(c, index)
     row = c.rows(slice(at, at + 1))
-    answer = certify(row, [theta], alpha, correction, t=t, bound=bound)
-    votes = selection_votes(row, np.array([theta]), correction, t)
-    chose_certify = bool(votes.s_hat[0, 0] == CERTIFY)
-    spend = levels(correction, alpha)
-    a_s, a_c = spend.of(int(votes.s_hat[0, 0]))
-    k_s = int((votes.certify if chose_certify else votes.core)[0, 0])
-    below, above = _beside(row, theta, correction)
-    c_hat = int(answer.c_hat[0])
-    p_s = float(lower_confidence_bound(k_s, c.n_select, a_s))
-    by = check_bound(bound, c.from_log)
-    shown = one_class(row.class_counts0[0], row.class_counts[0], c.n, c_hat, a_c, c.smoothing.link, by)
-    radius_s, radius_a = float(answer.radius_select[0, 0]), float(answer.radius_certify[0, 0])
-    select = VoteBound(k_s, c.n_select, a_s, p_s, c.sigma_select, c.smoothing_select, radius_s)
+    shown = bounds_of_stages(row, [theta], alpha, correction, t, bound)
+    answer = answer_by(row, [theta], shown)
+    spend, own = levels(correction, alpha, c.stages), words_for(OWN.name)
+    later = (
+        _numbers(stage.composition, stage.theta, stage.t, spend, correction, bounded, bound, own)
+        for stage, bounded in zip(row.then, shown[1:], strict=True)
+    )
+    first = _numbers(row, theta, t, spend, correction, shown[0], bound, words, of_chain=bool(row.then))
     return Explanation(
+        **vars(first),
         index=index,
         label=int(row.label[0]),
-        theta=theta,
-        words=words,
-        t=t,
-        below=below,
-        above=above,
-        n0=c.n0_select,
-        chose_certify=chose_certify,
-        select_draws=c.n_select,
-        select=select if _is_decided(below, above, c.n0_select, t) else None,
-        c_hat=c_hat,
-        certify=VoteBound(shown.k, c.n, shown.level, shown.p, c.sigma, c.smoothing, radius_a, shown.rival),
         core=int(row.core[0]),
         outcome=Outcome(answer.outcome[0, 0]),
         prediction=int(answer.prediction()[0, 0]),
         radius=float(answer.radius[0, 0]),
         score_median=float(row.score_median[0]),
+        then=tuple(later),
+    )
+
+
+def _numbers(
+    row: Composition,
+    theta: float,
+    t: float,
+    spend: Levels,
+    correction: Correction,
+    bounded: StageBounds,
+    bound: Bound | str,
+    words: Words,
+    *,
+    of_chain: bool = True,
+) -> StageNumbers:
+    """The numbers of the first stage of one image."""
+    votes = selection_votes(row, np.array([theta]), correction, t)
+    chose_certify = bool(votes.s_hat[0, 0] == CERTIFY)
+    a_s, a_c = spend.of(int(votes.s_hat[0, 0]))
+    k_s = int((votes.certify if chose_certify else votes.core)[0, 0])
+    below, above = (None, None) if row.by_votes else _beside(row, theta, correction)
+    c_hat = int(bounded.c_hat[0])
+    p_s = float(lower_confidence_bound(k_s, row.n_select, a_s))
+    by = Bound.COMPLEMENT if row.by_votes else check_bound(bound, row.from_log)
+    shown = one_class(row.class_counts0[0], row.class_counts[0], row.n, c_hat, a_c, row.smoothing.link, by)
+    within = bounded.radius_select if chose_certify or not of_chain else bounded.radius_core
+    radius_s, radius_a = float(within[0, 0]), float(bounded.radius_certify[0, 0])
+    select = VoteBound(k_s, row.n_select, a_s, p_s, row.sigma_select, row.smoothing_select, radius_s)
+    is_decided = row.by_votes or _is_decided(below, above, row.n0_select, t)
+    return StageNumbers(
+        theta=theta,
+        words=words,
+        t=theta if row.by_votes else t,
+        by_votes=row.by_votes,
+        below=below,
+        above=above,
+        n0=row.n0_select,
+        votes0=int(row.class_counts0[0, c_hat]),
+        chose_certify=chose_certify,
+        select_draws=row.n_select,
+        select=select if is_decided else None,
+        c_hat=c_hat,
+        certify=VoteBound(shown.k, row.n, shown.level, shown.p, row.sigma, row.smoothing, radius_a, shown.rival),
         class_counts=row.class_counts[0],
-        thetas=c.thetas,
-        select_share=row.select_counts[0] / c.n_select,
+        thetas=row.thetas[:0] if row.by_votes else row.thetas,
+        select_share=row.select_counts[0] / row.n_select,
     )
 
 
@@ -203,36 +257,104 @@ def round_down(radius: float) -> Decimal:
 
 
 def formulas(e: Explanation, names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """The steps of Algorithm 1 with this image's numbers: (a sentence, its LaTeX) each."""
-    return [*_of_selection(e), _of_class(e, names), _conclusion(e, names)]
+    """The steps of Algorithm 1 with this image's numbers: (a sentence, its LaTeX) each.
+
+    Of a chain those of every stage up to the one that is guessed to answer.
+    """
+    if not e.then:
+        return [*_of_selection(e, names), _of_class(e, names), _conclusion(e, names)]
+    steps = []
+    for k, stage in enumerate(e.asked, 1):
+        place = StagePlace(k, len(e.stages))
+        steps += _of_selection(stage, names, place)
+        if stage.select is None:
+            break
+        if stage.chose_certify:
+            steps.append(_of_class(stage, names, place))
+    return [*steps, _conclusion_of_chain(e, names)]
 
 
-def _of_class(e: Explanation, names: tuple[str, ...]) -> tuple[str, str]:
+@dataclass(frozen=True)
+class StagePlace:
+    """Where a stage stands in a chain: the ``k``-th of so many, from 1; of one stage nothing is said."""
+
+    k: int = 1
+    of: int = 1
+
+    def title(self, text: str) -> str:
+        """A step's title."""
+        return text if self.of == 1 else f"Stage {self.k} of {self.of}: {text[0].lower()}{text[1:]}"
+
+    def tex(self, name: str) -> str:
+        """A symbol's index."""
+        return name if self.of == 1 else rf"{{{name},{self.k}}}"
+
+    @property
+    def hands_on_to(self) -> str:
+        """Who is asked next."""
+        return "the core network" if self.k == self.of else f"stage {self.k + 1}"
+
+
+ALONE = StagePlace()
+
+
+def _of_class(e: StageNumbers, names: tuple[str, ...], place: StagePlace = ALONE) -> tuple[str, str]:
     agree = (
-        f"**Bound the class.** The guess draws elect ĉ = {names[e.c_hat]}; {e.certify.k:,} of {e.certify.n:,} "
-        f"fresh draws agree"
+        f"**{place.title('Bound the class.')}** The guess draws elect ĉ = {names[e.c_hat]}; {e.certify.k:,} of "
+        f"{e.certify.n:,} fresh draws agree"
     )
     rival = e.certify.rival
     if rival is None:
-        return f"{agree}.", _bound_tex("A", e.certify, shows_radius=True)
-    return f"{agree}, and {rival.k:,} are for its strongest rival, {names[rival.c]}.", _margin_tex(e.certify, rival)
+        return f"{agree}.", _bound_tex(place.tex("A"), e.certify, shows_radius=True)
+    return f"{agree}, and {rival.k:,} are for its strongest rival, {names[rival.c]}.", _margin_tex(
+        e.certify, rival, place
+    )
 
 
-def _of_selection(e: Explanation) -> list[tuple[str, str]]:
+def _of_selection(e: StageNumbers, names: tuple[str, ...], place: StagePlace = ALONE) -> list[tuple[str, str]]:
     """The guess of the selection and the bound of its votes, or why there are neither."""
-    tex = r",\quad ".join(_guess_tex(e, t) for t in e.rests_on) or r"\hat s\ \text{undecided}"
+    if e.by_votes:
+        tex = rf"\hat s = \mathbb 1\left[{e.votes0} \ge {e.t:g} \cdot {e.n0}\right] = {int(e.chose_certify)}"
+    else:
+        tex = r",\quad ".join(_guess_tex(e, t) for t in e.rests_on) or r"\hat s\ \text{undecided}"
     if e.select is None:
-        return [(f"**The selection is undecided.** {_why_undecided(e)}", tex)]
-    s_hat = int(e.chose_certify)
-    guess = f"{_guesses(e)}, which votes for the core network, so ŝ = {s_hat}: the {e.selected} network."
-    agree = f"{e.select.k:,} of {e.select.n:,} fresh draws agree with ŝ{_monotone(e)}."
+        return [(f"**{place.title('The selection is undecided.')}** {_why_undecided(e)}", tex)]
     return [
-        (f"**Guess the selection.** {guess}", tex),
-        (f"**Bound the selection.** {agree}", _bound_tex("S", e.select, e.chose_certify, e.t)),
+        (f"**{place.title('Guess the selection.')}** {_guess(e, names, place)}", tex),
+        (f"**{place.title('Bound the selection.')}** {_agree(e)}", _selection_tex(e, e.select, place)),
     ]
 
 
-def _guesses(e: Explanation) -> str:
+def _guess(e: StageNumbers, names: tuple[str, ...], place: StagePlace) -> str:
+    s_hat = int(e.chose_certify)
+    whose = f"the {e.selected} network." if place.of == 1 or e.chose_certify else f"handed on to {place.hands_on_to}."
+    if e.by_votes:
+        share = "enough to select it" if e.chose_certify else "too few to select it"
+        return (
+            f"{e.votes0:,} of the {e.n0:,} guess draws are for ĉ = {names[e.c_hat]}, {share}, so ŝ = {s_hat}: {whose}"
+        )
+    to = "for the core network" if place.of == 1 else "to hand it on"
+    return f"{_guesses(e)}, which votes {to}, so ŝ = {s_hat}: {whose}"
+
+
+def _agree(e: StageNumbers) -> str:
+    assert e.select is not None, "undecided"
+    if e.by_votes and not e.chose_certify:
+        return (
+            f"No class has more than {e.select.n - e.select.k:,} of the {e.select.n:,} fresh draws; {e.select.k:,} are "
+            f"against each."
+        )
+    return f"{e.select.k:,} of {e.select.n:,} fresh draws agree with ŝ{_monotone(e)}."
+
+
+def _selection_tex(e: StageNumbers, select: VoteBound, place: StagePlace) -> str:
+    name = place.tex("S")
+    if place.of > 1 and not e.chose_certify:
+        return _bound_tex(name, select, True, 1 - e.t, radius=f"H_{place.k}")
+    return _bound_tex(name, select, e.chose_certify, e.t)
+
+
+def _guesses(e: StageNumbers) -> str:
     """How many guess draws voted core, and at which thresholds where theta is none that the answer may rest on."""
     counts = " and ".join(f"{t.core:,}" for t in e.rests_on)
     if e.below == e.above:
@@ -245,7 +367,7 @@ def _guesses(e: Explanation) -> str:
     )
 
 
-def _why_undecided(e: Explanation) -> str:
+def _why_undecided(e: StageNumbers) -> str:
     if not e.rests_on:
         return "The run stores no threshold that an answer under this correction may rest on."
     fresh = " and ".join(f"{t.certify:,}" for t in e.rests_on)
@@ -260,13 +382,13 @@ def _why_undecided(e: Explanation) -> str:
     )
 
 
-def _monotone(e: Explanation) -> str:
+def _monotone(e: StageNumbers) -> str:
     """Why votes at another threshold count at theta."""
     at = e.below if e.chose_certify else e.above
     return "" if e.below == e.above or at is None else f" at {at.theta:g}, and so at least as many at θ"
 
 
-def _guess_tex(e: Explanation, t: Threshold) -> str:
+def _guess_tex(e: StageNumbers, t: Threshold) -> str:
     s = r"\hat s" if e.below == e.above else rf"\hat s({t.theta:g})"
     guess = int(not _guesses_core(t, e.n0, e.t))
     return rf"{s} = \mathbb 1\left[{t.core} \le {_share_tex(1 - e.t)} \cdot {e.n0}\right] = {guess}"
@@ -276,30 +398,32 @@ def _share_tex(share: float) -> str:
     return r"\tfrac12" if share == MAJORITY else f"{share:g}"
 
 
-def _bound_tex(name: str, b: VoteBound, shows_radius: bool, share: float = MAJORITY) -> str:
+def _bound_tex(name: str, b: VoteBound, shows_radius: bool, share: float = MAJORITY, radius: str = "") -> str:
+    symbol = radius or f"R_{name}"
     p = rf"\underline p_{name} = \mathrm{{LCB}}({b.k}, {b.n}, {round_up(b.alpha, 3):f}) = {floor(b.p)}"
     if not shows_radius:
         return p
     if b.radius == 0:
-        return rf"{p} \le {_share_tex(share)} \;\Rightarrow\; R_{name} = 0" if b.p <= share else p
+        return rf"{p} \le {_share_tex(share)} \;\Rightarrow\; {symbol} = 0" if b.p <= share else p
     z = round_down(b.radius / b.sigma)
     link = b.smoothing.tex.format(p=rf"\underline p_{name}")
     if share != MAJORITY:
         link = rf"\left({link} - {b.smoothing.tex.format(p=f'{share:g}')}\right)"
-    radius = rf"R_{name} = \sigma\,{link} = {b.sigma:g} \cdot {z} = {round_down(b.radius)}"
-    return rf"\begin{{gathered}} {p} \\ {radius} \end{{gathered}}"
+    reached = rf"{symbol} = \sigma\,{link} = {b.sigma:g} \cdot {z} = {round_down(b.radius)}"
+    return rf"\begin{{gathered}} {p} \\ {reached} \end{{gathered}}"
 
 
-def _margin_tex(b: VoteBound, rival: Rival) -> str:
+def _margin_tex(b: VoteBound, rival: Rival, place: StagePlace) -> str:
     level = f"{round_up(b.alpha, 3):f}"
-    lower = rf"\underline p_A = \mathrm{{LCB}}({b.k}, {b.n}, {level}) = {floor(b.p)}"
-    upper = rf"\overline p_B = \mathrm{{UCB}}({rival.k}, {b.n}, {level}) = {ceil(rival.p)}"
+    p_a, p_b, r_a = (f"{text}_{place.tex(name)}" for text, name in ((LOWER, "A"), (UPPER, "B"), ("R", "A")))
+    lower = rf"{p_a} = \mathrm{{LCB}}({b.k}, {b.n}, {level}) = {floor(b.p)}"
+    upper = rf"{p_b} = \mathrm{{UCB}}({rival.k}, {b.n}, {level}) = {ceil(rival.p)}"
     if b.radius == 0:
-        radius = r"\underline p_A \le \overline p_B \;\Rightarrow\; R_A = 0" if b.p <= rival.p else ""
+        radius = rf"{p_a} \le {p_b} \;\Rightarrow\; {r_a} = 0" if b.p <= rival.p else ""
     else:
-        links = (b.smoothing.tex.format(p=p) for p in (r"\underline p_A", r"\overline p_B"))
+        links = (b.smoothing.tex.format(p=p) for p in (p_a, p_b))
         radius = (
-            rf"R_A = \tfrac{{\sigma}}{{2}} \left({' - '.join(links)}\right) = {b.sigma:g} \cdot "
+            rf"{r_a} = \tfrac{{\sigma}}{{2}} \left({' - '.join(links)}\right) = {b.sigma:g} \cdot "
             rf"{round_down(b.radius / b.sigma)} = {round_down(b.radius)}"
         )
     lines = r" \\ ".join(line for line in (lower, upper, radius) if line)
@@ -344,6 +468,44 @@ def _conclusion(e: Explanation, names: tuple[str, ...]) -> tuple[str, str]:
     return (
         "**Abstain.** Neither the selection nor a consensus is certain enough at this α. An abstention is no error.",
         _insufficient(e),
+    )
+
+
+def _conclusion_of_chain(e: Explanation, names: tuple[str, ...]) -> tuple[str, str]:
+    """The least of the radii of a chain, or why there is none."""
+    asked = [(StagePlace(k, len(e.stages)), stage) for k, stage in enumerate(e.asked, 1)]
+    if e.outcome is Outcome.CERTIFIED:
+        *before, (place, last) = asked
+        assert last.select is not None, "certified"
+        parts = [(f"H_{at.k}", stage.select.radius) for at, stage in before if stage.select is not None]
+        parts += [(f"R_{place.tex('S')}", last.select.radius), (f"R_{place.tex('A')}", last.certify.radius)]
+        symbols, radii = (
+            r",\ ".join(texts) for texts in zip(*((s, str(round_down(r))) for s, r in parts), strict=True)
+        )
+        return (
+            f"**Certified.** All of them hold with a margin, so stage {place.k} answers, and its answer "
+            f"{names[last.c_hat]} cannot change within R.",
+            rf"R = \min({symbols}) = \min({radii}) = {round_down(e.radius)}",
+        )
+    bounds = [
+        rf"\underline p_{at.tex('S')} = {floor(stage.select.p)}"
+        + (rf" \ge {_share_tex(1 - stage.t)}" if e.outcome is Outcome.CORE else "")
+        for at, stage in asked
+        if stage.select is not None
+    ]
+    place, last = asked[-1]
+    if last.select is not None and last.chose_certify:
+        bounds.append(rf"\underline p_{place.tex('A')} = {floor(last.certify.p)}")
+    tex = r",\quad ".join(bounds) or r"\hat s\ \text{undecided}"
+    if e.outcome is Outcome.CORE:
+        return (
+            f"**Core.** Every stage certainly hands on, and the core network answers {names[e.core]}; no radius.",
+            tex,
+        )
+    return (
+        "**Abstain.** One of the bounds is not certain enough at this α, and a chain has no consensus. An abstention "
+        "is no error.",
+        tex,
     )
 
 

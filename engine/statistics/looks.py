@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.statistics.aces import Certificates, Outcome, certify, decide
+from engine.statistics.aces import Certificates, answer_by, bounds_of_stages
 from engine.statistics.bounds import MAJORITY, lower_confidence_bound
-from engine.statistics.corrections import CERTIFY, Correction, levels
+from engine.statistics.corrections import CERTIFY, Correction, Levels, levels
 from engine.statistics.margin import Bound, OneClass, one_class
-from engine.statistics.stage import selection_votes
+from engine.statistics.stage import best_of, selection_votes
 
 FIRST_LOOK = 1_000
 
@@ -84,30 +85,13 @@ def certify_at_looks(
     plain CERTIFY.
     """
     each = [
-        certify(look, thetas, level, correction, t=t, bound=bound)
+        bounds_of_stages(look, thetas, level, correction, t, bound)
         for look, level in zip(looks, _levels(looks, planned, alpha, split), strict=True)
     ]
     # The best bound of each component, perhaps from different looks: a bound of one component is bad with probability
-    # at most the level of its look, over all looks at most alpha, and that is all that the proofs of CERTIFY ask.
-    radius_select = np.maximum.reduce([answer.radius_select for answer in each])
-    radius_certify = np.maximum.reduce([answer.radius_certify for answer in each])
-    radius = np.minimum(radius_select, radius_certify)
-    class_holds = np.logical_or.reduce([answer.class_holds for answer in each])
-    core_holds = np.logical_or.reduce([answer.outcome == Outcome.CORE for answer in each])
-    last = each[-1]
-    outcome = decide(radius, core_holds, class_holds, last.c_hat == last.core)
-    return Certificates(
-        last.thetas,
-        last.index,
-        last.label,
-        last.c_hat,
-        last.core,
-        outcome,
-        radius,
-        radius_select,
-        radius_certify,
-        class_holds,
-    )
+    # at most the level of its look, over all looks at most alpha, and that is all that the proofs of CERTIFY ask. A
+    # chain's components are those of its stages: its proof (section 19) asks for no more.
+    return answer_by(looks[-1], thetas, [best_of(stage) for stage in zip(*each, strict=True)])
 
 
 def _levels(looks: Sequence[Composition], planned: int, alpha: float, split: Split) -> list[float]:
@@ -117,13 +101,26 @@ def _levels(looks: Sequence[Composition], planned: int, alpha: float, split: Spl
 
 
 @dataclass(frozen=True)
-class LookBounds:
-    """One look at one image: ``select`` and ``certify`` of its ``n`` draws vote for the two guesses.
+class StageLook:
+    """What one look says of one stage: ``select`` and ``certify`` of its draws vote for the two guesses.
 
     ``select`` is 0 where the guess is undecided at the threshold (``SelectionVotes``): no draw counts for either side.
     ``p_select`` and ``p_certify`` are the lower bounds that hold from this look on: the best so far. ``p_rival``: the
     upper bound of the strongest rival of the class, None where all other classes together are the rival. It and
     ``p_certify`` are a pair, of the one look so far by which the class reaches furthest.
+    """
+
+    select: int
+    certify: int
+    p_select: float
+    p_certify: float
+    p_rival: float | None = None
+
+
+@dataclass(frozen=True)
+class LookBounds:
+    """One look at one image, after ``n`` draws of every network: the numbers of a ``StageLook`` for the first stage,
+    and ``then`` those of the later ones.
     """
 
     n: int
@@ -132,6 +129,12 @@ class LookBounds:
     p_select: float
     p_certify: float
     p_rival: float | None = None
+    then: tuple[StageLook, ...] = ()
+
+    @property
+    def stages(self) -> tuple[StageLook, ...]:
+        """The numbers of every stage."""
+        return StageLook(self.select, self.certify, self.p_select, self.p_certify, self.p_rival), *self.then
 
 
 def bounds_at_looks(
@@ -146,20 +149,40 @@ def bounds_at_looks(
     split: Split = Split.EVEN,
 ) -> tuple[LookBounds, ...]:
     """The bounds behind ``certify_at_looks`` for one image (the first) and one threshold, look by look."""
-    found: list[LookBounds] = []
+    at = [
+        levels(correction, level, look.stages)
+        for look, level in zip(looks, _levels(looks, planned, alpha, split), strict=True)
+    ]
+    first = _of_stage(looks, theta, t, at, correction, bound)
+    chain = zip(*(look.then for look in looks), strict=True)  # one stage at all looks, then the next one
+    later = [
+        _of_stage([s.composition for s in stage], stage[0].theta, stage[0].t, at, correction, bound) for stage in chain
+    ]
+    return tuple(
+        LookBounds(look.n, own.select, own.certify, own.p_select, own.p_certify, own.p_rival, then)
+        for look, own, then in zip(looks, first, zip(*later, strict=True) if later else repeat(()), strict=False)
+    )
+
+
+def _of_stage(
+    looks: Sequence[Composition], theta: float, t: float, at: Sequence[Levels], correction: Correction, bound: Bound
+) -> list[StageLook]:
+    """One stage at every look, whose levels ``at`` are."""
+    found: list[StageLook] = []
     p_select, best = 0.0, None
-    for look, level in zip(looks, _levels(looks, planned, alpha, split), strict=True):
+    for look, spend in zip(looks, at, strict=True):
         votes = selection_votes(look, np.array([theta]), correction, t)
         s_hat = int(votes.s_hat[0, 0])
         select = int((votes.certify if s_hat == CERTIFY else votes.core)[0, 0])
-        a_s, a_c = levels(correction, level).of(s_hat)
+        a_s, a_c = spend.of(s_hat)
         p_select = max(p_select, float(lower_confidence_bound(select, look.n_select, a_s)))
         counts0, counts = look.class_counts0[0], look.class_counts[0]
-        now = one_class(counts0, counts, look.n, int(counts0.argmax()), a_c, look.smoothing.link, bound)
+        by = Bound.COMPLEMENT if look.by_votes else bound
+        now = one_class(counts0, counts, look.n, int(counts0.argmax()), a_c, look.smoothing.link, by)
         best = now if best is None or _reaches_further(now, best) else best
         p_rival = None if best.rival is None else best.rival.p
-        found.append(LookBounds(look.n, select, now.k, p_select, best.p, p_rival))
-    return tuple(found)
+        found.append(StageLook(select, now.k, p_select, best.p, p_rival))
+    return found
 
 
 def _reaches_further(now: OneClass, before: OneClass) -> bool:

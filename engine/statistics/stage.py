@@ -5,6 +5,7 @@ One stage of a system: ACES has one before its core network, a chain has several
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,6 +143,20 @@ def stage_bounds(
     hands_on = ~guess_1 & (votes.core >= critical(c, s_0, 1 - share))
     radius_core = _radii(np.where(guess_1, 0, votes.core), c, s_0, 1 - share) if handed_on else np.zeros((1, 1))
     return StageBounds(guess_1, radius_select, radius_core, hands_on, c_hat, np.where(guess_1, *radii), class_holds)
+
+
+def best_of(looks: Sequence[StageBounds]) -> StageBounds:
+    """The best of each component's bounds at several looks, perhaps from different ones; the guesses are the same."""
+    last = looks[-1]
+    return StageBounds(
+        last.to_certify,
+        np.maximum.reduce([look.radius_select for look in looks]),
+        np.maximum.reduce([look.radius_core for look in looks]),
+        np.logical_or.reduce([look.hands_on for look in looks]),
+        last.c_hat,
+        np.maximum.reduce([look.radius_certify for look in looks]),
+        np.logical_or.reduce([look.class_holds for look in looks]),
+    )
 
 
 def _radii(k: Array, c: Composition, level: float, share: Array | float) -> Array:

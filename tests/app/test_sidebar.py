@@ -72,5 +72,5 @@ def test_a_chain_can_be_pinned(open_page):
 
 def test_single_pictures_are_certified_with_a_score_that_selects(open_page):
     page = open_page("certify", select="votes", sigma="0.25")
-    assert "This page takes one stage" in captions(page)
+    assert "one stage, in which a score selects" not in captions(page)
     assert "not in this catalog" not in captions(page)

@@ -9,7 +9,7 @@ import pytest
 from app.services.question import Asked, Question, differences, readable, slug
 from engine.records.runs import NetworkInfo
 from engine.single_image.picture import Framing
-from engine.single_image.plan import Plan
+from engine.single_image.plan import LaterPlan, Plan
 from engine.single_image.subject import Subject
 
 CERTIFY, CORE = NetworkInfo("noisy", "a" * 64), NetworkInfo("core", "b" * 64)
@@ -35,7 +35,10 @@ OTHER_VALUES = {
     "t": 0.3,
     "bound": "margin",
     "split": "half-last",
+    "later": (NetworkInfo("behind"),),
+    "then": (LaterPlan(0.25, 0.4),),
 }
+BY_VOTES = Question(NETWORKS, Plan(0.5, None, p0=0.7), IMAGE, "screenshot.png")
 
 
 def test_the_same_question_has_no_differences():
@@ -44,12 +47,27 @@ def test_the_same_question_has_no_differences():
 
 
 @pytest.mark.parametrize(
-    ("part", "name"), [("asked", f.name) for f in fields(Asked)] + [("plan", f.name) for f in fields(Plan)]
+    ("part", "name"),
+    [("asked", f.name) for f in fields(Asked)] + [("plan", f.name) for f in fields(Plan) if f.name != "p0"],
 )
 def test_every_value_of_networks_and_plan_counts(part, name):
     changed = replace(getattr(ASKED, part), **{name: OTHER_VALUES[name]})
     (said,) = differences(ASKED, replace(ASKED, **{part: changed}))
     assert said.partition(" ")[2]
+
+
+def test_another_way_to_select_and_another_chain_are_said_once():
+    assert differences(ASKED, BY_VOTES) == ["p₀ 0.700"]
+    assert differences(BY_VOTES, ASKED) == ["θ 0.300"]
+    assert differences(BY_VOTES, replace(BY_VOTES, plan=replace(BY_VOTES.plan, p0=0.8))) == ["p₀ 0.800"]
+    later = replace(NETWORKS, later=(NetworkInfo("behind"),))
+    chain = Question(later, replace(ASKED.plan, then=(LaterPlan(0.25, 0.4),)), IMAGE, "screenshot.png")
+    stage = "if not selected: σ 0.25, θ 0.400, votes t 0.5"
+    assert differences(ASKED, chain) == ["then behind", stage]
+    assert differences(chain, ASKED) == ["if not selected: the core network"]
+    assert {"then behind", stage} <= set(chain.facts)
+    assert not any("then" in fact or "p₀" in fact for fact in ASKED.facts)
+    assert "p₀ 0.700" in BY_VOTES.facts
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_the_classes_have_the_radii_of_certify_and_of_the_network_alone():
 def test_the_worth_of_votes_is_the_engines():
     link = C.smoothing_select.link
     found = unpack(live.of_votes(C.n_select, link, 0.01, TERMS.correction))
-    bounds = lower_bounds(C.n_select, 0.01, whole=True)
+    bounds = lower_bounds(C.n_select, 0.01).table()
     assert found["z"].tolist() == link(bounds).tolist()
     for share, fewest in zip(live.SHARES, found["select"], strict=True):
         assert (bounds[fewest:] > share).all()

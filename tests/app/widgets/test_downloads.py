@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from app import data
-from app.settings import Choice, Later, Settings
+from app.settings import Choice, Settings, later_text
 from app.widgets import downloads
 from engine.mechanisms import ENTROPY, NETWORK
 from engine.records.compose import compose
+from engine.statistics.chains import Later
 from engine.statistics.metrics import evaluate
 from engine.tables import Format, render
 from tests import synthetic
@@ -77,5 +78,5 @@ def test_the_table_over_thresholds_ends_with_the_second_stage(demo):
     rows = downloads.theta_table(Settings(chained(0.25, then), theta=0.3), (0.2, 0.4))
     assert [row["theta"] for row in rows] == [0.2, 0.4]
     assert {tuple(row.items())[-4:] for row in rows} == {
-        (("then", then.text), ("theta2", 0.4), ("t2", 0.2), ("p02", None))
+        (("then", later_text(then)), ("theta2", 0.4), ("t2", 0.2), ("p02", None))
     }

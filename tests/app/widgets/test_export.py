@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from app.figures import Sketch
-from app.settings import Choice, Later, Settings
+from app.settings import Choice, Settings
 from app.widgets import export
 from engine.records.runs import Meta, NetworkInfo
+from engine.statistics.chains import Later
 from engine.tables import Format
 
 CERTIFY = Meta(

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from engine.cli.options import LaterAsked, parse_numbers, read_then
+from engine.cli.options import parse_numbers, read_then
 from engine.errors import AcesError
+from engine.statistics.chains import Later
 from tests import toy
 
 
@@ -57,4 +58,4 @@ def test_a_later_stage_that_cannot_be_is_refused(text, message):
 
 
 def test_a_later_stage_that_says_no_more_than_its_run_has_a_default():
-    assert read_then(" net ") == LaterAsked("net", 0.3, 0.5, by_votes=False)
+    assert read_then(" net ") == Later("net", 0.3, 0.5, by_votes=False)

@@ -60,7 +60,7 @@ def test_outside_it_falls_and_the_perturbation_is_the_shortest_one(pair, monkeyp
 
 
 def test_a_certificate_of_another_norm_is_not_attacked(pair):
-    with pytest.raises(AcesError, match="attacks are ℓ2; a certificate under uniform noise is ℓ1"):
+    with pytest.raises(AcesError, match="Attacks are ℓ2, and a certificate under uniform noise is ℓ1"):
         attack(pair, TENSOR, replace(ALWAYS, smoothing="uniform"), 0, 0.5)
 
 
