@@ -50,8 +50,8 @@ def _show(settings: Settings) -> None:
     rests_on(settings, data.composition(settings))
     floor = _floor(round(data.summary(settings).nac.value, 1))
     found, why = data.steps_at(settings, floor)
-    for sentence in why:
-        st.caption(sentence)
+    if why:
+        st.caption(" ".join(why))
     if not found:
         return
     drawn = figures.waterfall([*found.values()], floor, theme())

@@ -84,8 +84,8 @@ def fronts_table(settings: Settings) -> Rows:
         p0 = {"p0": at.theta if choice.by_votes else None} if any(one.by_votes for one in drawn) else {}
         t = {"t": None if choice.by_votes else settings.t}
         for row in metric_rows(data.at_thetas(at, (at.theta,), DEFAULT_RADII), RADII):
-            first = {"theta": None if choice.by_votes else row["theta"], **p0}
-            rows.append({**names, **second, **t, **(row | first)})
+            theta = row.pop("theta")
+            rows.append({**names, **second, **t, "theta": None if choice.by_votes else theta, **p0, **row})
     return rows
 
 
