@@ -19,6 +19,7 @@ from tests.oracle import (
     binom_p_value,
     binom_tail,
     guess,
+    looks_parts,
     lower_conf_bound,
     margin,
     margin_is_expected_to_reach_further,
@@ -148,3 +149,37 @@ def class_of(row: Row, alpha: float) -> int:
     """Cohen's PREDICT at alpha/2."""
     n_a, n_b = sorted(row.classes, reverse=True)[:2]
     return top(row.classes) if binom_p_value(n_a, n_a + n_b) <= alpha / 2 else ABSTAIN
+
+
+def certify_chain_at_looks(
+    looks: list[list[AskedStage]],
+    planned: int,
+    alpha: float,
+    correction: str,
+    bound: str = "complement",
+    split: str = "even",
+) -> Answer:
+    """The same by the best bound of each component over the first looks at one image, among which alpha is split."""
+    first, parts = looks[0], looks_parts(split, planned)
+    within, sure, alone = float("inf"), True, len(first) == 1
+    for j, stage in enumerate(first):
+        s_hat, _, _ = votes_of(stage, correction)
+        by_select, by_class, handed_on, class_holds = 0.0, 0.0, False, False
+        for stages, part in zip(looks, parts, strict=False):
+            _, votes, n = votes_of(stages[j], correction)
+            level_s, level_c = spend_of_chain(correction, alpha / part, len(first), s_hat)
+            p, row = lower_conf_bound(votes, n, level_s), stages[j].row
+            share = stage.share if s_hat == CERTIFY else 1 - stage.share
+            by_select = max(by_select, float(row.sigma_s * (norm.ppf(p) - norm.ppf(share))) if p > share else 0.0)
+            by_class = max(by_class, class_radius(stages[j], level_c, bound))
+            handed_on = handed_on or p >= share
+            class_holds = class_holds or lower_conf_bound(row.classes[top(row.classes0)], n, level_c) >= 0.5
+        within = min(within, by_select)
+        if s_hat == CERTIFY and min(within, by_class) > 0:
+            return Answer("certified", top(stage.row.classes0), min(within, by_class))
+        sure = sure and s_hat == CORE and handed_on
+        if alone and not sure and class_holds and top(stage.row.classes0) == stage.row.f_core:
+            return Answer("consensus", stage.row.f_core, 0.0)
+        if s_hat == CERTIFY:
+            break
+    return Answer("core", first[0].row.f_core, 0.0) if sure else Answer("abstain", ABSTAIN, 0.0)

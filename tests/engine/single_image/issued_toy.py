@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from engine.records.draws import Draws
 from engine.records.runs import NetworkInfo
 from engine.single_image.certificate import Certificate, Networks, Subject, issue
-from engine.single_image.evidence import Evidence
+from engine.single_image.evidence import Evidence, Pool
 from engine.single_image.picture import Framing, tensor_sha256
-from engine.single_image.plan import Plan
+from engine.single_image.plan import LaterPlan, Plan
 from engine.statistics.looks import Split
 from engine.statistics.margin import Bound
 
@@ -34,6 +36,27 @@ def made(plan: Plan, **kind: object) -> Certificate:
 
 
 PLAN = Plan(sigma=0.5, theta=0.3)
+VOTES = Plan(sigma=0.5, theta=None, p0=0.7)
+CHAIN = Plan(sigma=0.5, theta=0.3, then=(LaterPlan(0.25, 0.4, t=0.3), LaterPlan(1.0, p0=0.6)))
+HANDED_ON = {"low": 0.6, "core": 2}  # by the first stage, whose scores lie above its threshold
+
+
+def pool(k: int, **kind: object) -> Pool:
+    return Pool(draws(100, seed=3, **kind), draws(k, seed=4, **kind))
+
+
+def in_chain(k: int = 10_000, core: int = 0, *then: dict[str, object], **first: object) -> Evidence:
+    """Draws of a chain, of each stage after its ``kind``."""
+    return replace(evidence(k, core, **first), then=tuple(pool(k, **kind) for kind in then))
+
+
+def networks_for(plan: Plan) -> Networks:
+    """Networks for so many stages."""
+    return replace(NETWORKS, then=tuple(NetworkInfo(f"stage {k}", f"{k}" * 64) for k, _ in enumerate(plan.then, 2)))
+
+
+def chained(plan: Plan, *then: dict[str, object], k: int = 10_000, core: int = 0, **first: object) -> Certificate:
+    return issue(in_chain(k, core, *then, **first), plan, SUBJECT, networks_for(plan), seed=7)
 
 
 MARGIN = Plan(sigma=0.5, theta=0.3, bound=Bound.MARGIN, split=Split.HALF_LAST)  # as new plans are
