@@ -51,7 +51,11 @@ def test_second_stages_and_shares_of_votes_have_columns_where_one_that_is_drawn_
     view = Settings(drawn[0], theta=0.3, t=0.6, p0=0.7, drawn=drawn)
     rows = downloads.fronts_table(view)
     second = [tuple(row[name] for name in ("then", "theta2", "t2", "p02")) for row in rows]
-    assert second == [(later_text(of_scores), 0.4, 0.2, None), (later_text(of_votes), None, None, 0.8), ("", None, None, None)]
+    assert second == [
+        (later_text(of_scores), 0.4, 0.2, None),
+        (later_text(of_votes), None, None, 0.8),
+        ("", None, None, None),
+    ]
     assert [(row["theta"], row["t"], row["p0"]) for row in rows] == [
         (0.3, 0.6, None),
         (0.3, 0.6, None),
