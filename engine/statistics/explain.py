@@ -341,8 +341,8 @@ def _agree(e: StageNumbers) -> str:
     assert e.select is not None, "undecided"
     if e.by_votes and not e.chose_certify:
         return (
-            f"No class has more than {e.select.n - e.select.k:,} of the {e.select.n:,} fresh draws; {e.select.k:,} are "
-            f"against each."
+            f"No class has more than {e.select.n - e.select.k:,} of the {e.select.n:,} fresh draws; at least "
+            f"{e.select.k:,} are against each."
         )
     return f"{e.select.k:,} of {e.select.n:,} fresh draws agree with ŝ{_monotone(e)}."
 

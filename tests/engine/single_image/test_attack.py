@@ -18,7 +18,8 @@ from engine.sampling.inference import Layout, freeze
 from engine.single_image.attack import JUDGES, attack
 from engine.single_image.certificate import Networks
 from engine.single_image.live import Pair
-from engine.single_image.plan import Plan
+from engine.single_image.messages import no_attack
+from engine.single_image.plan import LaterPlan, Plan
 from tests import toy
 
 DISTANCE = 0.9
@@ -103,3 +104,13 @@ def test_with_a_selection_network_that_network_is_attacked_under_its_noise(pair)
     assert beyond.goal == "selection"
     assert beyond.after.answer == 2
     assert beyond.after.select < 0.1 * JUDGES
+
+
+def test_what_is_not_attacked_is_said_in_a_sentence(pair):
+    votes = replace(ALWAYS, theta=None, p0=0.7)
+    chain = replace(ALWAYS, then=(LaterPlan(1.0, 0.3),))
+    assert no_attack(ALWAYS) == ""
+    for plan, said in ((votes, "the votes for the class do"), (chain, "this is a chain")):
+        assert said in no_attack(plan)
+        with pytest.raises(AcesError, match=said):
+            attack(pair, TENSOR, plan, 0, 0.5)

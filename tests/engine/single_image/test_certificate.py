@@ -16,8 +16,18 @@ from engine.statistics.aces import Outcome, certify
 from engine.statistics.corrections import Correction
 from engine.statistics.looks import Split
 from engine.statistics.margin import Bound
-from tests.engine.single_image.issued_toy import KINDS, MARGIN, PLAN, TENSOR, evidence, made
-from tests.forge import anew
+from tests.engine.single_image.issued_toy import (
+    CHAIN,
+    KINDS,
+    MARGIN,
+    PLAN,
+    TENSOR,
+    VOTES,
+    chained,
+    evidence,
+    made,
+)
+from tests.forge import anew, lifted
 
 
 @pytest.mark.parametrize("correction", Correction)
@@ -390,3 +400,164 @@ def test_older_versions_are_written_without_rivals():
     for plan in (PLAN, dataclasses.replace(PLAN, smoothing="uniform"), dataclasses.replace(PLAN, t=0.2)):
         text = to_json(made(plan))
         assert not any(f'"{name}"' in text for name in ("p_rival", "bound", "split"))
+
+
+# --- version 6: votes that select, and chains ------------------------------------------------------------------------
+
+SURE = {"p": (0.97, 0.02, 0.01)}
+NEW_KINDS = {
+    "votes, certified": (VOTES, (), {}, "certified"),
+    "votes, core": (VOTES, (), {"p": (0.5, 0.3, 0.2), "core": 2}, "core"),
+    "votes, consensus": (VOTES, (), {"p": (0.7, 0.2, 0.1)}, "consensus"),
+    "chain, first": (CHAIN, ({}, {}), {}, "certified"),
+    "chain, second": (CHAIN, ({}, {}), {"low": 0.6}, "certified"),
+    "chain, third": (CHAIN, ({"low": 0.6}, SURE), {"low": 0.6}, "certified"),
+    "chain, core": (CHAIN, ({"low": 0.6}, {"p": (0.4, 0.3, 0.3)}), {"low": 0.6, "core": 2}, "core"),
+    "chain, abstain": (CHAIN, ({}, {}), {"low": 0.14}, "abstain"),
+}
+
+
+def of_kind(kind: str, **changes: object) -> Certificate:
+    plan, then, first, _ = NEW_KINDS[kind]
+    return chained(dataclasses.replace(plan, **changes), *then, **first)
+
+
+@pytest.mark.parametrize("smoothing", ["gaussian", "uniform"])
+@pytest.mark.parametrize("correction", Correction)
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("kind", NEW_KINDS)
+def test_votes_that_select_and_chains_pass_their_own_check_after_a_round_trip(kind, mode, correction, smoothing):
+    certificate = of_kind(kind, mode=mode, correction=correction, smoothing=smoothing)
+    outcome = NEW_KINDS[kind][3]
+    assert (certificate.version, certificate.outcome) == (6, outcome)
+    again = from_json(to_json(certificate))
+    assert again == certificate
+    check(again, TENSOR)
+    for stage, word in (("first", 1), ("second", 2), ("third", 3)):
+        assert (f"by stage {word} of 3" in certificate.statement) == (kind == f"chain, {stage}")
+
+
+def test_a_chain_is_certified_within_the_least_of_what_its_stages_give():
+    certificate = of_kind("chain, third")
+    first, second, third = certificate.looks[-1].stages
+    assert certificate.radius == pytest.approx(
+        min(
+            0.5 * norm.ppf(first.p_select),
+            0.25 * (norm.ppf(second.p_select) - norm.ppf(0.7)),
+            1.0 * (norm.ppf(third.p_select) - norm.ppf(0.6)),
+            1.0 * norm.ppf(third.p_certify),
+        ),
+        rel=1e-6,
+    )
+
+
+def test_by_the_votes_the_radius_counts_from_the_share_that_selects():
+    certificate = of_kind("votes, certified")
+    last = certificate.looks[-1]
+    assert certificate.radius == pytest.approx(0.5 * (norm.ppf(last.p_select) - norm.ppf(0.7)), rel=1e-6)
+    assert (last.select, certificate.thetas) == (last.certify, ())
+    core = of_kind("votes, core").looks[-1]
+    assert core.select == 10_000 - core.certify  # a claim about the class with most votes
+
+
+CHANGED = [
+    ("votes, certified", "plan.p0", 0.6, "radius"),
+    ("votes, certified", "plan.p0", 0.4, "p0 is 0.4"),
+    ("votes, certified", "plan.p0", None, "needs one of them"),
+    ("votes, certified", "plan.theta", 0.3, "needs one of them"),
+    ("votes, certified", "plan.t", 0.3, "p0 is the share"),
+    ("votes, certified", "plan.sigma_select", 0.3, "name one of them"),
+    ("votes, certified", "plan.bound", "margin", "a margin adds nothing"),
+    ("votes, certified", "thetas", [0.7], "thetas"),
+    ("votes, certified", "segments.1.select_counts", [900], "do not add up"),
+    ("votes, certified", "version", 5, "plan.p0: version 5 knows no such entry"),
+    ("votes, certified", "networks.then", [{"name": "x", "sha256": "c" * 64}], "0 later stages, and 1 networks"),
+    ("chain, second", "version", 5, "plan.then: version 5 knows no such entry"),
+    ("chain, second", "plan.then.0.sigma", 2.0, "radius"),
+    ("chain, second", "plan.then.0.t", 0.99, "radius"),
+    ("chain, second", "plan.then.0.theta", None, "needs one of them"),
+    ("chain, second", "plan.then.0.theta", 0.4005, "do not add up"),
+    ("chain, second", "plan.then.1.p0", 1.5, "p0 is 1.5"),
+    ("chain, second", "plan.then.0.note", 1, "plan.then.0.note: there is no such entry"),
+    ("chain, second", "plan.then", [], "version: of this plan it is 2, and not 6"),
+    ("chain, second", "plan.then", [{"sigma": 1.0, "theta": 0.3}] * 5, "a chain of 6 stages"),
+    ("chain, second", "networks.then", [], "2 later stages, and 0 networks"),
+    ("chain, second", "networks.then.0.sha256", "zz", "sha256"),
+    ("chain, second", "networks.then.1.note", "x", "there is no such entry"),
+    ("chain, second", "segments.1.network", "then-3", "there is no network 'then-3'"),
+    ("chain, second", "segments.1.network", "select", "there is no selection network"),
+    ("chain, second", "segments.1.network", "later", "segments.1.network"),
+    ("chain, second", "looks.0.then", [], "later stages"),
+    ("chain, second", "looks.0.then.0.p_select", 1.0, "stage 2: p_select"),
+    ("chain, second", "looks.0.then.1.select", 5, "stage 3: select"),
+    ("chain, second", "looks.0.then.0.p_rival", 0.1, "stage 2: p_rival"),
+    ("chain, second", "statement", "Certified dark by stage 1 of 3.", "statement"),
+    ("chain, second", "outcome", "consensus", "outcome"),
+]
+
+
+@pytest.mark.parametrize(("kind", "field", "value", "said"), CHANGED)
+def test_whatever_is_changed_in_version_6_is_found(kind, field, value, said):
+    with pytest.raises(CertificateError, match=said):
+        check(edited(of_kind(kind), field, value))
+
+
+def edited(certificate: Certificate, field: str, value: object) -> Certificate:
+    data = json.loads(to_json(certificate))
+    place = data
+    *path, last = (int(part) if part.isdigit() else part for part in field.split("."))
+    for part in path:
+        place = place[part]
+    place[last] = value
+    return from_json(json.dumps(data))
+
+
+def test_stages_cannot_change_places():
+    honest = of_kind("chain, second")
+    later = tuple(reversed(honest.plan.then)), tuple(reversed(honest.networks.then))
+    swapped = dataclasses.replace(
+        honest,
+        plan=dataclasses.replace(honest.plan, then=later[0]),
+        networks=dataclasses.replace(honest.networks, then=later[1]),
+    )
+    assert swapped.streams.commitment != honest.streams.commitment
+    with pytest.raises(CertificateError):
+        check(swapped)
+
+
+def test_a_network_may_stand_twice_at_two_noises_and_not_at_one():
+    honest = of_kind("chain, second")
+    first = honest.networks.certify
+    same = dataclasses.replace(honest.networks, then=(first, first))
+    check(dataclasses.replace(honest, networks=same))  # at σ 0.5, 0.25 and 1
+    plan = dataclasses.replace(
+        honest.plan, then=(honest.plan.then[0], dataclasses.replace(honest.plan.then[1], sigma=0.5))
+    )
+    with pytest.raises(CertificateError, match="'noisy' stands twice in the chain"):
+        check(anew(honest, plan=plan, networks=same))
+
+
+def test_networks_of_a_chain_share_no_stream():
+    streams = of_kind("chain, second").streams
+    names = {streams.of(role) for role in ("certify", "select", "then", "then-2", "then-3")}
+    assert len(names) == 5
+    assert len({of_kind(kind).streams.commitment for kind in ("votes, certified", "chain, second")}) == 2
+
+
+def test_what_older_certificates_do_not_hold_is_not_written():
+    for plan in (PLAN, MARGIN, dataclasses.replace(PLAN, t=0.2)):
+        assert not {"p0", "then"} & json.loads(to_json(made(plan)))["plan"].keys()
+        assert '"then"' not in to_json(made(plan))
+    with pytest.raises(CertificateError, match=r"networks\.then: version 2 knows|0 later stages"):
+        check(edited(made(PLAN), "networks.then", [{"name": "x", "sha256": "c" * 64}]))
+    with pytest.raises(CertificateError, match=r"looks\.then: version 2 knows"):
+        check(edited(made(PLAN), "looks.0.then", [{"select": 1, "certify": 1, "p_select": 0.1, "p_certify": 0.1}]))
+
+
+def test_a_forger_of_a_chain_cannot_take_votes_without_another_answer():
+    honest = of_kind("chain, second")
+    better = lifted(honest)
+    check(better)  # agrees with itself: only drawing again tells
+    assert better.radius > honest.radius
+    with pytest.raises(CertificateError, match=r"radius|select"):
+        check(dataclasses.replace(honest, segments=better.segments))

@@ -21,9 +21,9 @@ from engine.single_image.certificate import Certificate, CertificateError, Subje
 from engine.single_image.certificate_check import ENTRIES, Known, Report, examine
 from engine.single_image.live import Pair, open_pair
 from engine.single_image.picture import Framing, Picture, Pixels, read_picture, tensor_sha256, to_png, to_tensor
-from engine.single_image.plan import Plan
+from engine.single_image.plan import LaterPlan, Plan
 from engine.single_image.resample import Resampled, resample
-from engine.single_image.system import PairSpec, Selector
+from engine.single_image.system import LaterNetwork, PairSpec, Selector
 from engine.statistics.looks import Split
 from engine.statistics.margin import Bound
 from tests import ROOT, toy
@@ -41,11 +41,15 @@ class Case(NamedTuple):
     tensor: Pixels
 
     def networks(self) -> dict[str, Known]:
-        outputs = {"certify": 3, "core": 3, "select": 2}
-        return {part: Known(info, "toy", outputs[part]) for part, info in self.pair.networks.parts.items()}
+        return {
+            part: Known(info, "toy", 2 if part == "select" else 3) for part, info in self.pair.networks.parts.items()
+        }
 
 
-@pytest.fixture(scope="module", params=["entropies", "a selection network", "uniform noise", "fewer votes", "margin"])
+@pytest.fixture(
+    scope="module",
+    params=["entropies", "a selection network", "uniform noise", "fewer votes", "margin", "votes", "chain"],
+)
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     folder = tmp_path_factory.mktemp("networks")
     selects = request.param == "a selection network"
@@ -55,7 +59,11 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         certify = toy.checkpoint(folder / "noisy.safetensors")
         core = toy.checkpoint(folder / "plain.safetensors", training="standard", sigma=0.0, seed=1)
         select = Selector(toy.selector(folder / "chooser.safetensors")) if selects else None
-        pair = open_pair(PairSpec(certify, core, select=select))
+        later = ()
+        if request.param == "chain":
+            behind = toy.checkpoint(folder / "behind.safetensors", seed=3)
+            later = LaterNetwork(behind), LaterNetwork(certify)
+        pair = open_pair(PairSpec(certify, core, select=select, then=later))
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60), dtype=np.uint8)
     picture = read_picture(to_png(pixels[None]))
     tensor = to_tensor(picture, FRAMING, (1, 8, 8))
@@ -64,6 +72,10 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     plan = dataclasses.replace(PLAN, sigma_select=1.0 if selects else None, smoothing=smoothing, t=t)
     if request.param == "margin":
         plan = dataclasses.replace(plan, bound=Bound.MARGIN, split=Split.HALF_LAST, n=1_200)
+    if request.param == "votes":
+        plan = dataclasses.replace(plan, theta=None, p0=0.7)
+    if request.param == "chain":
+        plan = dataclasses.replace(plan, then=(LaterPlan(1.0, 0.9, t=0.4), LaterPlan(4.0, p0=0.6)))
     *_, evidence = toy.evidence_of(pair, tensor, plan, 0, "a beacon")
     return Case(issue(evidence, plan, subject, pair.networks, 0, challenge="a beacon"), pair, picture, tensor)
 

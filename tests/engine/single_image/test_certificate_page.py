@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 from engine.single_image.certificate_page import to_html
 from engine.statistics.bounds import round_up
-from tests.engine.single_image.issued_toy import MARGIN, PLAN, TENSOR, made
+from tests.engine.single_image.issued_toy import CHAIN, MARGIN, PLAN, TENSOR, VOTES, chained, made
 
 
 class Tags(HTMLParser):
@@ -67,3 +67,22 @@ def test_names_cannot_become_markup():
     bad = dataclasses.replace(certificate.networks.certify, name="<script>alert(1)</script>")
     networks = dataclasses.replace(certificate.networks, certify=bad)
     assert "<script>" not in to_html(dataclasses.replace(certificate, networks=networks), TENSOR)
+
+
+def test_the_page_of_votes_and_chains_names_every_stage():
+    votes = to_html(made(VOTES), TENSOR)
+    for fact in ("a class with more than a share p₀ = 0.7", "the share p₀ 0.7 of the votes that selects was fixed"):
+        assert fact in votes
+    assert "the smaller of σ (Φ⁻¹(p_S) − Φ⁻¹(p₀)) and σ Φ⁻¹(p_A)" in votes
+    assert "θ" not in votes
+    certificate = chained(dataclasses.replace(CHAIN, bound="margin"), {}, {}, low=0.6)
+    page = to_html(certificate, TENSOR)
+    for fact in (
+        certificate.statement, "<th>stage</th>", "Network of stage 2", "Network of stage 3", "2" * 64,
+        "its 3 stages and what they select by were fixed", "θ 0.4, by a share of t = 0.3 of the noisy votes, σ 0.25",
+        "p₀ = 0.6 of the noisy votes, σ 1", "of every stage before it, within which that hands on",
+        "10,000 of 10,000 that estimate of each network", "where a score selects",
+    ):  # fmt: skip
+        assert fact in page
+    assert page.count("<tr><td>10,000</td>") == 3
+    assert Tags(page).open == Tags(votes).open == []

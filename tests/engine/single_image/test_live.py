@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 import torch
 
+from cache.catalog import DEMO
 from engine.errors import AcesError
 from engine.records.draws import Draws
 from engine.sampling.stream import Stage, chunk_generator
 from engine.single_image.certificate import check, from_json, issue, to_json
 from engine.single_image.evidence import Evidence
 from engine.single_image.live import open_pair
-from engine.single_image.plan import Mode, Plan, fresh_seed
+from engine.single_image.plan import LaterPlan, Mode, Plan, fresh_seed
 from engine.single_image.resample import resample
 from engine.single_image.subject import Streams
-from engine.single_image.system import PairSpec, Selector
+from engine.single_image.system import LaterNetwork, PairSpec, Selector
 from tests import toy
-from tests.engine.single_image.toy_case import PLAN, SUBJECT, TENSOR, TWO, scores
+from tests.engine.single_image.toy_case import PLAN, SUBJECT, TENSOR, THREE_STAGES, TWO, scores
 
 
 def test_the_evidence_grows_piece_by_piece_to_n(pair, issued):
@@ -102,3 +103,50 @@ def test_a_selection_network_that_selects_nothing_by_its_outputs_is_refused(pair
         open_pair(PairSpec(certify, core, select=Selector(certify, None, "luck")))
     by_entropy = open_pair(PairSpec(certify, core, select=Selector(core, None, "entropy")))
     assert by_entropy.networks.mechanism == "entropy"
+
+
+def test_a_certificate_of_a_chain_checks_and_draws_again(chain, issued_by_chain):
+    made = from_json(to_json(issued_by_chain))
+    check(made, TENSOR)
+    again = resample(made, chain, TENSOR, 1.0)
+    assert (again.draws, again.turned) == (3 * (60 + 2_100), 0)
+    assert {part.network for part in made.segments} == {"certify", "then", "then-2"}
+    assert [info.name for info in made.networks.then] == ["behind", "noisy"]
+
+
+def test_all_networks_of_a_chain_are_looked_at_at_equal_draws(chain):
+    for evidence in toy.evidence_of(chain, TENSOR, THREE_STAGES, 11):
+        assert {len(evidence.estimate), *(len(pool.estimate) for pool in evidence.then)} == {evidence.drawn}
+
+
+def test_one_network_at_two_noises_shares_no_draw(chain, issued_by_chain):
+    """Else its two stages would see one another's noise."""
+    pixels, streams = chain.pixels(TENSOR), issued_by_chain.streams
+    at_one = dataclasses.replace(THREE_STAGES, then=(LaterPlan(2.0, 0.9), LaterPlan(2.0, p0=0.6)))
+    drawn = [
+        chain.block(role, pixels, at_one, streams, Stage.ESTIMATE, 0, 250).scores for role in ("certify", "then-2")
+    ]
+    assert not np.isin(*drawn).any()
+
+
+def test_a_network_that_stands_twice_at_one_noise_is_refused_before_a_draw(chain):
+    twice = dataclasses.replace(THREE_STAGES, then=(LaterPlan(1.0, 0.9), LaterPlan(2.0, p0=0.6)))
+    with pytest.raises(AcesError, match="'noisy' stands twice in the chain at σ 2:"):
+        next(chain.draw(TENSOR, twice, 11))
+
+
+@pytest.mark.parametrize("plan", [PLAN, dataclasses.replace(THREE_STAGES, then=THREE_STAGES.then[:1])])
+def test_plan_and_networks_must_agree_on_later_stages(chain, plan):
+    with pytest.raises(AcesError, match="later stages, and 2 networks for them"):
+        next(chain.draw(TENSOR, plan, 11))
+
+
+def test_networks_of_a_chain_are_of_one_dataset(tmp_path, toy_dataset):
+    certify = toy.checkpoint(tmp_path / "noisy.safetensors")
+    core = toy.checkpoint(tmp_path / "plain.safetensors")
+    with pytest.raises(AcesError, match="choose networks of one dataset"):
+        open_pair(PairSpec(certify, core, then=(LaterNetwork(DEMO / "fashion_mnist-gaussian-0.25.safetensors"),)))
+    with pytest.raises(AcesError, match="other weights"):
+        open_pair(PairSpec(certify, core, then=(LaterNetwork(certify, "0" * 64),)))
+    with pytest.raises(AcesError, match="outputs"):
+        open_pair(PairSpec(certify, core, then=(LaterNetwork(toy.selector(tmp_path / "chooser.safetensors")),)))

@@ -16,16 +16,18 @@ from engine.single_image.certificate import (
     answer_of,
     check,
     from_json,
+    guesses,
     issue,
     to_json,
 )
 from engine.single_image.live import Pair
-from engine.single_image.plan import Mode, Plan
+from engine.single_image.plan import LaterPlan, Mode, Plan
 from engine.single_image.resample import TOLERATED, against, check_claim, doubted, resample
 from engine.statistics.corrections import CERTIFY, CORE
+from engine.statistics.margin import Bound
 from tests import toy
-from tests.engine.single_image.issued_toy import MARGIN, made
-from tests.engine.single_image.toy_case import PLAN, SUBJECT, TENSOR, swapped
+from tests.engine.single_image.issued_toy import CHAIN, MARGIN, VOTES, chained, made
+from tests.engine.single_image.toy_case import PLAN, SUBJECT, TENSOR, THREE_STAGES, swapped
 from tests.forge import anew, lifted
 
 
@@ -258,3 +260,86 @@ def test_where_the_class_has_no_votes_left_others_lose_theirs_to_the_rival(issue
     turned = against(part, issued, 0, CERTIFY, 2)
     assert turned.class_counts == (0, 984, 16)
     assert against(part, issued, 0, CERTIFY, 1).class_counts == (0, 1_000, 0)
+
+
+def test_forged_votes_of_a_later_stage_are_found_out(chain, issued_by_chain):
+    for at, part in enumerate(issued_by_chain.segments):
+        counts = list(part.class_counts)
+        counts[int(np.argmin(counts))] += 1
+        counts[int(np.argmax(counts))] -= 1
+        segments = list(issued_by_chain.segments)
+        segments[at] = dataclasses.replace(part, class_counts=tuple(counts))
+        forged = anew(issued_by_chain, segments=tuple(segments))
+        check(forged, TENSOR)
+        with pytest.raises(CertificateError, match="votes differ"):
+            resample(forged, chain, TENSOR, 1.0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"theta": 0.801},
+        {"then": (dataclasses.replace(THREE_STAGES.then[0], theta=0.901), THREE_STAGES.then[1])},
+        {"then": (THREE_STAGES.then[0], dataclasses.replace(THREE_STAGES.then[1], p0=0.61))},
+        {"then": (dataclasses.replace(THREE_STAGES.then[0], sigma=1.0000001), THREE_STAGES.then[1])},
+    ],
+)
+def test_a_stage_that_was_changed_after_the_fact_is_found_out(chain, issued_by_chain, changes):
+    forged = anew(issued_by_chain, plan=dataclasses.replace(THREE_STAGES, **changes))
+    check(forged, TENSOR)
+    with pytest.raises(CertificateError, match="votes differ"):
+        resample(forged, chain, TENSOR, 1.0)
+
+
+DOUBTED = {
+    "first": (dataclasses.replace(CHAIN, bound=Bound.MARGIN), ({}, {}), {"p": (0.5, 0.3, 0.2)}),
+    "second": (CHAIN, ({"p": (0.8, 0.15, 0.05)}, {}), {"low": 0.2}),
+    "third": (CHAIN, ({"low": 0.6}, {"p": (0.9, 0.06, 0.04)}), {"low": 0.6}),
+    "behind votes": (
+        dataclasses.replace(VOTES, then=(LaterPlan(0.25, 0.4),)), ({},), {"p": (0.5, 0.48, 0.02)},
+    ),
+    "votes": (VOTES, (), {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", DOUBTED)
+def test_no_votes_that_turned_leave_less_of_a_chain_than_is_counted_against_it(kind):
+    """Each segment's tolerated votes go anywhere: to one class, and the scores to either side."""
+    plan, then, first = DOUBTED[kind]
+    certificate = chained(plan, *then, **first)
+    assert certificate.outcome == "certified"
+    guessed = guesses(certificate, certificate.segments)
+    again = {part: part for part in certificate.segments if part.stage == "guess"}
+    worst = answer_at(doubted(certificate, again, guessed), plan)
+    assert 0 < worst.radius < certificate.radius
+    rng = np.random.default_rng(0)
+    found = []
+    for trial in range(60):
+        to = trial % 3 if trial < 30 else None
+        turned = tuple(part if part in again else shaken(part, rng, to, trial % 2) for part in certificate.segments)
+        found.append(answer_of(certificate, turned).radius)
+    assert min(found) >= worst.radius
+    assert min(found) == pytest.approx(worst.radius, rel=0.05)
+
+
+def shaken(part: Segment, rng: np.random.Generator, to: int | None, up: int) -> Segment:
+    """With as many votes turned as may be: all for one class, or each for any."""
+    share, counts = int(np.ceil(TOLERATED * part.draws)), list(part.class_counts)
+    for _ in range(share):
+        gains = int(rng.integers(3)) if to is None else to
+        loses = max((c for c in range(3) if c != gains), key=lambda c: counts[c])
+        moved = min(1, counts[loses])
+        counts[loses] -= moved
+        counts[gains] += moved
+    moved = share if up else -share
+    selected = tuple(min(max(k + moved, 0), part.draws) for k in part.select_counts)
+    return dataclasses.replace(part, class_counts=tuple(counts), select_counts=selected)
+
+
+def test_a_consensus_by_votes_is_doubted_against_its_class():
+    certificate = chained(VOTES, p=(0.7, 0.2, 0.1))
+    assert certificate.outcome == "consensus"
+    guessed = guesses(certificate, certificate.segments)
+    again = {part: part for part in certificate.segments if part.stage == "guess"}
+    (*_, last) = doubted(certificate, again, guessed)
+    assert last.class_counts[0, 0] < sum(p.class_counts[0] for p in certificate.segments if p.stage == "estimate")

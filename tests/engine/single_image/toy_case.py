@@ -10,7 +10,7 @@ from engine.sampling.stream import Stage
 from engine.single_image.certificate import Certificate, Subject
 from engine.single_image.live import Pair
 from engine.single_image.picture import Framing, tensor_sha256
-from engine.single_image.plan import Plan
+from engine.single_image.plan import LaterPlan, Plan
 from engine.single_image.subject import Streams
 from tests import toy
 
@@ -28,3 +28,4 @@ def swapped(issued: Certificate, **fields: object) -> Certificate:
 
 
 TWO = Plan(sigma=2.0, theta=0.5, n=5_100, n0=60, sigma_select=1.0)
+THREE_STAGES = Plan(sigma=2.0, theta=0.8, n=2_100, n0=60, then=(LaterPlan(1.0, 0.9, t=0.4), LaterPlan(4.0, p0=0.6)))

@@ -17,6 +17,7 @@ from engine.statistics.explain import explain as explain_by
 from engine.statistics.explain import formulas, round_down
 from engine.statistics.margin import Bound
 from tests import random_runs
+from tests.engine.statistics.test_chains import chain
 
 NAMES = ("dark", "grey", "bright")
 
@@ -200,3 +201,55 @@ def test_an_unknown_image_is_an_error_that_says_so():
 def test_an_abstention_is_neither_right_nor_wrong(prediction, verdict):
     e = explain(random_runs.composed(), 0, 0.5, 0.01, Correction.BONFERRONI)
     assert replace(e, label=1, prediction=prediction).verdict == verdict
+
+
+@pytest.mark.parametrize("bound", Bound)
+@pytest.mark.parametrize("correction", Correction)
+@pytest.mark.parametrize(
+    ("by_votes", "then", "threshold"),
+    [((True,), (), 0.6), ((False, False), ((0.6, 0.3),), 0.35), ((False, True, False), ((0.6, 0.5), (0.8, 0.2)), 0.3)],
+)
+def test_the_explanation_of_votes_and_chains_leads_to_certifys_answer(by_votes, then, threshold, correction, bound):
+    c = chain(10, by_votes=by_votes, then=then, m=3, images=40)
+    answer, seen = certify(c, [threshold], 0.05, correction, bound=bound), set()
+    for row, index in enumerate(c.index.tolist()):
+        e = explain_by(c, index, threshold, 0.05, correction, ENTROPY.words, bound=bound)
+        assert (e.outcome, e.prediction) == (answer.outcome[row, 0], answer.prediction()[row, 0])
+        assert e.radius == answer.radius[row, 0]
+        steps = formulas(e, NAMES)
+        text = " ".join(sentence + tex for sentence, tex in steps)
+        assert text.count(r"\begin{gathered}") == text.count(r"\end{gathered}")
+        assert text.count("{") == text.count("}")
+        if e.outcome is Outcome.CERTIFIED:
+            radii = [stage.select.radius for stage in e.asked] + [e.asked[-1].certify.radius]
+            assert e.radius == min(radii)
+            assert steps[-1][1].endswith(f"= {round_down(e.radius)}")
+            assert all(str(round_down(radius)) in steps[-1][1] for radius in radii)
+        stages = 1 if not then else int(answer.later.stage[row, 0]) + 1
+        assert len(e.asked) == min(stages, c.stages)
+        seen.add((e.outcome.label, len(e.asked)))
+    assert len(seen) > 2
+
+
+def test_every_stage_of_a_chain_is_explained_with_its_numbers():
+    c = chain(10, by_votes=(False, False, True), then=((0.6, 0.3), (0.6, 0.5)), m=3, images=40)
+    told = {}
+    for index in c.index.tolist():
+        e = explain_by(c, index, 0.35, 0.05, Correction.INTERSECTION_UNION, ENTROPY.words)
+        told[e.outcome.label, len(e.asked)] = e, formulas(e, NAMES)
+    e, steps = told["certified", 3]
+    assert [sentence.split("**")[1] for sentence, _ in steps] == [
+        *(f"Stage {k} of 3: {what} the selection." for k in (1, 2, 3) for what in ("guess", "bound")),
+        "Stage 3 of 3: bound the class.",
+        "Certified.",
+    ]
+    _, second, third = e.stages
+    assert r"H_1 = \sigma\,\Phi^{-1}(\underline p_{S,1}) = 0.5 \cdot" in steps[1][1]
+    assert f"LCB}}({second.select.k}, {second.select.n}, 0.05)" in steps[3][1]
+    assert r"- \Phi^{-1}(0.7)" in steps[3][1]  # what hands on counts from 1 - t
+    assert f"{third.votes0} \\ge 0.6 \\cdot {third.n0}" in steps[4][1]
+    assert "so stage 3 answers" in steps[-1][0]
+    e, steps = told["core", 3]
+    assert "No class has more than" in steps[-2][0]
+    assert r"\underline p_{S,3} =" in steps[-1][1]
+    assert "a chain has no consensus" in told["abstain", 1][1][-1][0]

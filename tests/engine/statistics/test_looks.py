@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from engine.errors import AcesError
-from engine.records.compose import Composition
+from engine.records.compose import Composition, LaterStage
 from engine.smoothing import GAUSSIAN
 from engine.statistics.aces import Outcome, certify
+from engine.statistics.bounds import lower_confidence_bound
 from engine.statistics.corrections import Correction
 from engine.statistics.looks import Split, bounds_at_looks, certify_at_looks, parts, schedule
 from engine.statistics.margin import Bound
@@ -282,3 +283,38 @@ def test_looks_double_from_1000_and_end_with_n(n):
 def test_no_draws_are_no_schedule():
     with pytest.raises(AcesError, match="at least 1 draw"):
         schedule(0)
+
+
+# --- chains (test_evidence.py of single images has the answers of the oracle at every look) ---------------------------
+
+
+@pytest.mark.parametrize("split", Split)
+def test_a_chain_that_stops_where_it_pleases_errs_with_at_most_alpha(split):
+    """The first stage answers, though barely: whoever certifies the second one is wrong, at whatever look it stops."""
+    first, second = sessions(0.5 + 1e-9, 0.9, 0, seed=1, s_hat=0), sessions(0.99, 0.99, 0, seed=2)
+    looks = [
+        replace(a, core=np.ones(SESSIONS, int), then=(LaterStage(b, THETA),))
+        for a, b in zip(first, second, strict=True)
+    ]
+    how = {"split": split}
+    wrong = np.zeros(SESSIONS, bool)
+    for reached in range(1, len(looks) + 1):
+        seen = looks[:reached]
+        answer = certify_at_looks(seen, len(looks), [THETA], ALPHA, Correction.INTERSECTION_UNION, **how)
+        assert set(answer.outcome[:, 0].tolist()) <= {Outcome.CERTIFIED, Outcome.ABSTAIN}
+        assert (answer.guess == 0).all()
+        wrong |= answer.outcome[:, 0] == Outcome.CERTIFIED
+    assert ALPHA / 10 < wrong.mean() <= ALPHA + 3 * standard_error(ALPHA)
+
+
+def test_what_a_look_says_of_a_chain_is_said_of_every_stage():
+    c = sessions(0.9, 0.8, 0, s_hat=0)[0].rows(slice(0, 1))
+    behind = sessions(0.95, 0.9, 0, seed=3)[0].rows(slice(0, 1))
+    (look,) = bounds_at_looks(
+        [replace(c, then=(LaterStage(behind, THETA, 0.3),))], 1, THETA, ALPHA, Correction.BONFERRONI
+    )
+    own, later = look.stages
+    assert (own.select, later.select) == (int(c.n - c.select_counts[0, 0]), int(behind.select_counts[0, 0]))
+    assert later.p_select == lower_confidence_bound(later.select, behind.n, ALPHA / 3)  # two selections and the class
+    assert later.p_certify == lower_confidence_bound(later.certify, behind.n, ALPHA / 3)
+    assert (own.p_select, own.p_rival) == (look.p_select, look.p_rival)
