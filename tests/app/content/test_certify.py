@@ -111,9 +111,8 @@ def test_votes_that_select_are_certified_as_the_settings_have_them(server, open_
 
 def test_a_chain_is_certified_as_the_settings_have_it_and_says_which_stage_answers(server, open_certify):
     page = open_certify(sigma="0.5", **CHAIN)
-    assert "what is not selected goes then gaussian σ 0.25, θ 0.400, t 0.3 (fashion_mnist-gaussian-0.25) first" in text(
-        page
-    )
+    said = "then gaussian σ 0.25, θ 0.400, t 0.3 (fashion_mnist-gaussian-0.25) before the core network"
+    assert said in text(page)
     page.button(key="start").click().run()
     (asked,) = server.submitted
     assert asked.plan.then == (LaterPlan(0.25, 0.4, 0.3),)
