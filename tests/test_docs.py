@@ -157,7 +157,7 @@ def test_options_between_backticks_belong_to_some_command():
     benchmarks = "".join(path.read_text() for path in (ROOT / "benchmarks").rglob("*.py"))
     wrong = []
     for path in TEXTS:
-        for span in re.findall(r"`(--[a-z][a-z-]*)[^`]*`", path.read_text()):
+        for span in re.findall(r"`(--[a-z][a-z0-9-]*)[^`]*`", path.read_text()):
             if span not in known and f'"{span}"' not in benchmarks:
                 wrong.append((name_of(path), span))
     assert not wrong

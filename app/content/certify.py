@@ -120,7 +120,7 @@ def _who_answers(settings: Settings) -> str:
     if settings.choice.by_votes:
         said += f", which answers where a class has more than p₀ = {settings.theta:g} of the votes"
     if later is not None:
-        said += f"; what is not selected goes {markdown(later_label(later))} ({markdown(later.run.name)}) first"
+        said += f"; {markdown(later_label(later))} ({markdown(later.run.name)}) before the core network"
     return f"{said}."
 
 

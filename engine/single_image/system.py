@@ -19,7 +19,7 @@ from engine.mechanisms import NETWORK, words_for
 from engine.records.compose import Composition
 from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
 from engine.single_image.picture import CENTRED, Framing, Readable
-from engine.single_image.plan import LATER, LaterPlan, Mode, Plan, Role, max_n, usual_split
+from engine.single_image.plan import LATER, MAX_STAGES, LaterPlan, Mode, Plan, Role, max_n, usual_split
 from engine.smoothing import GAUSSIAN
 from engine.statistics import aces
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
@@ -167,6 +167,8 @@ class System:
         where nothing else tells its noise) for what cannot be opened.
         """
         asked = tuple(then)
+        if len(asked) >= MAX_STAGES:
+            raise AcesError(f"a chain of {1 + len(asked)} stages; it may have {MAX_STAGES}")
         first, second = find_network(certify, SmoothedRun.KIND, runs), find_network(core, CoreRun.KIND, runs)
         third = None if select is None else find_network(select, SelectionRun.KIND, runs)
         later = [find_network(stage.run, SmoothedRun.KIND, runs) for stage in asked]
@@ -186,7 +188,7 @@ class System:
         if sigma_select is None and third is not None:
             sigma_select = third.sigma or _trained_with(pair, "select")
         smoothing = _one_smoothing(smoothing, first, third, *later)
-        sigmas = [n.sigma or _trained_with(pair, part) for n, part in zip(later, LATER, strict=False)]
+        sigmas = [n.sigma or _trained_with(pair, part) for n, part in zip(later, LATER[: len(later)], strict=True)]
         stages = tuple(stage_plan(stage, noise) for stage, noise in zip(asked, sigmas, strict=True))
         return cls(pair, sigma, theta, alpha, correction, sigma_select, smoothing, t, bound, p0, stages)
 

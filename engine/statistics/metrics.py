@@ -83,8 +83,7 @@ def evaluate(
     """
     if convention == Convention.PAPER and t != MAJORITY:
         raise AcesError(f"the paper's selection asks for a majority: t is {t:g}, and under its convention 0.5")
-    if convention == Convention.PAPER and bound == Bound.MARGIN:
-        raise AcesError("the paper bounds a class against all others together: its convention has no margin")
+    _check_paper_bound(convention, bound)
     if convention == Convention.PAPER and (c.then or c.by_votes):
         raise AcesError("the paper has one stage, and a score that selects: its convention has no chain and no p0")
     check_share(t, c)
@@ -178,6 +177,11 @@ class Standalone:
     images: int
 
 
+def _check_paper_bound(convention: Convention, bound: Bound | str) -> None:
+    if convention == Convention.PAPER and bound == Bound.MARGIN:
+        raise AcesError("the paper bounds a class against all others together: its convention has no margin")
+
+
 def standalone(
     run: SmoothedRun,
     alpha: float = DEFAULT_ALPHA,
@@ -185,7 +189,11 @@ def standalone(
     convention: Convention = Convention.ALGORITHM,
     bound: Bound | str = Bound.COMPLEMENT,
 ) -> Standalone:
-    """The paper's triangles: what the certification network does alone (Cohen et al. 2019); ``bound`` of its class."""
+    """The paper's triangles: what the certification network does alone (Cohen et al. 2019); ``bound`` of its class.
+
+    Raises ``AcesError`` for a margin under the paper's convention.
+    """
+    _check_paper_bound(convention, bound)
     radii = check_radii(radii)
     check_level(alpha)
     bound = check_bound(bound, run.meta.from_log)

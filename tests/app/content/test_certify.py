@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from app.services.certify_queue import JobState, View
 from cache.catalog import DEMO, Catalog
-from engine.single_image.plan import Mode
+from engine.errors import AcesError
+from engine.records.runs import Meta
+from engine.single_image.evidence import Pool
+from engine.single_image.plan import LaterPlan, Mode
 from engine.single_image.system import Selector
 from engine.weights import weights_of
 from tests.app.content.certified_page import ID, evidence, finished, html, sampled, text, values
@@ -83,3 +89,60 @@ def test_a_job_that_is_gone_is_said_once_and_leaves_the_address(open_certify):
     page = open_certify(job="nobody")
     assert "The job of this address is gone" in text(page)
     assert "job" not in page.query_params
+
+
+CHAIN = {"theta": "0.1", "then": "gaussian · 0.25", "theta2": "0.4", "votes2": "0.3"}
+
+
+def test_votes_that_select_are_certified_as_the_settings_have_them(server, open_certify):
+    page = open_certify(select="votes", p0="0.8", sigma="0.5")
+    assert "more than p₀ = 0.8 of the votes" in text(page)
+    page.button(key="start").click().run()
+    (asked,) = server.submitted
+    assert (asked.plan.p0, asked.plan.theta, asked.plan.t, asked.plan.bound) == (0.8, None, 0.5, "complement")
+    server.job = finished(asked, evidence(10_000))
+    page = open_certify(job=ID, select="votes", p0="0.8", sigma="0.5")
+    assert not page.error
+    assert "p₀ 0.800" in html(page)
+    assert "No score selects but the votes" in text(page)
+    assert "here the votes for the class do: there is none yet" in text(page)
+    assert "Previous" in html(open_certify(job=ID, select="votes", p0="0.7", sigma="0.5"))
+
+
+def test_a_chain_is_certified_as_the_settings_have_it_and_says_which_stage_answers(server, open_certify):
+    page = open_certify(sigma="0.5", **CHAIN)
+    said = "then gaussian σ 0.25, θ 0.400, t 0.3 (fashion_mnist-gaussian-0.25) before the core network"
+    assert said in text(page)
+    page.button(key="start").click().run()
+    (asked,) = server.submitted
+    assert asked.plan.then == (LaterPlan(0.25, 0.4, 0.3),)
+    assert [network.checkpoint.name for network in asked.pair.then] == ["fashion_mnist-gaussian-0.25.safetensors"]
+    assert [network.name for network in asked.asked.later] == ["fashion_mnist-gaussian-0.25"]
+    drawn = evidence(10_000, entropy=0.3)
+    drawn = replace(drawn, then=(Pool(drawn.guess, drawn.estimate),))
+    server.job = View(ID, asked, JobState.RUNNING, sampled(asked, drawn, then=asked.asked.later), seconds=1.0)
+    page = open_certify(job=ID, sigma="0.5", **CHAIN)
+    assert "draws of each network" in page.get("progress")[0].proto.text
+    assert "stage 2 of 2, which is guessed to answer" in text(page)
+    server.job = finished(asked, drawn, then=asked.asked.later)
+    page = open_certify(job=ID, sigma="0.5", **CHAIN)
+    assert not page.error
+    assert not page.exception
+    assert "by stage 2 of 2" in text(page)
+    assert "Draws of stage 2 of 2, which is guessed to answer." in text(page)
+    assert "this is a chain: there is none yet" in text(page)
+    assert len(page.get("download_button")) == 3
+    assert list(page.dataframe[0].value["stage"]) == [1, 2] * 5
+    assert "Previous" in html(open_certify(job=ID, sigma="0.5", theta="0.1"))
+
+
+def test_a_chain_to_a_network_without_weights_says_which_and_certifies_nothing(server, open_certify, monkeypatch):
+    def missing(run: Meta) -> Path:
+        if run.name == "fashion_mnist-gaussian-0.25":
+            raise AcesError(f"weights of '{run.name}' are missing")
+        return weights_of(run)
+
+    monkeypatch.setattr("engine.single_image.system.weights_of", missing)
+    page = open_certify(sigma="0.5", **CHAIN)
+    assert "weights of 'fashion_mnist-gaussian-0.25' are missing" in text(page)
+    assert page.button(key="start").disabled

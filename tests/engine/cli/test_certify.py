@@ -291,6 +291,107 @@ def test_a_challenge_that_cannot_be_read_back_is_refused(call, networks, image, 
     assert "a challenge: 1 to 1,000 printable letters" in err
 
 
+# --- votes that select, and chains -----------------------------------------------------------------------------------
+
+AGAIN = ("--resample", "--fraction", "1")
+
+
+@pytest.fixture
+def behind(tmp_path: Path) -> str:
+    return str(toy.checkpoint(tmp_path / "behind.safetensors", sigma=1.0, seed=3))
+
+
+def test_by_the_votes_for_the_class_a_picture_is_certified_and_drawn_again(call, networks, image, tmp_path):
+    status, out, _ = call("certify", image, *networks, "--sigma", "2.0", "--p0", "0.7", "--n", "600", "--json")
+    assert status == 0
+    made, path = json.loads(out), tmp_path / "certificate.json"
+    assert (made["version"], made["plan"]["p0"], made["plan"]["theta"]) == (6, 0.7, None)
+    path.write_text(out)
+    status, out, err = call("check", path, image, *networks, *AGAIN)
+    assert (status, err) == (0, "")
+    assert "700 draws again, no votes otherwise" in out
+    made["plan"]["p0"] = 0.71
+    path.write_text(json.dumps(made))
+    assert call("check", path, image, *networks, *AGAIN)[0] == 2
+
+
+def test_a_chain_certifies_and_is_drawn_again(call, networks, behind, image, tmp_path):
+    noisy = networks[1]
+    then = ("--then", f"{behind},0.9,0.4", "--then", f"{noisy},p0=0.6")
+    status, out, _ = call("certify", image, *networks, *QUICK, *then, "--json")
+    assert status == 0
+    made, path = from_json(out), tmp_path / "certificate.json"
+    stages = [(stage.sigma, stage.theta, stage.t, stage.p0) for stage in made.plan.then]
+    assert stages == [(1.0, 0.9, 0.4, None), (0.25, None, 0.5, 0.6)]  # under the noise that each was trained with
+    assert [info.name for info in made.networks.then] == ["behind", "noisy"]
+    path.write_text(out)
+    named = ("--then", behind, "--then", noisy)
+    status, out, err = call("check", path, image, *networks, *named, *AGAIN)
+    assert (status, err) == (0, "")
+    assert "1,950 draws again, no votes otherwise" in out
+    assert "networks.then.{sha256, name, training, sigma_train}" in out
+    status, out, _ = call("check", path, image, *networks)
+    assert "networks.then.{name, sha256, training, sigma_train} (no checkpoint of that name was found here" in out
+    assert "name it with --then" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--then", "BEHIND"), "1 networks are named with --then; the certificate has 2 later stages"),
+        (("--then", "NOISY", "--then", "BEHIND"), "networks.then.sha256: the checkpoint 'noisy' found here has other"),
+        (("--resample",), "its then network is needed: name a checkpoint with --then"),
+        (("--then", "gone.safetensors", "--then", "NOISY"), "no checkpoint at gone.safetensors"),
+    ],
+)
+def test_networks_of_a_chain_that_are_not_its_own_are_one_line(call, networks, behind, image, tmp_path, options, said):
+    then = ("--then", behind, "--then", f"{networks[1]},p0=0.6")
+    path = tmp_path / "certificate.json"
+    path.write_text(call("certify", image, *networks, *QUICK, *then, "--json")[1])
+    places = {"BEHIND": behind, "NOISY": networks[1]}
+    status, _, err = call("check", path, image, *networks, *(places.get(option, option) for option in options))
+    assert (status, err.count("\n")) == (2, 1)
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--p0", "0.5"), "p0 is 0.5"),
+        (("--p0", "nan"), "p0 is nan"),
+        (("--p0", "0.7", "--theta", "0.3"), "--theta and --p0 are two ways to select"),
+        (("--p0", "0.7", "--votes", "0.3"), "of the votes for the class --p0 is the share"),
+        (("--p0", "0.7", "--select", "chooser"), "name one of them"),
+        (("--p0", "0.7", "--bound", "margin"), "a margin adds nothing"),
+        (("--p0", "0.99999", "--n", "600"), "p0 is 0.99999: 600 draws cannot tell it from 1"),
+        (("--then", "BEHIND,0.3,0.5,9"), "--then: "),
+        (("--then", ",0.3"), "is not RUN[,THETA[,VOTES]]"),
+        (("--then", "BEHIND,x"), "--then: 'x' is not a number"),
+        (("--then", "BEHIND,nan"), "--then: theta is nan"),
+        (("--then", "BEHIND,p0=2"), "--then: p0 is 2"),
+        (("--then", "BEHIND,0.3,0"), "--then: t is 0"),
+        (("--then", "nobody"), "no smoothed run matches 'nobody'"),
+        (("--then", "NOISY"), "'noisy' stands twice in the chain at σ 0.25"),
+        (("--then", "BEHIND", "--then", "BEHIND"), "'behind' stands twice in the chain at σ 1"),
+        (("--then", "BEHIND") * 4, "a chain of 5 stages; it may have 4"),
+        (("--then", "BEHIND", "--n", "6000000"), "each needs 1 to 5,000,000 draws"),
+        (("--then", "BEHIND,0.3,0.0001", "--n", "600"), "t is 0.0001: 600 draws cannot tell it from 0"),
+    ],
+)
+def test_a_chain_or_votes_that_could_not_be_are_one_line(call, networks, behind, image, options, said):
+    places = {"BEHIND": behind, "NOISY": networks[1]}
+    options = [_placed(option, places) for option in options]
+    status, out, err = call("certify", image, *networks, *options)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+
+
+def _placed(option: str, places: dict[str, str]) -> str:
+    for name, place in places.items():
+        option = option.replace(name, place)
+    return option
+
+
 # --- words ---------------------------------------------------------------------------------------------------------
 
 
@@ -305,6 +406,19 @@ def test_what_is_promised_is_said_beside_the_answer(call, networks, image):
 
 FOLDER = ROOT / "tests" / "certificates"
 PHOTOGRAPHS = ROOT / "app" / "photographs"
+STORED = {  # of later versions, each with what it alone can say
+    "version5-margin.json": (
+        "cat.jpg",
+        "plan.{sigma, theta, n, n0, alpha, correction, mode, smoothing, t, bound, split}",
+    ),
+    "version6-chain.json": ("cat.jpg", "looks.then.{select, certify, p_select, p_certify"),
+    "version6-votes.json": ("coffee.jpg", "smoothing, t, bound, split, p0}"),
+}
+COMMITMENTS = {  # that name their noise for ever
+    "version5-margin.json": "66bd42ca46b63497eb5784245004078149e7437bd6eaf2b2a712db8532388951",
+    "version6-chain.json": "3cdbd405bd3bea4cf37de1c9deb4721f43e02bd3ad8094b07c19c74074c38635",
+    "version6-votes.json": "36207320a003af6e01e43ae86acebeda224d46de009f4d4b00986a7f793a8b88",
+}
 VERSION_1 = {
     "version1-certified.json": 3,
     "version1-core.json": "cat.jpg",
@@ -338,6 +452,25 @@ def test_honest_certificates_of_version_1_still_check(call, name, tmp_path):
     assert "version 1: its noise does not depend on the plan" in out
     assert "networks.certify.{sha256, name, training, sigma_train}" in out
     assert "not verified: plan.{theta, n, n0, alpha, correction, mode}" in out
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_honest_certificates_of_later_versions_still_check(call, name, forged):
+    image, said = STORED[name]
+    text = (FOLDER / name).read_text()
+    status, out, err = call("check", FOLDER / name, PHOTOGRAPHS / image)
+    assert (status, err) == (0, "")
+    assert said in out
+    made = from_json(text)
+    assert to_json(made) == text  # byte for byte
+    assert made.streams.commitment == COMMITMENTS[name]
+    assert len(made.looks) > 1
+    assert made.plan.split == "half-last"
+    better = lifted(made)
+    assert better.radius > made.radius
+    forged.write_text(to_json(dataclasses.replace(better, segments=made.segments)))
+    status, _, err = call("check", forged, PHOTOGRAPHS / image)
+    assert (status, err.count("\n")) == (2, 1)
 
 
 def test_an_honest_certificate_of_version_1_is_drawn_again(call, tmp_path):
@@ -454,7 +587,7 @@ def test_an_impossible_shape_is_one_line(call, shape, forged, tmp_path):
         (("plan", "note"), 1, "plan.note: there is no such entry"),
         (("promise",), "for ever", "promise: version 1 knows no such entry"),
         (("challenge",), "a beacon", "challenge: version 1 knows no such entry"),
-        (("version",), 6, "of version 6; this engine reads 1 to 5"),
+        (("version",), 7, "of version 7; this engine reads 1 to 6"),
         (("version",), 3, "version: of this plan it is 2, and not 3"),
         (("version",), 2, "statement"),
         (("image", "tensor_sha256"), "zz", "a sha256 has 64 digits"),

@@ -180,6 +180,10 @@ def test_the_papers_terms_have_the_complement(call, store):
     alone = names[:2] + names[4:]
     paper = call("smoothed", *alone, "--convention", "paper")
     assert paper == call("smoothed", *alone, "--bound", "complement")
+    for command, place in (("smoothed", alone), ("table", names)):
+        status, out, err = call(command, *place, "--convention", "paper", "--bound", "margin")
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert "its convention has no margin" in err
     assert paper != call("smoothed", *alone)
 
 

@@ -13,9 +13,10 @@ from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.single_image import System
 from engine.single_image.picture import to_png
-from engine.single_image.plan import Mode
+from engine.single_image.plan import LaterPlan, Mode
 from engine.single_image.system import PairSpec, Selector, find_network
 from engine.statistics.aces import Outcome
+from engine.statistics.chains import Later
 from engine.statistics.corrections import Correction
 from engine.statistics.looks import Split
 from engine.statistics.margin import Bound
@@ -133,3 +134,46 @@ def test_what_is_uncertain_is_no_answer(runs):
     unsure = [answer for answer in system.predict([grey] * 2, n=10) if answer.answer == ABSTAIN]
     assert all(answer.name is None for answer in unsure)
     assert [answer.selected for answer in system.predict([grey], n=3)] == ["undecided"]  # three draws tell nothing
+
+
+BEHIND = "fashion_mnist-gaussian-0.25"
+
+
+def test_votes_that_select_and_later_stages_are_loaded_as_their_runs_say(runs):
+    later = Later(BEHIND, 0.4, 0.3), Later(runs.resolve("fashion_mnist-gaussian-1.0"), 0.6, by_votes=True)
+    system = System.load(CERTIFY, CORE, p0=0.7, then=later, runs=runs)
+    assert system.then == (LaterPlan(0.25, 0.4, 0.3), LaterPlan(1.0, p0=0.6))
+    assert [network.sha256 for network in system.pair.then] == [
+        runs.resolve(name).network.sha256 for name in (BEHIND, "fashion_mnist-gaussian-1.0")
+    ]
+    assert (system.theta, system.threshold, system.bound) == (None, 0.7, Bound.MARGIN)
+    assert System.load(CERTIFY, CORE, p0=0.7, runs=runs).bound is Bound.COMPLEMENT
+    with pytest.raises(AcesError, match="the plan's then is"):
+        system.check_plan(replace(system.plan(), then=system.then[:1]))
+    with pytest.raises(AcesError, match="a stage needs one of them"):
+        System.load(CERTIFY, CORE, runs=runs)
+
+
+def test_a_chain_predicts_certifies_and_explains_as_one_system(runs, shoe):
+    system = System.load(CERTIFY, CORE, 0.0, then=[Later(BEHIND, 0.9)], runs=runs)
+    (found,) = system.predict([shoe], n=300)
+    made = system.certify(shoe, system.plan(n=300))
+    told = system.explain(shoe, n=300)
+    assert found.answer == made.prediction == told.prediction == told.then[0].c_hat
+    assert (found.selected, len(told.asked)) == ("later", 2)
+    assert "by stage 2 of 2" in made.statement
+    assert made.outcome == told.outcome.label == Outcome.CERTIFIED.label
+
+
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [
+        ([Later(CERTIFY, 0.3)], "stands twice in the chain"),
+        ([Later(BEHIND)] * 4, "a chain of 5 stages; it may have 4"),
+        ([Later("cifar10-gaussian-0.25")], "choose networks of one dataset"),
+        ([Later(CORE)], "is a core run, where a smoothed run is asked for"),
+    ],
+)
+def test_a_chain_that_could_not_be_is_refused(runs, then, said):
+    with pytest.raises(AcesError, match=said):
+        System.load(CERTIFY, CORE, 0.3, then=then, runs=runs).open()

@@ -10,8 +10,8 @@ import pytest
 from engine.single_image import worker as module
 from engine.single_image.case import Case
 from engine.single_image.messages import Attack, Break, Core, Done, Drawn, Failed, Probe, Rate, Sample
-from engine.single_image.plan import Plan
-from engine.single_image.system import PairSpec
+from engine.single_image.plan import LaterPlan, Plan
+from engine.single_image.system import LaterNetwork, PairSpec
 from engine.single_image.worker import Worker
 from tests import toy
 from tests.engine.single_image.toy_case import SUBJECT, TENSOR
@@ -85,3 +85,23 @@ def test_a_fault_of_our_own_is_said_and_ends_nothing(asked, files, monkeypatch, 
     assert last == Failed("sampling failed (ZeroDivisionError: division by zero); the server's log has more")
     assert "ZeroDivisionError" in capfd.readouterr().err
     assert asked(Sample(2, files, CASE))[1] == Done()
+
+
+def test_all_networks_of_a_chain_are_probed_and_drawn(asked, files, tmp_path):
+    """One of them twice, which a probe asks at one noise: of that no answer comes."""
+    later = LaterNetwork(toy.checkpoint(tmp_path / "behind.safetensors", seed=3)), LaterNetwork(files.certify)
+    chain = replace(files, then=later)
+    (rate,), last = asked(Probe(1, chain, 0.5))
+    assert isinstance(rate, Rate)
+    assert rate.rate > 0
+    assert last == Done()
+    plan = replace(PLAN, then=(LaterPlan(1.0, 0.5), LaterPlan(0.5, p0=0.6)))
+    (core, *drawn), last = asked(Sample(2, chain, replace(CASE, plan=plan)))
+    assert [info.name for info in core.networks.then] == ["behind", "noisy"]
+    for role in ("certify", "then", "then-2"):
+        assert sum(len(part.draws) for part in drawn if part.network == role) == PLAN.n0 + PLAN.n
+    assert last == Done()
+    twice = replace(plan, then=(LaterPlan(1.0, 0.5), LaterPlan(2.0, 0.5)))
+    _, last = asked(Sample(3, chain, replace(CASE, plan=twice)))
+    assert isinstance(last, Failed)
+    assert "stands twice" in last.message
