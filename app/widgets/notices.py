@@ -65,6 +65,8 @@ def _selects(settings: Settings) -> list[str]:
         said.append(f"selected by a share t = {settings.t:g} of the votes")
     if choice.then is not None:
         said.append(f"{markdown(choice.then.label)} ({markdown(choice.then.run.name)}), at last the core network")
+    if choice.by_votes_of_a_log:
+        said.append("as no log keeps votes that guess, to answer and to hand on share α")
     return said
 
 
