@@ -151,6 +151,12 @@ class Choice:
         return self.certify_run.from_log or (self.then is not None and self.then.run.from_log)
 
     @property
+    def by_votes_of_a_log(self) -> bool:
+        """Whether votes that a log tells select in one of its stages."""
+        later = self.then is not None and self.then.by_votes and self.then.run.from_log
+        return later or (self.by_votes and self.certify_run.from_log)
+
+    @property
     def symbol(self) -> str:
         """What its threshold is called."""
         return symbol_of(self.selection)
@@ -359,7 +365,7 @@ def combinations(
 
 def _joins(select: Mechanism, run: Meta) -> bool:
     if isinstance(select, str):
-        return not run.from_log  # which tells of no votes that would be too few
+        return run.selects_by_votes
     return select is None or (select.noise, select.smoothing) == (run.noise, run.smoothing)
 
 

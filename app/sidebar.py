@@ -187,7 +187,8 @@ class _Found:
         return {
             name: select
             for name, select in self.selections.items()
-            if (not certify.from_log if isinstance(select, str) else select is None or data.fits(certify, core, select))
+            if select is None
+            or (certify.selects_by_votes if isinstance(select, str) else data.fits(certify, core, select))
         }
 
     def later_for(self, choice: Choice) -> dict[str, Meta]:
@@ -280,7 +281,7 @@ def _then(found: _Found, choice: Choice) -> Later[Meta] | None:
         if chosen == NOTHING:
             return None
         run = runs[chosen]
-        ways = [OWN_SELECTION] if run.from_log else [OWN_SELECTION, BY_VOTES]
+        ways = [OWN_SELECTION, BY_VOTES] if run.selects_by_votes else [OWN_SELECTION]
         if st.selectbox("Its selection", ways, key="select2", bind=URL) == BY_VOTES:
             return Later(run, _p0("p02", "Its share of votes p₀", "p₀"), by_votes=True)
         theta = state.turn(

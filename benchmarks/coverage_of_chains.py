@@ -15,14 +15,19 @@ import numpy as np
 from scipy.stats import binom, norm
 
 from engine.arrays import ABSTAIN, Array
+from engine.published.grid import RadiusGrid, as_printed
 from engine.records.compose import Composition, LaterStage
-from engine.statistics.aces import certify, predict
-from engine.statistics.bounds import critical_count, lower_confidence_bound
+from engine.statistics.aces import Outcome, certify, predict
+from engine.statistics.bounds import critical_count, lower_confidence_bound, upper_confidence_bound, z_table
 from engine.statistics.corrections import Correction, levels
+from engine.statistics.stage import GUESS_SHARE
 
 ALPHA = 0.05
 N = 1000
 THETA = 0.5
+N0 = 100  # guess draws of a log
+OF_LOG = 0.001  # at which level logs are certified
+LONG = 100_000  # draws of which many counts print one radius
 EPSILON = 1e-9  # how far a worst point keeps from the value at which the truth flips
 
 
@@ -168,6 +173,131 @@ def _voted(votes: Array, *, sure: bool) -> Composition:
     return replace(c, by_votes=True, n0=4, class_counts0=np.tile([2, 2] + [0] * (votes.shape[1] - 2), (len(votes), 1)))
 
 
+# --- votes that a log tells ------------------------------------------------------------------------------------
+
+
+def told(votes0: Array, votes: Array) -> Composition:
+    """What is left of a stage [R, m] in a log: its class or an abstention, and a radius of three digits."""
+    c_hat, n = votes0.argmax(1), int(votes[0].sum())
+    grid, z = RadiusGrid.of(0.5, n, OF_LOG), z_table(n, OF_LOG)(_of(votes, c_hat))
+    printed = as_printed(0.5 * z)
+    fewest = np.where(z > 0, grid.counts_of(printed), n // 2)
+    most = np.where(z > 0, grid.most_of(printed), grid.most_without_radius)
+    elected = np.eye(votes.shape[1], dtype=int)
+    counts = fewest[:, None] * elected[c_hat] + (n - fewest)[:, None] * elected[c_hat - 1]
+    c = stage(np.zeros(len(votes), int), counts, 0, core=1)
+    return replace(
+        c, by_votes=True, from_log=True, class_count_high=most, class_counts0=N0 * elected[c_hat], n0=N0, n=n,
+        n_select=n,
+    )  # fmt: skip
+
+
+def _of(counts: Array, classes: Array) -> Array:
+    return np.take_along_axis(counts, classes[:, None], 1)[:, 0]
+
+
+def by_votes_of_a_log(correction: Correction, classes: int, repetitions: int) -> Iterator[ChainRow]:
+    """A class that is kept by a hair, which a certificate may exceed and handing on miss, and one that is not kept."""
+    rng = np.random.default_rng(19)
+    for p0 in (0.6, 0.9):
+        for truth, p in (("kept", p0 + EPSILON), ("handed on", p0 - EPSILON)):
+            c = told(*_drawn_twice(rng, _shared(p, classes), N, repetitions))
+            branch = f"votes of a log, p0 = {p0}: {truth} by a hair, {classes} classes"
+            yield ChainRow(branch, correction, _wrong(c, p0, p, correction))
+    spend = levels(correction, ALPHA, 1, 1)
+    p = float(lower_confidence_bound(_fewest(), LONG, spend.select_1)) - EPSILON
+    c = told(*_drawn_twice(rng, _shared(p, classes), LONG, repetitions))
+    branch = f"votes of a log, certified, {LONG:,} draws, {classes} classes"
+    yield ChainRow(branch, correction, _wrong(c, 0.7, p, correction))
+    p0 = _tempting(spend.select_0)
+    c = told(*_drawn_twice(rng, _shared(p0 + EPSILON, classes), LONG, repetitions))
+    branch = f"votes of a log, kept by a hair, {LONG:,} draws, {classes} classes"
+    yield ChainRow(branch, correction, _wrong(c, p0, p0 + EPSILON, correction))
+
+
+def another_class_elected(correction: Correction, repetitions: int) -> Iterator[ChainRow]:
+    """The log abstains on a class that its guess draws elected by chance, where another is kept."""
+    for p0 in (0.55, 0.6, 0.65, 0.7):
+        c = told(*_drawn_twice(np.random.default_rng(20), _shared(p0 + EPSILON, 2), N, repetitions))
+        core = certify(c, p0, ALPHA, correction).outcome[:, 0] == Outcome.CORE
+        measured = float(np.mean(core & (c.class_counts0[:, 0] == 0)))
+        yield ChainRow(f"votes of a log, p0 = {p0}: core, another class elected", correction, measured)
+
+
+def predicted_by_a_log(classes: int, repetitions: int) -> Iterator[ChainRow]:
+    """PREDICT where votes that a log tells select."""
+    rng = np.random.default_rng(21)
+    for p0 in (0.501, 0.9):
+        for truth, p in (("kept", p0 + EPSILON), ("handed on", p0 - EPSILON)):
+            c = told(*_drawn_twice(rng, _shared(p, classes), N, repetitions))
+            found = predict(c, p0, ALPHA).prediction()[:, 0]
+            wrong = (found != ABSTAIN) & (found != (0 if truth == "kept" else 1))
+            branch = f"votes of a log, p0 = {p0}: PREDICT, {truth} by a hair, {classes} classes"
+            yield ChainRow(branch, "alpha/4 a side", float(wrong.mean()))
+
+
+def chain_of_a_log(correction: Correction, classes: int, repetitions: int) -> ChainRow:
+    """A log's first stage keeps an image by a hair: it may certify too far, or the second stage what it never gets."""
+    rng, p0, sure = np.random.default_rng(22), 0.9, np.full(repetitions, N)
+    first = told(*_drawn_twice(rng, _shared(p0 + EPSILON, classes), N, repetitions))
+    second = stage(sure, np.stack([sure, 0 * sure], 1), 1, core=1)
+    answer = certify(replace(first, then=(LaterStage(second, THETA),)), p0, ALPHA, correction)
+    return ChainRow(
+        f"chain, votes of a log first, kept by a hair, {classes} classes", correction,
+        float(np.mean(answer.radius[:, 0] > 0.5 * (norm.ppf(p0 + EPSILON) - norm.ppf(p0)))),
+    )  # fmt: skip
+
+
+def _drawn_twice(rng: np.random.Generator, p: Array, n: int, repetitions: int) -> tuple[Array, Array]:
+    """The guess draws and the others, [R, m] each."""
+    return rng.multinomial(N0, p, repetitions), rng.multinomial(n, p, repetitions)
+
+
+def _wrong(c: Composition, p0: float, p: float, correction: Correction, alpha: float = ALPHA) -> float:
+    """How often an answer is wrong where class 0 has p of the draws, and the core network says 1."""
+    answer = certify(c, p0, alpha, correction)
+    outcome, radius = answer.outcome[:, 0], answer.radius[:, 0]
+    if p <= p0:
+        return float(np.mean(radius > 0))
+    too_far = (radius > 0.5 * (norm.ppf(p) - norm.ppf(p0))) | ((radius > 0) & (answer.c_hat != 0))
+    return float(np.mean(too_far | (outcome == Outcome.CORE)))
+
+
+def _fewest() -> int:
+    """The fewest of some 70 counts that print one radius."""
+    return int(RadiusGrid.of(0.5, LONG, OF_LOG).counts_of(np.array([1.1]))[0])
+
+
+def _tempting(level: float) -> float:
+    """A share p0 at which these are just few enough to hand on."""
+    return float(upper_confidence_bound(_fewest(), LONG, level * (1 - GUESS_SHARE))) + EPSILON
+
+
+def fewest_votes_hand_on(repetitions: int) -> ChainRow:
+    """Handing on by the fewest votes that print a log's radius, as if they had been counted."""
+    p0 = _tempting(ALPHA / 2)
+    votes = _drawn_twice(np.random.default_rng(23), _shared(p0 + EPSILON, 2), LONG, repetitions)
+    c = told(*votes)
+    c = replace(c, class_count_high=_of(c.class_counts, c.class_counts0.argmax(1)))
+    measured = _wrong(c, p0, p0 + EPSILON, Correction.INTERSECTION_UNION)
+    return ChainRow("votes of a log: core by the fewest that print its radius", "alpha/2", measured)
+
+
+def either_direction_at_alpha(repetitions: int) -> ChainRow:
+    """The estimating draws choose the direction, and it spends alpha as if the guess draws had chosen it."""
+    c = told(*_drawn_twice(np.random.default_rng(24), _shared(0.6 + EPSILON, 2), N, repetitions))
+    measured = _wrong(c, 0.6, 0.6 + EPSILON, Correction.INTERSECTION_UNION, 2 * ALPHA)  # which each spends half of
+    return ChainRow("votes of a log, p0 = 0.6: kept by a hair", "alpha each way", measured)
+
+
+def abstention_taken_for_all(repetitions: int) -> ChainRow:
+    """Handing on where a log abstained, as if no other class than its own could have many votes."""
+    p0 = 0.55
+    votes0, votes = _drawn_twice(np.random.default_rng(25), _shared(p0 + EPSILON, 2), N, repetitions)
+    most = upper_confidence_bound(_of(votes, votes0.argmax(1)), N, ALPHA / 2)
+    return ChainRow("votes of a log, p0 = 0.55: core by an abstention alone", "alpha/2", float(np.mean(most <= p0)))
+
+
 def consensus_for_nothing(repetitions: int) -> ChainRow:
     """A chain that kept the consensus at full alpha: stage 1 selects for certain, or all classes are the core's."""
     n = max(range(900, 1001), key=lambda n: float(binom.sf(critical_count(n, ALPHA) - 1, n, 0.5)))
@@ -192,11 +322,18 @@ def sound(repetitions: int, dependences: dict[str, str]) -> list[ChainRow]:
         for classes in (2, 3, 10):
             rows += by_votes(correction, classes, repetitions)
             rows += [handed_on_by_votes(correction, classes, repetitions)]
+            rows += by_votes_of_a_log(correction, classes, repetitions)
+            rows += [chain_of_a_log(correction, classes, repetitions)]
+        rows += another_class_elected(correction, repetitions)
     every = [(m, *named) for m in (2, 3, 10) for named in dependences.items()]
     tests = [predictions(*case, repetitions) for case in every]
+    tests += [row for m in (2, 3, 10) for row in predicted_by_a_log(m, repetitions)]
     return list({(row.branch, row.spent): row for row in [*rows, *tests]}.values())  # PREDICT knows no correction
 
 
 def unsound(repetitions: int) -> list[ChainRow]:
     """What does exceed alpha."""
-    return [consensus_for_nothing(repetitions), the_guessed_class_alone(repetitions)]
+    return [
+        consensus_for_nothing(repetitions), the_guessed_class_alone(repetitions), fewest_votes_hand_on(repetitions),
+        either_direction_at_alpha(repetitions), abstention_taken_for_all(repetitions),
+    ]  # fmt: skip

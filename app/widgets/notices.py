@@ -67,6 +67,8 @@ def _selects(settings: Settings) -> list[str]:
         said.append(
             f"{markdown(later_label(choice.then))} ({markdown(choice.then.run.name)}), at last the core network"
         )
+    if choice.by_votes_of_a_log:
+        said.append("as no log keeps votes that guess, to answer and to hand on share α")
     return said
 
 

@@ -9,9 +9,10 @@ Horvath et al. drew n0 = 100 and n = 100,000 and bounded each probability at alp
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ from engine.errors import AcesError
 from engine.published.grid import SIGNIFICANT_DIGITS, RadiusGrid
 from engine.published.places import Place, absent, place_of, split_of
 from engine.published.tsv import Log, read_log
-from engine.published.votes import N0, answering_class, class_votes, unanimous, votes_behind
-from engine.records.runs import ACES_LOG, CoreRun, Meta, NetworkInfo, SelectionRun, SmoothedRun
+from engine.published.votes import N0, answering_class, class_votes, most_votes_behind, unanimous, votes_behind
+from engine.records.runs import ACES_LOG, MOST_VOTES, CoreRun, Meta, NetworkInfo, SelectionRun, SmoothedRun
 from engine.statistics.corrections import CERTIFY, CORE
 
 N, BOUND_ALPHA = 100_000, 0.0005
@@ -119,11 +120,12 @@ def _smoothed(e: Evaluation, place: Place, name: str) -> SmoothedRun:
     c_hat = answering_class(certified, predicted, label, m)
     quantiles = _quantiles(e.files["entropies"], log)
     return SmoothedRun(
-        meta=_meta("smoothed", name, place, log, split=split, **_sampled(place, grid, e.stem)),
+        meta=_meta("smoothed", name, place, log, {MOST_VOTES: True}, split=split, **_sampled(place, grid, e.stem)),
         index=index,
         label=label,
         class_counts0=unanimous(c_hat, m),
         class_counts=class_votes(c_hat, k, N, m, clear=predicted != ABSTAIN),
+        class_count_high=most_votes_behind(log, certified, grid),
         **_selections(e, log, grid),
         entropy_median=quantiles[:, 2],
         entropy_quantiles=quantiles,
@@ -245,7 +247,9 @@ def _sampled(place: Place, grid: RadiusGrid, network: str) -> dict[str, Any]:
     }
 
 
-def _meta(kind: str, name: str, place: Place, log: Log, **more: Any) -> Meta:
+def _meta(
+    kind: str, name: str, place: Place, log: Log, extra: Mapping[str, Any] = MappingProxyType({}), **more: Any
+) -> Meta:
     return Meta(
         kind=kind,
         name=name,
@@ -253,6 +257,6 @@ def _meta(kind: str, name: str, place: Place, log: Log, **more: Any) -> Meta:
         num_classes=place.card.num_classes,
         created=log.written(),
         engine_version=__version__,
-        extra={"source": ACES_LOG},
+        extra={"source": ACES_LOG, **extra},
         **more,
     )

@@ -18,8 +18,8 @@ from engine.errors import AcesError
 from engine.published.grid import SIGNIFICANT_DIGITS, LogDraws, infer_draws
 from engine.published.places import FILE_ORDER, Place, absent, place_of, split_of
 from engine.published.tsv import Log, read_log
-from engine.published.votes import N0, answering_class, class_votes, unanimous, votes_behind
-from engine.records.runs import COHEN_LOG, Meta, NetworkInfo, SmoothedRun
+from engine.published.votes import N0, answering_class, class_votes, most_votes_behind, unanimous, votes_behind
+from engine.records.runs import COHEN_LOG, MOST_VOTES, Meta, NetworkInfo, SmoothedRun
 
 COLUMNS = ("idx", "label", "predict", "radius", "correct", "time")
 DECIMALS = 4
@@ -46,7 +46,8 @@ def read_cohen_log(
     split = split_of(place, path, index, label)
     decimals = DECIMALS if all(FIXED.fullmatch(cell) for cell in log.cells["radius"]) else None
     draws = _draws(log, predicted, place.noise(path), decimals, alpha)
-    k = votes_behind(log, predicted, draws.grid(place.noise(path), decimals))
+    grid = draws.grid(place.noise(path), decimals)
+    k = votes_behind(log, predicted, grid)
     c_hat = answering_class(predicted, None, label, m)
     notes = {
         draws.ambiguous or "": draws.ambiguous is not None,
@@ -60,6 +61,7 @@ def read_cohen_log(
         label=label,
         class_counts0=unanimous(c_hat, m),
         class_counts=class_votes(c_hat, k, draws.n, m, clear=predicted != ABSTAIN),
+        class_count_high=most_votes_behind(log, predicted, grid),
         thetas=np.ones(1),
         select_counts0=np.full((len(log), 1), N0),
         select_counts=np.full((len(log), 1), draws.n),
@@ -70,7 +72,7 @@ def read_cohen_log(
 def _meta(
     log: Log, place: Place, name: str, split: str, draws: LogDraws, decimals: int | None, notes: list[str]
 ) -> Meta:
-    told: dict[str, Any] = {"source": COHEN_LOG, "inferred": draws.to_json()}
+    told: dict[str, Any] = {"source": COHEN_LOG, "inferred": draws.to_json(), MOST_VOTES: True}
     return Meta(
         kind="smoothed",
         name=name,

@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.arrays import Array, Floats, Ints
 from engine.errors import AcesError
-from engine.statistics.bounds import round_significant, z_table
+from engine.statistics.bounds import round_significant, upper_confidence_bound, z_table
 
 SIGNIFICANT_DIGITS = 3  # f"{radius:.3}", the field's habit
 OFF_GRID = -1
@@ -63,6 +63,16 @@ class RadiusGrid:
         on_grid = begin < end
         return np.where(on_grid, self.counts[np.where(on_grid, begin, 0)], OFF_GRID)
 
+    def most_of(self, printed: Floats) -> Array:
+        """For each printed radius the highest count whose radius prints so; ``OFF_GRID`` where none does."""
+        end = np.searchsorted(self.low, printed, side="right")
+        return np.where(self.counts_of(printed) != OFF_GRID, self.counts[np.maximum(end - 1, 0)], OFF_GRID)
+
+    @property
+    def most_without_radius(self) -> int:
+        """The highest count with which a log may have abstained: another library may see no radius in a tiny one."""
+        return int(self.counts[0]) - 1 + int(np.searchsorted(self.radii, SLACK * self.sigma, side="right"))
+
     def least(self, printed: Floats) -> Floats:
         """The radius of the count that ``counts_of`` gives; of the next higher one off the grid."""
         begin = np.searchsorted(self.high, printed, side="left")
@@ -93,6 +103,25 @@ class OpenGrid(RadiusGrid):
         least = np.min([grid.least(printed) for grid in self.fits], axis=0)
         at = np.searchsorted(self.radii, least, side="right") - 1
         return np.where(on_grid, np.where(at < 0, self.counts[0] - 1, self.counts[at]), OFF_GRID)
+
+    def most_of(self, printed: Floats) -> Array:
+        """The lowest count whose upper bound, at every level up to 1/2, is not below that of any fit's; else
+        ``OFF_GRID``."""
+        on_grid = self.counts_of(printed) != OFF_GRID
+        most = [np.where(on_grid, grid.most_of(printed), grid.n) for grid in self.fits]
+        return np.where(on_grid, self._at_least_as_likely(most), OFF_GRID)
+
+    @property
+    def most_without_radius(self) -> int:
+        """As ``most_of``, for an abstention."""
+        return int(self._at_least_as_likely([np.array(grid.most_without_radius) for grid in self.fits]))
+
+    def _at_least_as_likely(self, counts: Sequence[Array]) -> Array:
+        """The count among the fewest draws for ``counts`` [N] of each fit: at level 1/2 its upper bound is not below
+        theirs, and so at no smaller level (section 19 of docs/statistics.md: bounds of two n cross once)."""
+        likeliest = [upper_confidence_bound(k, grid.n, 0.5) for k, grid in zip(counts, self.fits, strict=True)]
+        own = upper_confidence_bound(np.arange(self.n + 1), self.n, 0.5)
+        return np.searchsorted(own, np.max(likeliest, axis=0))
 
 
 def as_printed(radii: Floats, decimals: int | None = None) -> Floats:

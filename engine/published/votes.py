@@ -32,6 +32,11 @@ def votes_behind(log: Log, decisions: Array, grid: RadiusGrid) -> Array:
     return np.where(abstained, grid.n // 2, counts)
 
 
+def most_votes_behind(log: Log, decisions: Array, grid: RadiusGrid) -> Array:
+    """The most votes int64 [N] that each guessed class can have had, of a log that ``votes_behind`` reads."""
+    return np.where(decisions == ABSTAIN, grid.most_without_radius, grid.most_of(log.numbers("radius")))
+
+
 def answering_class(certified: Array, predicted: Array | None, label: Array, num_classes: int) -> Array:
     """The guess c_hat, int64 [N]: the certified class, else PREDICT's, else one that is not the label.
 

@@ -28,8 +28,9 @@ class Composition:
     and ``radius_digits_select``: the significant digits of the log that a component was reconstructed from.
     ``from_log`` and ``from_log_select``: whether that was so, whatever digits it had. ``smoothing`` and
     ``smoothing_select``: the noise of either, of one norm. ``by_votes``: no score selects but the votes for the class,
-    of which a threshold p_0 asks for a share; there are no select counts then. ``then``: the stages that an image goes
-    through, one after the other, before it comes to the core network.
+    of which a threshold p_0 asks for a share; there are no select counts then. Of a log whose votes select,
+    ``class_counts`` has the fewest votes of the guessed class and ``class_count_high`` int32 [N] the most; None else.
+    ``then``: the stages that an image goes through, one after the other, before it comes to the core network.
     """
 
     index: Array
@@ -56,12 +57,23 @@ class Composition:
     from_log: bool = False
     from_log_select: bool = False
     by_votes: bool = False
+    class_count_high: Array | None = None
     then: tuple[LaterStage, ...] = ()
 
     @property
     def stages(self) -> int:
         """How many certification networks may answer."""
         return 1 + len(self.then)
+
+    @property
+    def undirected(self) -> bool:
+        """Whether the estimating draws themselves say if its first stage selects: a log keeps no votes that guess."""
+        return self.class_count_high is not None
+
+    @property
+    def undirected_stages(self) -> int:
+        """Of how many stages that holds."""
+        return self.undirected + sum(stage.composition.undirected for stage in self.then)
 
     @property
     def norm(self) -> str:
@@ -100,12 +112,13 @@ def compose(
     """Join components on ``index``. ``select`` replaces the certification run's own entropies, and so do, with
     ``by_votes``, the votes for its classes.
 
-    Raises ``AcesError`` where ``common_images`` does, and for radii of different norms, which have no smaller one.
+    Raises ``AcesError`` where ``common_images`` does, for radii of different norms, which have no smaller one, and with
+    ``by_votes`` for a log of which only the fewest votes are held.
     """
-    if by_votes and certify.meta.from_log:
+    if by_votes and not certify.meta.selects_by_votes:
         raise AcesError(
-            f"'{certify.meta.name}' was reconstructed from a log, which tells the fewest votes for a class: how many "
-            f"would be too few to select it is not known"
+            f"'{certify.meta.name}' holds only the fewest votes that print its log's radii, and votes that select need "
+            f"the most as well: import the log again with --replace"
         )
     selection: SmoothedRun | SelectionRun = select if select is not None else certify
     _require_one_norm(certify.meta, selection.meta)
@@ -141,6 +154,11 @@ def compose(
         from_log=certify.meta.from_log,
         from_log_select=selection.meta.from_log,
         by_votes=by_votes,
+        class_count_high=(
+            certify.class_count_high[in_certify]
+            if by_votes and certify.meta.from_log and certify.class_count_high is not None
+            else None
+        ),
     )
 
 

@@ -28,6 +28,7 @@ FORMAT = "aces-run"
 VERSIONS = (1, 2)  # what is read; a run that needs nothing of version 2 is written as version 1
 DEFAULT_MECHANISM = {"smoothed": "entropy", "selection": "network"}  # what version 1 means, which names none
 ACES_LOG, COHEN_LOG = LOGS = ("ACES log", "Cohen log")  # what `extra` names as the source of imported runs
+MOST_VOTES = "most_votes"  # in `extra` of a run that holds `class_count_high`
 LONGEST_META = 1_000_000  # letters: what a page shows of a run, and a terminal lists
 
 
@@ -205,6 +206,11 @@ class Meta:
         return self.radius_digits is not None or self.extra.get("source") in LOGS
 
     @property
+    def selects_by_votes(self) -> bool:
+        """Whether the votes for its classes may select: they were counted, or a log told the most of them as well."""
+        return not self.from_log or self.extra.get(MOST_VOTES) is True
+
+    @property
     def looked(self) -> bool:
         """Whether draws were added (or left away) after results could be seen."""
         return self.n_decided is not None and len(self.n_decided) > 1
@@ -261,6 +267,8 @@ class SmoothedRun:
     ``index``, ``label`` int64 [N]; ``class_counts0``, ``class_counts`` int32 [N, m], rows summing to n0 and n;
     ``thetas`` float64 [T], rising; ``select_counts0``, ``select_counts`` int32 [N, T], never falling along T;
     ``entropy_median`` float32 [N] (all NaN where not recorded); optional ``entropy_quantiles`` float32 [N, 5];
+    optional ``class_count_high`` int32 [N], the most votes of the guessed class that a log's radius allows, of which
+    ``class_counts`` has the fewest (``meta.most_votes`` says that it is there);
     optional ``predict_class`` int64 [N] and ``predict_select`` int8 [N, T], recorded PREDICT decisions
     (``ABSTAIN`` = -1) of logs that hold no counts.
     """
@@ -277,6 +285,7 @@ class SmoothedRun:
     entropy_quantiles: Array | None = None
     predict_class: Array | None = None
     predict_select: Array | None = None
+    class_count_high: Array | None = None
 
     KIND: ClassVar[str] = "smoothed"
 
@@ -292,6 +301,7 @@ class SmoothedRun:
         _cast(self, "entropy_quantiles", np.float32, (n, 5))
         _cast(self, "predict_class", np.int64, (n,))
         _cast(self, "predict_select", np.int8, (n, t))
+        _cast(self, "class_count_high", np.int32, (n,))
         _check_index(self)
         _check_range(self, "label", 0, m - 1)
         _check_votes(self, "class_counts0", self.meta.draws0)
@@ -301,6 +311,7 @@ class SmoothedRun:
         _check_unit(self, "entropy_quantiles")
         _check_range(self, "predict_class", ABSTAIN, m - 1)
         _check_range(self, "predict_select", ABSTAIN, 1)
+        _check_most(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -485,7 +496,7 @@ def _check_version(data: Mapping[str, Any]) -> None:
     _check_smoothing(data.get("smoothing", GAUSSIAN.name))
 
 
-_OPTIONAL = ("entropy_quantiles", "predict_class", "predict_select", "logits")
+_OPTIONAL = ("entropy_quantiles", "predict_class", "predict_select", "class_count_high", "logits")
 
 
 def _is_int(value: Any) -> bool:
@@ -563,6 +574,24 @@ def _check_votes(run: SmoothedRun, name: str, total: int) -> None:
     if (sums != total).any():
         row = int((sums != total).argmax())
         raise RunError(f"{name} sums to {sums[row]} in row {row}; expected {total} draws")
+
+
+def _check_most(run: SmoothedRun) -> None:
+    """The most votes of a class are no fewer than its fewest, and meta says whether they are there: pages read it."""
+    if (run.class_count_high is None) != (run.meta.extra.get(MOST_VOTES) is not True):
+        raise RunError(
+            f"meta.{MOST_VOTES} is {quoted(run.meta.extra.get(MOST_VOTES))}; expected true where there is an array "
+            f"class_count_high, and only there"
+        )
+    if run.class_count_high is not None:
+        fewest = run.class_counts[np.arange(len(run.index)), run.class_counts0.argmax(1)]
+        bad = (run.class_count_high < fewest) | (run.class_count_high > run.meta.draws)
+        if bad.any():
+            row = int(bad.argmax())
+            raise RunError(
+                f"class_count_high is {run.class_count_high[row]} in row {row}; allowed: {fewest[row]}.."
+                f"{run.meta.draws}"
+            )
 
 
 def _check_selection(run: SmoothedRun | SelectionRun) -> None:

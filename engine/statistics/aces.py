@@ -25,7 +25,15 @@ from engine.statistics.bounds import MAJORITY, check_level, smallest_n, two_side
 from engine.statistics.chains import Guessed, chained
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.margin import Bound
-from engine.statistics.stage import StageBounds, columns, critical, prediction_votes, stage_bounds
+from engine.statistics.stage import (
+    StageBounds,
+    columns,
+    critical,
+    handing_on,
+    levels_of,
+    prediction_votes,
+    stage_bounds,
+)
 from engine.statistics.thresholds import check_thresholds, neighbours
 
 
@@ -138,7 +146,7 @@ def bounds_of_stages(
     thetas = check_thresholds(thetas, c.by_votes)
     check_share(t, c)
     correction = Correction(correction)
-    spend = levels(correction, alpha, c.stages)
+    spend = levels_of(c, correction, alpha)
     first = stage_bounds(c, thetas, t, spend, correction, bound, as_printed=as_printed, handed_on=bool(c.then))
     later = []
     for stage in c.then:
@@ -283,15 +291,25 @@ def predict_stage(
     # At 1/2: the two-sided p-value of k among n is <= alpha/2 exactly when the larger of k and n - k reaches this.
     level = alpha / 4 / stages
     to_certify = for_certify >= critical(c, level, share)
+    for_core, level = handing_on(c, for_core, level)
     to_core = for_core >= critical(c, level, 1 - share)
     selected = np.where(to_certify, np.int8(CERTIFY), np.where(to_core, np.int8(CORE), np.int8(ABSTAIN)))
-    return Predictions(thetas, c.label, c.core, selected, predict_class(c.class_counts, alpha / 2), rest, agree)
+    classed = _class_told(c, alpha / 2) if c.undirected else predict_class(c.class_counts, alpha / 2)
+    return Predictions(thetas, c.label, c.core, selected, classed, rest, agree)
 
 
 def _check_recorded(stages: int) -> None:
     """Logs decided each test at alpha/2, two-sided: for two stages that adds up to less than alpha, for three not."""
     if stages > 2:
         raise AcesError("a chain of logs has two stages at most: what they decided was not decided for more")
+
+
+def _class_told(c: Composition, alpha: float) -> Array:
+    """``predict_class`` of what a log tells: the fewest votes for its class, against all others as if for one."""
+    c_hat = c.class_counts0.argmax(1)
+    k = c.class_counts[np.arange(len(c)), c_hat]
+    leads = (2 * k > c.n) & (two_sided_p_value(k, c.n - k) <= alpha)
+    return np.where(leads, c_hat, ABSTAIN)
 
 
 def predict_class(class_counts: Array, alpha: float) -> Array:

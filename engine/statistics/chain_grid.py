@@ -17,9 +17,9 @@ from engine.errors import AcesError
 from engine.records.compose import Composition
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, check_share, predict, predict_stage
 from engine.statistics.bounds import MAJORITY
-from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+from engine.statistics.corrections import CERTIFY, CORE, Correction
 from engine.statistics.margin import Bound
-from engine.statistics.stage import StageBounds, stage_bounds
+from engine.statistics.stage import StageBounds, levels_of, stage_bounds
 from engine.statistics.thresholds import check_thresholds
 
 PAIRS = 1 << 19  # image x threshold x threshold entries at a time: temporaries stay in the cache
@@ -63,7 +63,7 @@ def _radii(
     c: Composition, thetas: Array, later: Array, alpha: float, correction: Correction, t: float, bound: Bound | str
 ) -> Array:
     """The mean certified radius at every pair, [T, U]."""
-    spend, second = levels(correction, alpha, c.stages), c.then[0].composition
+    spend, second = levels_of(c, correction, alpha), c.then[0].composition
     at_1 = stage_bounds(c, thetas, t, spend, correction, bound, handed_on=True)
     at_2 = stage_bounds(second, later, c.then[0].t, spend, correction, bound)
     own, behind = (_correct_radius(at, c.label) for at in (at_1, at_2))

@@ -45,22 +45,24 @@ class CorrectionCard:
     Each level is alpha divided by a constant, so that levels scale with alpha: the proof of looks (section 14 of
     docs/statistics.md) shares alpha among them and needs that. ``thetas_at_once``: so many evenly spaced thresholds,
     0 and 1 among them, for all of which the promise holds at once and on which alone an answer rests; None where it
-    holds at each threshold fixed in advance. ``of_chain``: the parts for so many stages, two or more; None where it
-    says nothing of chains.
+    holds at each threshold fixed in advance. ``of_chain``: the parts for so many stages, so many of them without
+    draws that guess whether they select (``Composition.undirected``); None where it says nothing of such systems.
     """
 
     name: str
     parts: Levels
     promises: str
     thetas_at_once: int | None = None
-    of_chain: Callable[[int], Levels] | None = None
+    of_chain: Callable[[int, int], Levels] | None = None
 
-    def levels(self, alpha: float, stages: int = 1) -> Levels:
+    def levels(self, alpha: float, stages: int = 1, undirected: int = 0) -> Levels:
         """Split alpha. Chosen by s_hat, which the n0 draws decide alone: the n draws do not know of it."""
         check_level(alpha)
-        if stages > 1 and self.of_chain is None:
-            raise AcesError(f"the correction '{self.name}' says nothing of chains: choose another")
-        parts = self.parts if stages == 1 or self.of_chain is None else self.of_chain(stages)
+        usual = stages == 1 and not undirected
+        if not usual and self.of_chain is None:
+            what = "chains" if stages > 1 else "votes that a log tells"
+            raise AcesError(f"the correction '{self.name}' says nothing of {what}: choose another")
+        parts = self.parts if usual or self.of_chain is None else self.of_chain(stages, undirected)
         return Levels(*(alpha / getattr(parts, field.name) for field in fields(Levels)))
 
 
@@ -72,7 +74,9 @@ CORRECTIONS: dict[str, CorrectionCard] = {
             Levels(2, 2, 2, 2),
             "For one image, networks, σ and θ fixed beforehand, an answer is not the system's with probability at most "
             "α, half of which goes to each bound: the paper's choice. Whether the system is right is not said.",
-            of_chain=lambda stages: _evenly(stages + 1),  # one selection each, and the class
+            # One selection each, and the class. An undirected stage is bounded from both sides, of which the lower
+            # bound is that of its class as well.
+            of_chain=lambda stages, undirected: _evenly(stages + undirected + (undirected < stages)),
         ),
         CorrectionCard(
             "intersection-union",
@@ -83,8 +87,10 @@ CORRECTIONS: dict[str, CorrectionCard] = {
             "For one image, networks, σ and θ fixed beforehand, an answer is not the system's with probability at most "
             "α; whether the system is right is not said. Each bound of a certificate may spend all of α, because only "
             "the weaker network can break it.",
-            # A chain has no consensus: an answer is one conjunction, which only its weakest part can break.
-            of_chain=lambda stages: _evenly(1),
+            # A chain has no consensus: an answer is one conjunction, which only its weakest part can break. Which of
+            # the conjunctions is claimed the guesses decide; where a stage has none, the estimating draws choose among
+            # one more, and the errors of all that may be claimed add up.
+            of_chain=lambda stages, undirected: _evenly(1 + undirected),
         ),
         CorrectionCard(
             "simultaneous",
@@ -92,7 +98,8 @@ CORRECTIONS: dict[str, CorrectionCard] = {
             "For one image, and networks and σ fixed beforehand, the answers at θ = 0.00, 0.01, …, 1.00 hold all at "
             "once with probability at least 1 − α, so θ may be chosen after looking at them.",
             thetas_at_once=SIMULTANEOUS_THETAS,
-            of_chain=lambda stages: Levels(*2 * (2 * SIMULTANEOUS_THETAS * stages, 2 * stages)),  # each pays its own
+            # Each stage pays its own: an undirected one's two directions are a selection's bound and its class's.
+            of_chain=lambda stages, undirected: Levels(*2 * (2 * SIMULTANEOUS_THETAS * stages, 2 * stages)),
         ),
     )
 }
@@ -145,9 +152,9 @@ Correction.INTERSECTION_UNION = Correction("intersection-union")
 Correction.SIMULTANEOUS = Correction("simultaneous")
 
 
-def levels(correction: str, alpha: float, stages: int = 1) -> Levels:
-    """The levels of a correction, by its name, for a chain of so many stages.
+def levels(correction: str, alpha: float, stages: int = 1, undirected: int = 0) -> Levels:
+    """The levels of a correction, by its name, for a chain of so many stages, so many of them ``undirected``.
 
     Raises ``AcesError`` for an unknown one and alpha outside (0, 1).
     """
-    return Correction(correction).card.levels(alpha, stages)
+    return Correction(correction).card.levels(alpha, stages, undirected)

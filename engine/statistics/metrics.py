@@ -30,9 +30,9 @@ from engine.statistics.aces import (
     predict_class,
 )
 from engine.statistics.bounds import MAJORITY, ceiling, check_level
-from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+from engine.statistics.corrections import CERTIFY, CORE, Correction
 from engine.statistics.margin import Bound, check_bound, class_bound
-from engine.statistics.stage import printed
+from engine.statistics.stage import levels_of, printed
 from engine.statistics.thresholds import check_thresholds
 
 BLOCK_ENTRIES = 1 << 17  # images x thresholds evaluated at a time: temporaries stay in the cache, memory stays bounded
@@ -238,7 +238,7 @@ def composition_ceiling(
     Whatever the bound of the class: of unanimous draws the margin is the complement's radius at half of the level, and
     of no others is it larger. Of a chain, that of the stage that could certify most, whatever handed on to it.
     """
-    select, of_class = levels(correction, alpha, c.stages).of(CERTIFY)
+    select, of_class = levels_of(c, correction, alpha).of(CERTIFY)
     stages = [(c, t), *((stage.composition, stage.t) for stage in c.then)]
     return max(
         min(

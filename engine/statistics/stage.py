@@ -12,10 +12,19 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.records.compose import Composition
-from engine.statistics.bounds import MAJORITY, critical_count, lower_bounds, round_significant, z_table
-from engine.statistics.corrections import CERTIFY, CORE, Correction, Levels
+from engine.statistics.bounds import (
+    MAJORITY,
+    critical_count,
+    lower_bounds,
+    round_significant,
+    upper_confidence_bound,
+    z_table,
+)
+from engine.statistics.corrections import CERTIFY, CORE, Correction, Levels, levels
 from engine.statistics.margin import Bound, check_bound, class_bound
 from engine.statistics.thresholds import neighbours
+
+GUESS_SHARE = 0.1  # of what handing on may spend, for the guess of the class where a log abstained
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +71,46 @@ def selection_votes(
 
 def _votes_for_classes(c: Composition, shares: Array) -> SelectionVotes:
     """A stage that answers where a class has more than a share p_0 of the votes (section 19 of docs/statistics.md)."""
-    c_hat = c.class_counts0.argmax(1)
-    guessed = np.take_along_axis(c.class_counts0, c_hat[:, None], 1) < shares * c.n0
-    for_class = np.take_along_axis(c.class_counts, c_hat[:, None], 1)
+    for_class, against = _votes_for_and_against(c)
+    # The guess draws say which of the two is claimed. A log has none, so the estimating draws do, and that is paid for.
+    votes, of = (for_class, c.n) if c.undirected else (_for_guess(c, c.class_counts0), c.n0)
+    return SelectionVotes(np.where(votes < shares * of, np.int8(CORE), np.int8(CERTIFY)), for_class, against)
+
+
+def _votes_for_and_against(c: Composition) -> tuple[Array, Array]:
+    """Votes [N, 1] for the guessed class, and against the class with most, whichever that is."""
+    for_class = _for_guess(c, c.class_counts)
+    if c.class_count_high is not None:
+        return for_class, c.n - c.class_count_high[:, None]
     # Handing on is a claim about every class; the one with most votes has the largest upper bound of all.
-    against = c.n - c.class_counts.max(1, keepdims=True)
-    return SelectionVotes(np.where(guessed, np.int8(CORE), np.int8(CERTIFY)), for_class, against)
+    return for_class, c.n - c.class_counts.max(1, keepdims=True)
+
+
+def _for_guess(c: Composition, counts: Array) -> Array:
+    return np.take_along_axis(counts, c.class_counts0.argmax(1)[:, None], 1)
+
+
+def handing_on(c: Composition, against: Array, level: float) -> tuple[Array, float]:
+    """Votes ``against`` [N, T] any class and the level of their bound, if handing on may spend ``level``.
+
+    A log that tells its class by more than half of the votes leaves fewer to each other class than the guessed one may
+    have. Where it abstained nothing is told of the others, but that the guess draws elected none of them: a class that
+    is not elected has at most half of these, so the bound is the lesser of the two (section 19 of docs/statistics.md).
+    """
+    if not c.undirected:
+        return against, level
+    of_guess = GUESS_SHARE * level
+    of_votes = level - of_guess
+    likeliest = upper_confidence_bound(c.n0 // 2, c.n0, of_guess)
+    enough = np.searchsorted(lower_bounds(c.n_select, of_votes).table(), 1 - likeliest, side="right") - 1
+    abstained = _for_guess(c, c.class_counts) <= c.n // 2
+    return np.where(abstained, np.minimum(against, enough), against), of_votes
 
 
 def prediction_votes(c: Composition, thetas: Array) -> tuple[Array, Array]:
     """Votes among the n draws for the certification network and for core, as PREDICT tests them: without a guess."""
+    if c.undirected:
+        return _votes_for_and_against(c)
     if c.by_votes:
         most = c.class_counts.max(1, keepdims=True)
         return most, c.n - most
@@ -112,6 +151,11 @@ class StageBounds:
     class_holds: Array
 
 
+def levels_of(c: Composition, correction: Correction, alpha: float) -> Levels:
+    """The levels of a correction for the stages of ``c``. Raises ``AcesError`` where ``levels`` does."""
+    return levels(correction, alpha, c.stages, c.undirected_stages)
+
+
 def stage_bounds(
     c: Composition,
     thetas: Array,
@@ -140,8 +184,9 @@ def stage_bounds(
         radii = [printed(radius, c.radius_digits) for radius in radii]
         radius_select = printed(radius_select, c.radius_digits_select)
     class_holds = np.where(guess_1, *(one.holds[:, None] for one in of_class))
-    hands_on = ~guess_1 & (votes.core >= critical(c, s_0, 1 - share))
-    radius_core = _radii(np.where(guess_1, 0, votes.core), c, s_0, 1 - share) if handed_on else np.zeros((1, 1))
+    to_core, s_0 = handing_on(c, votes.core, s_0)
+    hands_on = ~guess_1 & (to_core >= critical(c, s_0, 1 - share))
+    radius_core = _radii(np.where(guess_1, 0, to_core), c, s_0, 1 - share) if handed_on else np.zeros((1, 1))
     return StageBounds(guess_1, radius_select, radius_core, hands_on, c_hat, np.where(guess_1, *radii), class_holds)
 
 

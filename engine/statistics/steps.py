@@ -152,7 +152,7 @@ def ways(
             if np.array_equal(chain.index, c.index):
                 chains.append(chain)
     by_votes = None
-    if not certify_run.meta.from_log and select is None:
+    if certify_run.meta.selects_by_votes and select is None:
         by_votes = compose(certify_run, core, by_votes=True)
     return Ways(c, by_votes, tuple(chains))
 

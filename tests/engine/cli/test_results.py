@@ -14,6 +14,7 @@ from engine.statistics.corrections import Correction
 from engine.statistics.metrics import Convention, evaluate, standalone
 from tests import toy
 from tests.engine.cli.tables import rows
+from tests.engine.published.fabricated import log_of_counts
 
 
 def test_table_has_the_contract_columns_and_the_engines_numbers(call, store):
@@ -332,3 +333,37 @@ def test_a_chain_with_a_log_has_its_bound_and_its_votes_do_not_select(call, stor
         status, out, err = call("table", *names, *options)
         assert (status, out, err.count("\n")) == (2, "", 1)
         assert message in err
+
+
+def test_votes_of_an_imported_log_select_and_those_of_an_earlier_import_are_refused(call, tmp_path):
+    rng, place = np.random.default_rng(0), tmp_path / "s"
+    p = np.eye(10)[rng.integers(0, 10, 30)] * rng.choice([0.5, 0.7, 0.9, 0.99], 30)[:, None] + 0.001
+    p /= p.sum(1, keepdims=True)
+    label = p.argmax(1)
+    counts0, counts = rng.multinomial(100, p), rng.multinomial(100_000, p)
+    log = log_of_counts(tmp_path / "cifar10/net/noise_0.25", counts0, counts, label, 0.25, 0.001, "{:.3}")
+    assert call("import", log, "--cache", place)[0] == 0
+    with Store(place) as opened:
+        run = opened.get("noise_0.25")
+        core = replace(toy.core_run("core"), index=run.index, label=label, prediction=label[::-1].copy(), logits=None)
+        opened.put(replace(core, meta=replace(core.meta, dataset="cifar10", split=run.meta.split, num_classes=10)))
+        core = opened.get("core")
+    names = ("--certify", "noise_0.25", "--core", "core", "--cache", place)
+    status, out, err = call("table", *names, "--p0", "0.6:0.9:0.15", "--format", "csv")
+    assert (status, err) == (0, "")
+    m = evaluate(compose(run, core, by_votes=True), [0.6, 0.75, 0.9])
+    assert [float(row["acr"]) for row in rows(out)] == pytest.approx(m.acr, rel=1e-6)
+    assert [float(row["nac"]) for row in rows(out)] == pytest.approx(m.nac)
+    status, out, err = call("outcomes", *names, "--p0", "0.8")
+    assert (status, err) == (0, "")
+    assert {"certified", "core"} <= {row["outcome"] for row in rows(out)}
+    extra = {name: value for name, value in run.meta.extra.items() if name != "most_votes"}
+    with Store(place) as opened:
+        opened.put(replace(run, meta=replace(run.meta, extra=extra), class_count_high=None), replace=True)
+    for command in ("table", "outcomes"):
+        status, out, err = call(command, *names, "--p0", "0.8")
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith("error: 'noise_0.25' holds only the fewest votes that print its log's radii")
+    assert call("import", log, "--cache", place)[0] == 2
+    assert call("import", log, "--replace", "--cache", place)[0] == 0
+    assert call("table", *names, "--p0", "0.8")[0] == 0

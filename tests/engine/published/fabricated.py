@@ -104,6 +104,20 @@ def cohen_rows(step: int = 20, images: int = 500, alpha: float = 0.01, n: int = 
     return rows
 
 
+def log_of_counts(
+    path: Path, counts0: np.ndarray, counts: np.ndarray, label: np.ndarray, sigma: float, alpha: float, form: str
+) -> Path:
+    """What Cohen et al.'s certify.py writes of the guess draws and the others [N, m]; of 500 images the first N."""
+    rows = []
+    for row, (votes0, votes, y) in enumerate(zip(counts0, counts, label, strict=True)):
+        c, n = int(votes0.argmax()), int(votes.sum())
+        k = int(votes[c])
+        certain = bool(k) and beta.ppf(alpha, k, n - k + 1) >= 0.5
+        shown = form.format(radius(k, sigma, n, alpha)) if certain else form.format(0.0)
+        rows.append((20 * row, int(y), c if certain else ABSTAIN, shown, int(certain and c == y), "0:00:10"))
+    return write(path, COHEN, rows)
+
+
 def ambiguous_log(folder: Path) -> Path:
     """Five images of 100,000 draws at alpha 0.01, none near the largest radius: they fit 0.001 and 0.0005 as well."""
     rows = [(2000 * i, i, i, f"{radius(60_000 + 3_000 * i, SIGMA, N, 0.01):.3}", 1, "0:00:10") for i in range(5)]

@@ -21,7 +21,8 @@ def test_a_cohen_log_is_a_smoothed_run_without_selection(tmp_path: Path) -> None
     meta = run.meta
     assert (meta.name, meta.dataset, meta.split, meta.sigma, meta.n) == ("sigma_0.25", "cifar10", "test", 0.25, N)
     assert (meta.network.training, meta.network.sigma_train) == (None, 0.5)
-    assert meta.extra == {"source": "Cohen log", "inferred": {"n": N, "alpha": 0.01, "matched": "400/400"}}
+    inferred = {"n": N, "alpha": 0.01, "matched": "400/400"}
+    assert meta.extra == {"source": "Cohen log", "inferred": inferred, "most_votes": True}
     assert run.thetas.tolist() == [1.0]
     assert (run.select_counts == N).all()
     assert np.isnan(run.entropy_median).all()

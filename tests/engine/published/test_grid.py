@@ -7,7 +7,7 @@ from scipy.stats import beta
 from engine.errors import AcesError
 from engine.published import infer_draws
 from engine.published.grid import OFF_GRID, RadiusGrid
-from engine.statistics.bounds import z_lower_bound
+from engine.statistics.bounds import upper_confidence_bound, z_lower_bound
 from tests.engine.published.fabricated import LEVEL, N, radius
 
 
@@ -83,6 +83,42 @@ def test_however_a_log_is_read_no_bound_exceeds_that_of_its_own_votes(n: int, al
             for level in (0.01, 0.005, 0.001, 0.0005, 0.001 / 202, 1e-8):
                 if level <= draws.alpha:
                     assert (z_lower_bound(read, draws.n, level) <= z_lower_bound(k, n, level)).all()
+
+
+@pytest.mark.parametrize("n", [1_000, 10_000, 100_000])
+@pytest.mark.parametrize("alpha", [0.01, 0.001, 0.0005])
+@pytest.mark.parametrize("rows", [1, 3, 40])
+def test_however_a_log_is_read_no_upper_bound_is_below_that_of_its_own_votes(n: int, alpha: float, rows: int) -> None:
+    """At every level up to 1/2; also that of an abstention."""
+    rng = np.random.default_rng(rows)
+    for sigma in (0.25, 0.5, 1.0):
+        votes = rng.binomial(n, 1 - 0.6 * rng.beta(0.3, 1, rows))
+        k = np.append(votes[z_lower_bound(votes, n, alpha) > 0], n)
+        printed = np.array([float(f"{x:.3}") for x in sigma * z_lower_bound(k, n, alpha)])
+        draws = infer_draws(printed, sigma)
+        grid = draws.grid(sigma)
+        most = grid.most_of(printed)
+        assert (most >= grid.counts_of(printed)).all()
+        abstaining = int((z_lower_bound(np.arange(n + 1), n, alpha) > 0).argmax()) - 1
+        for level in (0.5, 0.1, 0.01, 0.001, 0.001 / 202, 1e-8):
+            assert (upper_confidence_bound(most, draws.n, level) >= upper_confidence_bound(k, n, level)).all()
+            read = upper_confidence_bound(grid.most_without_radius, draws.n, level)
+            assert read >= upper_confidence_bound(abstaining, n, level)
+
+
+@pytest.mark.parametrize("decimals", [None, 4])
+def test_a_printed_radius_names_the_highest_of_the_counts_that_print_it(decimals: int | None) -> None:
+    grid = RadiusGrid.of(0.5, 10_000, 0.001, decimals)
+    z = z_lower_bound(np.arange(10_001), 10_000, 0.001)
+    shown = [f"{0.5 * x:.3}" if decimals is None else f"{0.5 * x:.4f}" for x in z]
+    spans = 0
+    for k in np.flatnonzero(z > 0)[::7]:
+        alike = [j for j in range(k - 40, min(k + 41, 10_001)) if z[j] > 0 and shown[j] == shown[k]]
+        assert int(grid.most_of(np.array([float(shown[k])]))[0]) == max(alike)
+        spans += len(alike) > 1
+    assert (spans > 10) == (decimals is None)  # four decimals tell so few counts apart
+    assert grid.most_of(np.array([5.0, 0.0])).tolist() == 2 * [OFF_GRID]
+    assert grid.most_without_radius == int((z > 0).argmax()) - 1
 
 
 @pytest.mark.parametrize("alpha", [0.0, -0.1, 0.6, 1.0, float("nan")])

@@ -41,3 +41,14 @@ def test_votes_predict_what_the_log_predicted(data: Path) -> None:
 def test_votes_spread_where_the_winner_is_clear_and_gather_where_it_is_not() -> None:
     votes = class_votes(np.array([2, 0]), np.array([6, 5]), 10, 4, clear=np.array([True, False]))
     assert votes.tolist() == [[1, 1, 6, 2], [5, 5, 0, 0]]
+
+
+def test_the_most_votes_are_kept_beside_the_fewest(data: Path) -> None:
+    run = smoothed(by_name(import_logs(data))["cifar10_consistency_025_certification"])
+    assert run.class_count_high is not None
+    high, fewest = run.class_count_high.tolist(), run.class_counts[np.arange(5), run.class_counts0.argmax(1)].tolist()
+    for row, drawn in ((0, 100_000), (1, 70_000), (3, 50_700)):
+        assert fewest[row] <= drawn <= high[row]
+    undecided = max(k for k in range(50_000, 51_000) if selection_row(k)[0] == ABSTAIN)
+    assert [high[2], high[4]] == [undecided] * 2
+    assert [fewest[2], fewest[4]] == [N // 2] * 2

@@ -53,6 +53,10 @@ def full_smoothed() -> SmoothedRun:
     )
 
 
+FEWEST = full_smoothed().class_counts[np.arange(5), full_smoothed().class_counts0.argmax(1)]
+HIGH = np.minimum(FEWEST + 2, 200)
+
+
 def full_core() -> CoreRun:
     run = core_of(smoothed(images=5))
     return replace(run, logits=np.random.default_rng(0).normal(size=(5, 3)))
@@ -334,6 +338,36 @@ def test_meta_that_is_no_json_object_is_refused(entry, said, tmp_path):
     (tmp_path / "x.npz").write_bytes(npz(meta=entry))
     with pytest.raises(RunError, match=r"x\.npz: "):
         read_meta(tmp_path / "x.npz")
+
+
+def test_the_most_votes_of_a_log_lie_between_its_fewest_and_all_and_meta_says_that_they_are_there():
+    run = replace(
+        full_smoothed(), meta=replace(full_smoothed().meta, extra={"most_votes": True}), class_count_high=HIGH
+    )
+    assert same(from_bytes(to_bytes(run)), run)
+    assert arrays(run)["class_count_high"].dtype == np.int32
+    assert run.meta.selects_by_votes
+    assert not full_smoothed().meta.selects_by_votes
+    assert smoothed().meta.selects_by_votes  # whose votes were counted
+    for row, high, said in (
+        (2, FEWEST[2] - 1, rf"{FEWEST[2] - 1} in row 2; allowed: {FEWEST[2]}\.\.200"),
+        (4, 201, "201 in"),
+    ):
+        bad = HIGH.copy()
+        bad[row] = high
+        with pytest.raises(RunError, match=f"class_count_high is {said}"):
+            replace(run, class_count_high=bad)
+    for extra, high in (
+        ({"most_votes": True}, None),
+        ({}, HIGH),
+        ({"most_votes": "yes"}, HIGH),
+        ({"most_votes": 1}, HIGH),
+    ):
+        with pytest.raises(RunError, match="expected true where there is an array class_count_high, and only there"):
+            replace(run, meta=replace(run.meta, extra=extra), class_count_high=high)
+    assert refusal(file_with(run, class_count_high=None)).startswith("meta.most_votes is True; expected true where")
+    with pytest.raises(RunError, match=r"class_count_high has shape \(4,\); expected \(5,\)"):
+        replace(run, class_count_high=HIGH[:4])
 
 
 # --- bad files -------------------------------------------------------------------------------------------------
