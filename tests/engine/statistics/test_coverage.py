@@ -105,6 +105,19 @@ def test_worst_points_of_chains_use_alpha_up(of_chains):
         assert measured == pytest.approx(ALPHA, abs=4 * standard_error(ALPHA))
 
 
+def test_both_directions_of_a_log_use_alpha_up(of_chains):
+    """Kept by a hair, either claim may be wrong: two tails of one count, one with a tenth for the guess of ĉ."""
+    both = [
+        row.measured
+        for row in of_chains
+        if row.spent == INTERSECTION_UNION and "of a log" in row.branch and "kept by a hair" in row.branch
+        if "100,000" not in row.branch
+    ]
+    assert len(both) == 9
+    for measured in both:
+        assert 0.04 < measured <= ALPHA + 4 * standard_error(ALPHA)
+
+
 def test_what_reads_a_chain_carelessly_would_be_noticed():
     for row in chains.unsound(REPETITIONS):
         assert row.measured > ALPHA + 4 * standard_error(ALPHA), row
