@@ -51,17 +51,21 @@ class Packs:
                 threading.Thread(target=self._work, daemon=True).start()
 
     def _work(self) -> None:
-        try:
-            while asked := self._next():
+        while (asked := self._next()) is not None:
+            try:
                 with suppress(AcesError, OSError):
                     self._add(*asked)
-        finally:
-            with self._lock:
-                self._works = False
+            except BaseException:
+                with self._lock:
+                    self._works = False  # so that the next question begins anew
+                raise
 
     def _next(self) -> tuple[str, Make] | None:
         with self._lock:
-            return self._asked.popitem(last=False) if self._asked else None
+            if self._asked:
+                return self._asked.popitem(last=False)
+            self._works = False  # in one go with the look: what is asked for from now on finds nobody at work
+            return None
 
     def _add(self, name: str, make: Make) -> None:
         self._write(name, make())
