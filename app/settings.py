@@ -262,7 +262,12 @@ class Settings:
 
     @property
     def turned(self) -> dict[str, float]:
-        """What the dials that the browser can follow by itself show, by their keys; and a number of all else."""
+        """What the dials that the browser can follow by itself show, by their keys; and a number of all else.
+
+        Nothing where the votes for the class select: its threshold has another dial.
+        """
+        if self.choice.by_votes:
+            return {}
         seen = self.choice.address, [choice.address for choice in self.compositions], self.correction, self.bound
         return {
             "theta": self.theta,

@@ -60,6 +60,12 @@ def test_what_the_browser_cannot_follow_has_no_packs(open_page):
     assert not any(said(page.selectbox(key="convention").set_value("paper").run())["compositions"])
 
 
+def test_nothing_follows_the_dial_of_a_score_where_votes_select(open_page):
+    now = said(open_page(select="votes"))
+    assert now["at"] == {}
+    assert now["compositions"][now["current"]] is None
+
+
 def test_tiles_follow_where_there_are_some(open_page):
     assert said(open_page())["tiles"][2] == "Certified, r {r}"
     assert said(open_page(CERTIFIED))["tiles"] == []
