@@ -243,7 +243,7 @@ def certify_chain_at_looks(
         by_select, by_class, handed_on, class_holds = 0.0, 0.0, False, False
         for stages, part in zip(looks, parts, strict=False):
             _, votes, n = votes_of(stages[j], correction)
-            level_s, level_c = spend_of_chain(correction, alpha / part, len(first), s_hat)
+            level_s, level_c = spend_of_chain(correction, alpha / part, first, s_hat)
             p, row = lower_conf_bound(votes, n, level_s), stages[j].row
             share = stage.share if s_hat == CERTIFY else 1 - stage.share
             by_select = max(by_select, float(row.sigma_s * (norm.ppf(p) - norm.ppf(share))) if p > share else 0.0)
