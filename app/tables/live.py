@@ -13,12 +13,12 @@ import numpy as np
 
 from app.settings import Terms
 from engine.arrays import ABSTAIN, Array
-from engine.errors import AcesError
 from engine.records.compose import Composition
 from engine.smoothing import Link
-from engine.statistics.aces import check_draws, predict_class
+from engine.statistics.aces import predict_class
 from engine.statistics.bounds import critical_count, lower_bounds
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+from engine.statistics.envelope import can_tell
 from engine.statistics.intervals import rate_interval
 from engine.statistics.margin import class_bound
 from engine.statistics.metrics import composition_ceiling
@@ -106,20 +106,12 @@ def of_votes(n: int, link: Link, alpha: float, correction: Correction) -> bytes:
             "rest_z": link(1 - SHARES),
             "select": np.searchsorted(bounds, SHARES, side="right").astype(np.int32),
             "hand_on": np.array([critical_count(n, for_core, 1 - t) for t in shares], np.int32),
-            "told": np.array([_is_told(t, n, alpha, correction) for t in shares], np.uint8),
+            "told": np.array([can_tell(t, n, alpha, correction) for t in shares], np.uint8),
             "certify": np.array([critical_count(n, alpha / 4, t) for t in shares], np.int32),
             "core": np.array([critical_count(n, alpha / 4, 1 - t) for t in shares], np.int32),
         },
         {},
     )
-
-
-def _is_told(t: float, n: int, alpha: float, correction: Correction) -> bool:
-    try:
-        check_draws(t, n, alpha, correction)
-    except AcesError:
-        return False
-    return True
 
 
 def pack(arrays: dict[str, Array], numbers: dict[str, float]) -> bytes:

@@ -53,10 +53,11 @@ def usable_shares(
     """
     if c.from_log_select or c.by_votes or convention is Convention.PAPER:
         return (MAJORITY,)
-    return tuple(t for t in shares if _can_tell(t, c.n_select, alpha, correction))
+    return tuple(t for t in shares if can_tell(t, c.n_select, alpha, correction))
 
 
-def _can_tell(t: float, n: int, alpha: float, correction: Correction) -> bool:
+def can_tell(t: float, n: int, alpha: float, correction: Correction) -> bool:
+    """Whether n draws can tell a share t from 0 and from 1; ``check_draws`` refuses others."""
     try:
         check_draws(t, n, alpha, correction)
     except AcesError:

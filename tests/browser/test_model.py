@@ -16,6 +16,7 @@ from app.tables import live, views
 from engine.errors import AcesError
 from engine.records.compose import Composition, compose
 from engine.records.counts import thresholds
+from engine.statistics import separation
 from engine.statistics.aces import certify
 from engine.statistics.corrections import Correction
 from engine.statistics.intervals import mean_interval
@@ -130,6 +131,29 @@ def test_curves_over_the_radius_are_the_engines(model):
     call = "([values, atZero, radii]) => [...overRadius(values, atZero, radii)]"
     found = model.evaluate(call, [answer.correct_radius()[:, 0].tolist(), correct, curves.radii.tolist()])
     assert found == curves.aces.tolist()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("t", [0.5, 0.3, 0.8])
+def test_radii_of_the_selection_and_how_well_it_separates_are_the_engines(model, seed, t):
+    c, terms = runs(seed), Terms(0.05, Correction("intersection-union"), t, Bound.MARGIN)
+    hand_over(model, c, terms)
+    share, at = int(np.flatnonzero(t == live.SHARES)[0]), len(c.thetas) // 3
+    signed = separation.signed_radii(c, c.thetas[[at]], terms.alpha, terms.correction, t)[:, 0]
+    found = model.evaluate("(asked) => [...signedRadius(...window.packs, ...asked)]", [share, t, at])
+    assert np.allclose(found, signed, rtol=0, atol=1e-12)
+    assert (signed > 0).any()
+    wanted = c.class_counts0.argmax(1) == c.label
+    engine = separation.separation(c, wanted, t)
+    call = """([wanted, t]) => {
+      const found = receiver(window.packs[0], wanted, t);
+      return {...found, x: [...found.x], y: [...found.y]};
+    }"""
+    browser = model.evaluate(call, [wanted.astype(int).tolist(), t])
+    assert np.allclose(browser["x"], engine.false)
+    assert np.allclose(browser["y"], engine.true)
+    assert browser["area"] == pytest.approx(engine.area, abs=1e-12)
+    assert (browser["able"], browser["others"]) == (engine.positives, engine.images - engine.positives)
 
 
 def test_what_the_browser_cannot_follow_is_left_to_the_server():
