@@ -32,7 +32,7 @@ from engine.errors import AcesError
 from engine.names import file_in
 from engine.records import compose
 from engine.records.compose import Composition
-from engine.records.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun
+from engine.records.runs import CoreRun, Images, Meta, Run, SelectionRun, SmoothedRun
 from engine.statistics import aces, comparison, deployment, envelope, explain, metrics, separation, steps
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.margin import Bound
@@ -427,11 +427,15 @@ def _run(source: RunKey) -> Run:
     return _catalog(*_places()).load(source.name)
 
 
+@lru_cache(maxsize=256)  # the counts are a hundred times as large
+def _images(source: RunKey) -> Images:
+    return _catalog(*_places()).images(source.name)
+
+
 @lru_cache(maxsize=4096)
 def _fits(certify: RunKey, other: RunKey) -> bool:
-    run, another = cast(SmoothedRun, _run(certify)), cast(CoreRun | SelectionRun, _run(other))
     try:
-        compose.common_images(run, another)
+        compose.common_images(_images(certify), _images(other))
     except AcesError:
         return False
     return True

@@ -12,7 +12,7 @@ from pathlib import Path
 from cache.store import Listing, Store
 from engine import folders
 from engine.errors import AcesError
-from engine.records.runs import Meta, Run, RunError, read_meta, read_run
+from engine.records.runs import Images, Meta, Run, RunError, read_images, read_meta, read_run
 
 DEMO = folders.DEMO  # what ships; what is shown is ``folders.demo()``, where ACES_DEMO has a word
 SHOWN = 8  # names in a message
@@ -63,6 +63,11 @@ class Catalog:
         """The run that ``resolve`` finds. Raises ``AcesError`` if it is damaged."""
         listed = self._find(name_or_prefix, kind)
         return self._store.get(listed.meta.name) if listed.path is None else read_run(listed.path)
+
+    def images(self, name: str) -> Images:
+        """Which images the run of this name was evaluated on, without its counts. Raises ``AcesError`` as ``load``."""
+        listed = self._find(name, None)
+        return self._store.images(listed.meta.name) if listed.path is None else read_images(listed.path)
 
     def fingerprint(self, name: str) -> str:
         """A digest of a run's content, for keys of what is computed from it. Demo files are read only when changed."""

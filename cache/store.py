@@ -26,7 +26,7 @@ from engine.names import quoted
 from engine.records import draws as draw_bytes
 from engine.records import runs
 from engine.records.draws import Draws
-from engine.records.runs import Meta, NewerFormatError, Run
+from engine.records.runs import Images, Meta, NewerFormatError, Run
 from engine.smoothing import GAUSSIAN
 
 STAGES = ("guess", "estimate")
@@ -285,6 +285,14 @@ class Store:
         with self._naming(name):
             data = read(cache, run_key(name))
             return None if data is None else runs.from_bytes(data)
+
+    def images(self, name: str) -> Images:
+        """The images that the run of exactly this name was evaluated on. Raises as ``get`` does."""
+        with self.runs.reading() as cache, self._naming(name):
+            data = read(cache, run_key(name))
+            if data is not None:
+                return runs.images_from_bytes(data)
+        raise self._missing(name)
 
     def _card(self, cache: diskcache.Cache, name: str) -> tuple[Meta, str] | None:
         """The meta of a run and the sha256 of its bytes."""

@@ -70,7 +70,7 @@ ENGINE = (
 )
 APP = (
     *("escape", "proofs", "settings", "keys", "links", "tables", "figures", "services", "data", "components"),
-    *("state", "actions", "sidebar", "widgets", "content", "pages", "main"),
+    *("state", "actions", "sidebar", "widgets", "content", "pages", "dashboard", "server", "main"),
 )
 
 

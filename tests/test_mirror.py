@@ -19,7 +19,9 @@ ELSEWHERE = {
     "engine/training/gaussian.py": "tests/engine/training/test_objective.py",  # one loss each
     "engine/training/standard.py": "tests/engine/training/test_objective.py",
     "app/keys.py": "tests/app/test_links.py",  # names
+    "app/dashboard.py": "tests/app/test_pages.py",
     "app/main.py": "tests/app/test_pages.py",
+    "app/components/files.py": "tests/app/test_server.py",
     "app/components/chart.py": "tests/browser/test_tradeoff_page.py",  # what a browser does with it
     "app/components/live.py": "tests/browser/test_live.py",
     "app/components/linkbar.py": "tests/browser/test_links.py",

@@ -1,6 +1,6 @@
 // Draws a figure, and redraws it in place: zoom, pan and hidden lines stay as the reader left them.
 
-const LIBRARY = "component/app.components.chart.plotly/plotly.min.js"; // served from Python's plotly, see chart.py
+const USUAL = "{usual}", WHOLE = "{whole}"; // served by this program itself, see files.py
 const NEVER = ["sendChartToCloud"]; // it would upload the figure
 const LASSOS = ["lasso2d", "select2d"];
 const CORNERS = "M3 3h7v2H5v5H3zM14 3h7v7h-2V5h-5zM3 14h2v5h5v2H3zM19 14h2v7h-7v-2h5z";
@@ -24,7 +24,7 @@ function mount(parent) {
   const node = parent.appendChild(document.createElement("div"));
   node.setAttribute("role", "figure");
   node.style.background = "var(--st-background-color)"; // fullscreen is black otherwise
-  const chart = { node, text: null, figure: null, isAhead: false, resized: new ResizeObserver(() => resize(node)) };
+  const chart = { node, text: null, figure: null, isAhead: false, resized: new ResizeObserver(() => resize(chart)) };
   (window.charts ??= new Set()).add(followed(chart));
   return chart;
 }
@@ -44,7 +44,7 @@ function followed(chart) {
   chart.redraw = (ahead) => {
     chart.isAhead = ahead !== undefined;
     const { data, layout } = ahead ?? chart.figure;
-    return window.Plotly.react(chart.node, data, layout);
+    return chart.Plotly.react(chart.node, data, layout);
   };
   return chart;
 }
@@ -57,15 +57,16 @@ async function draw(chart, text) {
   const { height, ...layout } = figure.layout;
   node.setAttribute("aria-label", alt);
   node.style.height = `${height}px`; // on the element and not in the figure, which fills it and so the screen
-  const Plotly = await library();
+  const Plotly = await library(figure.data.some((trace) => trace.type === "scattergl") ? WHOLE : USUAL);
   if (text !== chart.text) return; // overtaken while the library was on its way
+  take(chart, Plotly);
   const isNew = !node.data;
   layout.selectionrevision = text; // the outline of a lasso goes with the marks that it was drawn around
   chart.undo();
   chart.isAhead = false;
   chart.shown = null;
   chart.figure = { data: figure.data, layout, live, at };
-  await Plotly.react(node, figure.data, layout, isNew ? toolbar(picks) : undefined);
+  await chart.Plotly.react(node, figure.data, layout, isNew ? toolbar(picks) : undefined);
   if (isNew) listen(chart, picks);
   window.live?.now(); // the dials may have gone on since
 }
@@ -90,27 +91,41 @@ function listen(chart, picks) {
   chart.resized.observe(node);
 }
 
-async function resize(node) {
+async function resize({ node, Plotly }) {
   const { width, height } = node._fullLayout;
   const moved = node.offsetWidth !== width || node.offsetHeight !== height;
   if (!moved || !node.offsetWidth) return; // without a width while its tab is hidden
-  await window.Plotly.Plots.resize(node);
-  window.Plotly.redraw(node); // a legend that has fewer lines now still stands where it had more
+  await Plotly.Plots.resize(node);
+  Plotly.redraw(node); // a legend that has fewer lines now still stands where it had more
 }
 
 function leave(chart) {
   window.charts.delete(chart);
   chart.resized.disconnect();
-  window.Plotly?.purge(chart.node);
+  chart.Plotly?.purge(chart.node);
 }
 
-// One script element, whatever the number of figures.
-function library() {
-  return (window.plotlyLibrary ??= new Promise((ready, failed) => {
-    const script = document.createElement("script");
-    script.src = new URL(LIBRARY, document.baseURI);
-    script.onload = () => ready(window.Plotly);
-    script.onerror = () => failed(new Error(`${script.src} did not load`));
-    document.head.append(script);
+// The library that draws a chart from now on: what the whole one has begun, it goes on with.
+function take(chart, Plotly) {
+  if (chart.Plotly === Plotly || chart.Plotly?.isWhole) return;
+  chart.Plotly?.purge(chart.node);
+  chart.Plotly = Plotly;
+}
+
+// One script element, whatever the number of figures: the page came with it (server.py), or it is added here.
+function library(path) {
+  const known = (window.plotlyLibraries ??= {});
+  return (known[path] ??= new Promise((ready, failed) => {
+    if (path === USUAL && window.Plotly) return ready(window.Plotly);
+    const src = new URL(path, document.baseURI).href;
+    const script = [...document.scripts].find((one) => one.src === src) ?? document.createElement("script");
+    const loaded = () => ready(Object.assign(window.Plotly, { isWhole: path === WHOLE }));
+    script.addEventListener("load", loaded);
+    script.addEventListener("error", () => {
+      script.remove(); // the next figure asks again
+      delete known[path];
+      failed(new Error(`${src} did not load`));
+    });
+    if (!script.isConnected) document.head.append(Object.assign(script, { src }));
   }));
 }

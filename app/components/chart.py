@@ -1,4 +1,4 @@
-"""A figure that is redrawn in place: chart.js, to which plotly's own library is served."""
+"""A figure that is redrawn in place: chart.js."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import plotly
 import streamlit as st
-from streamlit.components.v1 import declare_component
+
+from app.components import files
 
 if TYPE_CHECKING:
     from app.figures import Sketch
 
-# Declared so that its folder is served, and never mounted: plotly.js without a copy of it and without a network.
-declare_component("plotly", path=Path(plotly.__file__).parent / "package_data")
 _mount = st.components.v2.component(
-    "aces_figure", js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"), isolate_styles=False
+    "aces_figure",
+    js=Path(__file__)
+    .with_suffix(".js")
+    .read_text(encoding="utf-8")
+    .replace("{usual}", files.PATH)
+    .replace("{whole}", files.PATH_OF_WHOLE),
+    isolate_styles=False,
 )
 
 

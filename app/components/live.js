@@ -74,7 +74,7 @@ async function fetchPack(live, name) {
 }
 
 async function made(live, name) {
-  const folder = new URL(`component/${live.said.folder}/`, document.baseURI);
+  const folder = new URL(`${live.said.folder}`, document.baseURI);
   for (let tries = 0; tries < PATIENCE; tries++) {
     const stands = await (live.index ??= names(folder, live)); // to ask for what does not would be an error in the log
     if (stands.has(name)) {

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.errors import AcesError
-from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
+from engine.records.runs import CoreRun, Images, Meta, Run, SelectionRun, SmoothedRun
 from engine.smoothing import GAUSSIAN, Smoothing
 
 VOTE_SHARES = np.round(np.arange(501, 1000) / 1000, 3)  # shares p_0 of votes to choose from
@@ -203,12 +203,12 @@ def compose_chain(first: StageRuns, core: CoreRun, then: Sequence[Then]) -> Comp
     return replace(head, then=tuple(LaterStage(c, later.theta, later.t) for c, later in zip(rest, then, strict=True)))
 
 
-def common_images(certify: SmoothedRun, *others: SmoothedRun | CoreRun | SelectionRun) -> Array:
+def common_images(certify: Run | Images, *others: Run | Images) -> Array:
     """``index`` of the images that all components were evaluated on, int64 [N], in rising order.
 
     Raises ``AcesError`` for components of different datasets, without common images, or with different labels for one
     index (two projects number the ImageNet validation set differently). A selection run holds no labels; of own copies
-    of a dataset the recorded digests of the pictures tell.
+    of a dataset the recorded digests of the pictures tell. What of each run says its images is enough.
     """
     runs = (certify, *others)
     for a, b in combinations(runs, 2):
@@ -218,7 +218,7 @@ def common_images(certify: SmoothedRun, *others: SmoothedRun | CoreRun | Selecti
         names = ", ".join(f"'{run.meta.name}'" for run in dict.fromkeys(runs))
         raise AcesError(f"{names} share no images: sample them on the same subset")
     for other in others:
-        if isinstance(other, CoreRun):
+        if other.meta.kind == CoreRun.KIND:
             _require_same_classes(certify, other)
             _require_equal_labels(certify, other, index)
         else:
@@ -247,7 +247,7 @@ def _rows_of(index: Array, wanted: Array) -> Array | slice:
     return rows
 
 
-def _require_same_pictures(certify: SmoothedRun, selection: SmoothedRun | SelectionRun) -> None:
+def _require_same_pictures(certify: Run | Images, selection: Run | Images) -> None:
     """Digests are of all pictures that a run was evaluated on, and recorded where these were of an own copy."""
     a, b = (run.meta.extra.get("images") for run in (certify, selection))
     both_own = a is not None and b is not None  # then subsets of one copy have different digests as well
@@ -267,7 +267,7 @@ def _require_one_norm(certify: Meta, selection: Meta) -> None:
         )
 
 
-def _require_same_classes(certify: SmoothedRun, core: CoreRun) -> None:
+def _require_same_classes(certify: Run | Images, core: Run | Images) -> None:
     if core.meta.num_classes != certify.meta.num_classes:
         raise AcesError(
             f"'{certify.meta.name}' knows {certify.meta.num_classes} classes, '{core.meta.name}' "
@@ -275,11 +275,17 @@ def _require_same_classes(certify: SmoothedRun, core: CoreRun) -> None:
         )
 
 
-def _require_equal_labels(certify: SmoothedRun, core: CoreRun, index: Array) -> None:
-    a, b = (run.label[_rows_of(run.index, index)] for run in (certify, core))
+def _require_equal_labels(certify: Run | Images, core: Run | Images, index: Array) -> None:
+    a, b = (_labels(run)[_rows_of(run.index, index)] for run in (certify, core))
     if (a != b).any():
         at = int((a != b).argmax())
         raise AcesError(
             f"image {index[at]} has label {a[at]} in '{certify.meta.name}' and {b[at]} in '{core.meta.name}' "
             f"({int((a != b).sum())} of {len(a)} differ): the runs number the dataset differently and must not be mixed"
         )
+
+
+def _labels(run: Run | Images) -> Array:
+    assert not isinstance(run, SelectionRun)
+    assert run.label is not None
+    return run.label

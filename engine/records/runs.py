@@ -370,6 +370,24 @@ class CoreRun:
         _check_each(self, "logits", lambda logits: ~np.isnan(logits), "numbers")
 
 
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Which images a run was evaluated on: ``index`` int64 [N], and ``label`` int64 [N] where the run holds labels."""
+
+    meta: Meta
+    index: Array
+    label: Array | None = None
+
+    def __post_init__(self) -> None:
+        self.meta.check()
+        _cast(self, "index", np.int64, (np.size(self.index),))
+        _cast(self, "label", np.int64, (np.size(self.index),))
+        _check_index(self)
+        _check_range(self, "label", 0, self.meta.num_classes - 1)
+        if self.label is None and self.meta.kind != SelectionRun.KIND:
+            raise RunError(f"a {self.meta.kind} run needs label")
+
+
 Run = SmoothedRun | SelectionRun | CoreRun
 KINDS: dict[str, type[Run]] = {kind.KIND: kind for kind in (SmoothedRun, SelectionRun, CoreRun)}
 
@@ -416,13 +434,13 @@ def _naming(source: str) -> Iterator[None]:
         raise RunError(f"{source}: cannot be read ({error.strerror})") from error
 
 
-def _load(file: IO[bytes], only: str | None = None) -> dict[str, Array]:
-    """The arrays of an npz file, or ``only`` one of them."""
+def _load(file: IO[bytes], *only: str) -> dict[str, Array]:
+    """The arrays of an npz file, or ``only`` those of these names."""
     try:
         with zipfile.ZipFile(file):  # a lone npy file would pass np.load
             file.seek(0)
         with np.load(file, allow_pickle=False) as npz:
-            loaded = {name: npz[name] for name in npz.files if only in (None, name)}
+            loaded = {name: npz[name] for name in npz.files if not only or name in only}
     except Exception as error:  # damaged bytes raise BadZipFile, zlib.error, struct.error, ValueError, MemoryError, ...
         raise RunError(f"not a readable npz file ({error})") from error
     return {name: value for name, value in loaded.items() if isinstance(value, np.ndarray)}
@@ -462,7 +480,19 @@ def _json(text: str) -> Any:
 
 def meta_from_bytes(data: bytes) -> Meta:
     """Only the ``meta`` of npz bytes. Raises ``RunError``."""
-    return _meta_of(_load(io.BytesIO(data), only="meta"))
+    return _meta_of(_load(io.BytesIO(data), "meta"))
+
+
+def images_from_bytes(data: bytes) -> Images:
+    """Only the images of npz bytes. Raises ``RunError``."""
+    return _images_of(_load(io.BytesIO(data), "meta", "index", "label"))
+
+
+def _images_of(loaded: Mapping[str, Array]) -> Images:
+    meta = _meta_of(loaded)
+    if "index" not in loaded:
+        raise RunError(f"a {meta.kind} run needs index")
+    return Images(meta, loaded["index"], None if meta.kind == SelectionRun.KIND else loaded.get("label"))
 
 
 def write_run(run: Run, path: Path) -> None:
@@ -479,7 +509,13 @@ def read_run(path: Path) -> Run:
 def read_meta(path: Path) -> Meta:
     """Read only the ``meta`` of a run file. Raises ``RunError`` that names the file."""
     with _naming(str(path)), path.open("rb") as file:
-        return _meta_of(_load(file, only="meta"))
+        return _meta_of(_load(file, "meta"))
+
+
+def read_images(path: Path) -> Images:
+    """Read only the images of a run file, a small part of it. Raises ``RunError`` that names the file."""
+    with _naming(str(path)), path.open("rb") as file:
+        return _images_of(_load(file, "meta", "index", "label"))
 
 
 # --- validation ------------------------------------------------------------------------------------------------
@@ -509,7 +545,7 @@ def _check_meta(run: Run) -> None:
         raise RunError(f"meta.kind is {run.meta.kind!r}; these are the arrays of a {run.KIND} run")
 
 
-def _cast(run: Run, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> None:
+def _cast(run: Run | Images, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> None:
     """Give an array its contract dtype, refusing what would change a value, and freeze it."""
     value = getattr(run, name)
     if value is None:
@@ -535,7 +571,7 @@ def _cast_selection(run: SmoothedRun | SelectionRun, n: int, t: int) -> None:
     _cast(run, "select_counts", np.int32, (n, t))
 
 
-def _check_index(run: Run) -> None:
+def _check_index(run: Run | Images) -> None:
     if len(run.index) == 0:
         raise RunError("the run holds no images")
     _check_range(run, "index", 0, None)
@@ -545,7 +581,7 @@ def _check_index(run: Run) -> None:
         raise RunError(f"index {twice} appears twice, in rows {np.flatnonzero(run.index == twice)[:2].tolist()}")
 
 
-def _check_range(run: Run, name: str, low: int, high: int | None) -> None:
+def _check_range(run: Run | Images, name: str, low: int, high: int | None) -> None:
     allowed = f"{low}..{high}" if high is not None else f"at least {low}"
     _check_each(run, name, lambda value: (value >= low) & (value <= high if high is not None else True), allowed)
 
@@ -557,7 +593,7 @@ def _check_unit(run: Run, name: str, nan_for_all: bool = False) -> None:
         _check_each(run, name, lambda value: (value >= 0) & (value <= 1), "0..1")  # false for NaN
 
 
-def _check_each(run: Run, name: str, good: Callable[[Array], Array], allowed: str) -> None:
+def _check_each(run: Run | Images, name: str, good: Callable[[Array], Array], allowed: str) -> None:
     """Every value of an array must be ``good``; the first that is not is named."""
     value = getattr(run, name)
     if value is None:

@@ -244,3 +244,15 @@ def test_a_catalog_follows_a_store_that_is_removed_and_made_again(catalog, store
         again.put(core_run("b-core", wrong=5))
     assert names(catalog) == ["b-core", *DEMO]
     assert same(catalog.load("b-core"), core_run("b-core", wrong=5))
+
+
+def test_images_are_read_without_the_counts(catalog, demo):
+    with Store(demo.parent / "store") as store:
+        store.put(smoothed_run("mine", seed=2))
+    for name in (*DEMO, "mine"):
+        run, images = catalog.load(name), catalog.images(name)
+        assert images.meta == run.meta
+        assert np.array_equal(images.index, run.index)
+        assert np.array_equal(images.label, run.label)
+    with pytest.raises(AcesError, match="no run matches 'none'"):
+        catalog.images("none")

@@ -21,6 +21,7 @@ from engine.records.runs import (
     SmoothedRun,
     arrays,
     from_bytes,
+    read_images,
     read_meta,
     read_run,
     same,
@@ -109,6 +110,9 @@ def test_round_trip_over_a_file(run, tmp_path):
     write_run(run, path)
     assert same(read_run(path), run)
     assert read_meta(path) == run.meta
+    images = read_images(path)
+    assert (images.meta, images.index.tolist()) == (run.meta, run.index.tolist())
+    assert np.array_equal(images.label, getattr(run, "label", None))
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -453,11 +457,34 @@ def test_a_single_array_and_a_foreign_zip_are_refused(tmp_path):
 
 
 def test_unreadable_paths_are_refused(tmp_path):
-    for read in (read_run, read_meta):
+    for read in (read_run, read_meta, read_images):
         with pytest.raises(RunError, match=r"none\.npz: cannot be read \(No such file or directory\)"):
             read(tmp_path / "none.npz")
         with pytest.raises(RunError, match="cannot be read"):
             read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"index": None}, "a core run needs index"),
+        ({"label": None}, "a core run needs label"),
+        ({"index": np.array(["a", "b", "c", "d"])}, "index has dtype <U1; expected int64"),
+        ({"index": np.zeros((4, 2), np.int64)}, r"index has shape \(4, 2\); expected \(8,\)"),
+        ({"index": np.zeros(4, np.int64)}, "index 0 appears twice"),
+        ({"index": np.empty(0, np.int64), "label": np.empty(0, np.int64)}, "the run holds no images"),
+        ({"label": np.zeros(3, np.int64)}, r"label has shape \(3,\); expected \(4,\)"),
+        ({"label": np.full(4, 3)}, "label is 3 in row 0"),
+    ],
+)
+def test_images_alone_are_validated(arrays, message, tmp_path):
+    path = tmp_path / "run.npz"
+    run = core_of(smoothed(images=4))
+    given = {"index": run.index, "label": run.label} | arrays
+    meta = np.array(json.dumps(run.meta.to_json()))
+    path.write_bytes(npz(meta=meta, **{name: value for name, value in given.items() if value is not None}))
+    with pytest.raises(RunError, match=message):
+        read_images(path)
 
 
 # --- meta ------------------------------------------------------------------------------------------------------
@@ -528,7 +555,7 @@ def test_version_1_means_the_defaults_and_says_nothing_else():
 def test_a_newer_version_is_told_apart_from_damage(version, tmp_path):
     path = tmp_path / "new.npz"
     path.write_bytes(npz(meta=np.array(json.dumps({"format": "aces-run", "version": version, "unheard": "of"}))))
-    for read in (read_run, read_meta, lambda path: from_bytes(path.read_bytes(), str(path))):
+    for read in (read_run, read_meta, read_images, lambda path: from_bytes(path.read_bytes(), str(path))):
         with pytest.raises(NewerFormatError, match=r"new\.npz: meta\.version is .*: update it"):
             read(path)
 

@@ -1,0 +1,65 @@
+"""What every session sees: the shared sidebar, and the page that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import streamlit as st
+
+from app import data, keys, sidebar, state
+from app.components import files
+from app.pages import PAGES, PageCard
+from app.settings import Settings
+from app.widgets import notices
+
+HERE = Path(__file__).parent
+
+
+def draw() -> None:
+    """One run of the script."""
+    files.declare()
+    st.set_page_config(page_title="ACES Explorer", page_icon=HERE / "icon.svg", layout="wide")
+    st.html(HERE / "style.css")
+    st.logo(HERE / "logo.svg", icon_image=HERE / "icon.svg", size="large")
+    settings: Settings | None = None
+    page, card = _opened(lambda: settings)
+    st.set_page_config(page_title=f"{card.title} · ACES Explorer")  # tabs tell the pages apart
+    listing = data.listing()
+    for message in listing.broken.values():
+        notices.show_error(message)
+    asked = state.address()
+    state.keep_in_url(page.url_path)
+    st.html(f"<h1 class=page-title>{card.title}</h1>")
+    settings = sidebar.controls(listing.metas, asked, of_many=card.shows_many, one_stage=card.one_stage)
+    notices.not_understood(sidebar.not_understood(asked), settings)
+    if settings is not None:
+        notices.lost(sidebar.lost(settings, listing.metas), settings)
+    page.run()
+
+
+def _opened(settings: Callable[[], Settings | None]) -> tuple[st.Page, PageCard]:
+    """The page of this address, which is drawn with the ``settings`` of then."""
+    drawn = {path: _drawn(card, settings) for path, card in PAGES.items()}
+    pages = {path: st.Page(drawn[path], title=card.title, url_path=path) for path, card in PAGES.items()}
+    first = PAGES[keys.FIRST_PAGE]
+    # A default page answers at / alone: its path leads nowhere, so the page stands there once more.
+    named = st.Page(drawn[first.path], title=first.title, url_path=first.path, visibility="hidden")
+    pages[first.path] = st.Page(drawn[first.path], title=first.title, url_path="first", default=True)
+    state.remember(pages)
+    page = st.navigation([*pages.values(), named], position="top")
+    return page, PAGES.get(page.url_path, first)
+
+
+def _drawn(card: PageCard, settings: Callable[[], Settings | None]) -> Callable[[], None]:
+    """A page, imported when it is first opened: what one page needs, the others do without."""
+
+    def draw_page() -> None:
+        now = settings()
+        if now is None and card.needs_runs:
+            notices.nothing_cached()
+        else:
+            import_module(card.module).show(now)
+
+    return draw_page

@@ -1,0 +1,107 @@
+"""What the server does beside running the page: it gets ready for the first browser, and hands out plotly.js."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from app.components import files
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from streamlit import App
+
+FIRST = ("app.dashboard", "app.content.tradeoff")  # what the first session would otherwise wait for
+FOREVER = b"public, max-age=31536000, immutable"
+HEAD = b"</head>"
+SCRIPT = f'<script async src="./{files.PATH}"></script>'.encode()
+
+
+@asynccontextmanager
+async def ready(app: App) -> AsyncGenerator[None]:
+    """Import what draws the first page before anybody asks for it."""
+    threading.Thread(target=_take_in, daemon=True).start()
+    yield
+
+
+def _take_in() -> None:
+    _packed()
+    for name in FIRST:
+        import_module(name)
+
+
+class Library:
+    """Has a browser load plotly.js with the page itself, packed once for all, and keep it.
+
+    Streamlit would have it asked for by the first figure, pack it anew for everybody, and let no browser keep it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        if asked and scope["path"].endswith(f"/{files.PATH}"):
+            await _answer(scope, send)
+        elif asked and b"text/html" in dict(scope["headers"]).get(b"accept", b""):
+            await self._app(scope, receive, _Page(send))
+        else:
+            await self._app(scope, receive, send)
+
+
+class _Page:
+    """Passes an answer on; where it is a page, with the script in its head."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message = {}
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and _is_page(message):
+            self._start = message
+        elif not self._start:
+            await self._send(message)
+        else:
+            self._body += message.get("body", b"")
+            if not message.get("more_body"):
+                await self._finish()
+
+    async def _finish(self) -> None:
+        body = self._body.replace(HEAD, SCRIPT + HEAD, 1)
+        # Not the same page as before: what identified that would have browsers keep it without the script.
+        dropped = (b"content-length", b"etag", b"last-modified")
+        headers = [(name, value) for name, value in self._start["headers"] if name.lower() not in dropped]
+        length = (b"content-length", str(len(body)).encode())
+        await self._send({**self._start, "headers": [*headers, length]})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _is_page(start: Message) -> bool:
+    headers = {name.lower(): value for name, value in start["headers"]}
+    is_plain = b"content-encoding" not in headers
+    return start["status"] == 200 and is_plain and headers.get(b"content-type", b"").startswith(b"text/html")
+
+
+async def _answer(scope: Scope, send: Send) -> None:
+    packs = b"gzip" in dict(scope["headers"]).get(b"accept-encoding", b"")
+    body = _packed() if packs else files.LIBRARY.read_bytes()
+    headers = [
+        (b"content-type", b"text/javascript; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", FOREVER),
+        (b"vary", b"accept-encoding"),
+        *([(b"content-encoding", b"gzip")] if packs else []),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+@lru_cache(maxsize=1)
+def _packed() -> bytes:
+    return gzip.compress(files.LIBRARY.read_bytes(), mtime=0)

@@ -1,0 +1,84 @@
+"""app.server: plotly.js comes with the page, packed, and stays; everything else passes as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from app import server
+from app.components import files
+
+PAGE = b"<html><head><title>x</title></head><body></body></html>"
+
+
+def asked(path: str, *, answer: bytes = PAGE, method: str = "GET", kind: str = "text/html; charset=utf-8", **headers):
+    """Status, headers and body that the program gets through to a browser where the server below gives ``answer``."""
+    sent: list[Mapping] = []
+
+    async def below(scope, receive, send):
+        start = [(b"content-type", kind.encode()), (b"content-length", str(len(answer)).encode()), (b"ETag", b"1")]
+        await send({"type": "http.response.start", "status": 200, "headers": start})
+        half = len(answer) // 2
+        await send({"type": "http.response.body", "body": answer[:half], "more_body": True})
+        await send({"type": "http.response.body", "body": answer[half:]})
+
+    async def send(message):
+        sent.append(message)
+
+    given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": method, "path": path, "headers": given}
+    with ThreadPoolExecutor(1) as other:  # a browser test before this one left its loop running in this thread
+        other.submit(asyncio.run, server.Library(below)(scope, None, send)).result()
+    found = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], found, b"".join(message.get("body", b"") for message in sent[1:])
+
+
+@pytest.mark.parametrize("path", ["/", "/selection", "/behind/a/proxy/"])
+def test_a_page_has_the_script_in_its_head(path):
+    status, headers, body = asked(path, accept="text/html,*/*")
+    assert status == 200
+    assert body == PAGE.replace(b"</head>", server.SCRIPT + b"</head>")
+    assert headers["content-length"] == str(len(body))
+    assert "etag" not in headers  # a browser that has the old page would be told that it still stands
+
+
+@pytest.mark.parametrize("how", [{"kind": "text/javascript"}, {"answer": b"no head"}, {"method": "POST"}])
+def test_what_is_no_page_stays(how):
+    assert asked("/x", accept="text/html", **how)[2] == how.get("answer", PAGE)
+
+
+def test_what_no_reader_of_pages_asks_for_stays():
+    assert asked("/", accept="application/json")[2] == PAGE
+
+
+@pytest.mark.parametrize("path", [f"/{files.PATH}", f"/behind/a/proxy/{files.PATH}"])
+def test_the_library_is_packed_and_stays_in_the_browser(path):
+    _, headers, body = asked(path, accept_encoding="gzip, br")
+    assert headers["content-encoding"] == "gzip"
+    assert "immutable" in headers["cache-control"]
+    assert len(body) == int(headers["content-length"]) < 600_000
+    assert gzip.decompress(body) == files.LIBRARY.read_bytes()
+
+
+def test_who_cannot_unpack_gets_the_library_as_it_is():
+    _, headers, body = asked(f"/{files.PATH}")
+    assert "content-encoding" not in headers
+    assert body == files.LIBRARY.read_bytes()
+    assert asked(f"/{files.PATH}", method="HEAD")[2] == b""
+    assert asked(f"/{files.PATH}", method="POST", answer=b"no")[2] == b"no"
+
+
+def test_the_library_is_the_version_that_figures_are_checked_by():
+    checked = files.WHOLE.read_text(encoding="utf-8")
+    version = checked.split("plotly.js v")[1].split()[0]
+    assert version in files.LIBRARY.name
+    assert f"plotly.js (cartesian - minified) v{version}" in files.LIBRARY.read_text(encoding="utf-8")[:200]
+
+
+def test_what_the_first_session_needs_is_there():
+    for name in server.FIRST:
+        __import__(name)
