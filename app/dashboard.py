@@ -12,7 +12,7 @@ from app import data, keys, sidebar, state
 from app.components import files
 from app.pages import PAGES, PageCard
 from app.settings import Settings
-from app.widgets import notices
+from app.widgets import changes, notices
 
 HERE = Path(__file__).parent
 
@@ -37,6 +37,7 @@ def draw() -> None:
     if settings is not None:
         notices.lost(sidebar.lost(settings, listing.metas), settings)
     page.run()
+    changes.show()
 
 
 def _opened(settings: Callable[[], Settings | None]) -> tuple[st.Page, PageCard]:

@@ -10,7 +10,7 @@ import hashlib
 import math
 import subprocess
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
@@ -84,6 +84,30 @@ def look_again() -> None:
     """Forget what the last look at the catalog found: something has changed in it."""
     _listing.clear()
     _fingerprint.cache_clear()
+    _digest_now.cache_clear()
+
+
+def contents() -> dict[str, str]:
+    """A digest of every run's content by its name, and what is wrong with those that cannot be read."""
+    found = listing()
+    return {meta.name: fingerprint(meta) for meta in found.metas} | found.broken
+
+
+def digest(contents: Mapping[str, str]) -> str:
+    """Of everything in the catalog."""
+    return hashlib.sha256(repr(sorted(contents.items())).encode()).hexdigest()
+
+
+def digest_now() -> str:
+    """The ``digest`` of what is there at this second, for whoever asks from outside a session."""
+    return _digest_now(*_places(), int(time.monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _digest_now(store: str, demo: Path, second: int) -> str:
+    catalog = _catalog(store, demo)
+    found = catalog.listing()
+    return digest({meta.name: catalog.fingerprint(meta.name) for meta in found.metas} | found.broken)
 
 
 def fits(certify: Meta, core: Meta, select: Meta | None = None) -> bool:

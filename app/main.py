@@ -12,7 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from app import server
 
 if get_script_run_ctx(suppress_warning=True) is None:
-    app = st.App(__file__, lifespan=server.ready, middleware=[Middleware(server.Library)])
+    app = st.App(__file__, lifespan=server.ready, middleware=[Middleware(server.Library), Middleware(server.Changes)])
 else:
     from app import dashboard
 

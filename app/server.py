@@ -1,4 +1,6 @@
-"""What the server does beside running the page: it gets ready for the first browser, and hands out plotly.js."""
+"""What the server does beside running the page: it gets ready for the first browser, hands out plotly.js, and tells
+whether the runs have changed.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,10 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from app.components import files
+from anyio import to_thread
+
+from app.components import files, fresh
+from engine.errors import AcesError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,6 +38,31 @@ def _take_in() -> None:
     _packed()
     for name in FIRST:
         import_module(name)
+
+
+class Changes:
+    """Answers for the digest of the catalog, of which open pages ask (fresh.js)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].endswith(f"/{fresh.PATH}"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            status, body = 200, (await to_thread.run_sync(_digest)).encode()
+        except AcesError:  # the page says what is wrong with the store
+            status, body = 503, b""
+        headers = [(b"content-type", b"text/plain"), (b"cache-control", b"no-store"), _length(body)]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _digest() -> str:
+    from app import data  # not before the first page needs it
+
+    return data.digest_now()
 
 
 class Library:
@@ -77,8 +107,7 @@ class _Page:
         # Not the same page as before: what identified that would have browsers keep it without the script.
         dropped = (b"content-length", b"etag", b"last-modified")
         headers = [(name, value) for name, value in self._start["headers"] if name.lower() not in dropped]
-        length = (b"content-length", str(len(body)).encode())
-        await self._send({**self._start, "headers": [*headers, length]})
+        await self._send({**self._start, "headers": [*headers, _length(body)]})
         await self._send({"type": "http.response.body", "body": body})
 
 
@@ -93,13 +122,17 @@ async def _answer(scope: Scope, send: Send) -> None:
     body = _packed() if packs else files.LIBRARY.read_bytes()
     headers = [
         (b"content-type", b"text/javascript; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
+        _length(body),
         (b"cache-control", FOREVER),
         (b"vary", b"accept-encoding"),
         *([(b"content-encoding", b"gzip")] if packs else []),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return b"content-length", str(len(body)).encode()
 
 
 @lru_cache(maxsize=1)

@@ -55,6 +55,7 @@ class Session:
     number: int = 0  # of all that were put
     ever: set[str] = field(default_factory=set)  # what was
     offer: tuple[Sequence[str], float, float | None] | None = None  # where Go there goes
+    runs: dict[str, str] | None = None  # digests by name, as the page last showed them
     answered: float | None = None  # when, in the browser's time, the last click was made that has been answered
 
     def put(self, wanted: Mapping[str, object], shown: Mapping[str, object]) -> None:

@@ -24,6 +24,7 @@ ELSEWHERE = {
     "app/components/files.py": "tests/app/test_server.py",
     "app/components/chart.py": "tests/browser/test_tradeoff_page.py",  # what a browser does with it
     "app/components/live.py": "tests/browser/test_live.py",
+    "app/components/fresh.py": "tests/browser/test_changes.py",
     "app/components/linkbar.py": "tests/browser/test_links.py",
 }
 MODULES = sorted(

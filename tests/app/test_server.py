@@ -9,13 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app import server
+from app import data, server
 from app.components import files
+from tests import synthetic
 
 PAGE = b"<html><head><title>x</title></head><body></body></html>"
 
 
-def asked(path: str, *, answer: bytes = PAGE, method: str = "GET", kind: str = "text/html; charset=utf-8", **headers):
+def asked(
+    path: str,
+    program=server.Library,
+    *,
+    answer: bytes = PAGE,
+    method: str = "GET",
+    kind: str = "text/html; charset=utf-8",
+    **headers,
+):
     """Status, headers and body that the program gets through to a browser where the server below gives ``answer``."""
     sent: list[Mapping] = []
 
@@ -32,7 +41,7 @@ def asked(path: str, *, answer: bytes = PAGE, method: str = "GET", kind: str = "
     given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "method": method, "path": path, "headers": given}
     with ThreadPoolExecutor(1) as other:  # a browser test before this one left its loop running in this thread
-        other.submit(asyncio.run, server.Library(below)(scope, None, send)).result()
+        other.submit(asyncio.run, program(below)(scope, None, send)).result()
     found = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], found, b"".join(message.get("body", b"") for message in sent[1:])
 
@@ -82,3 +91,23 @@ def test_the_library_is_the_version_that_figures_are_checked_by():
 def test_what_the_first_session_needs_is_there():
     for name in server.FIRST:
         __import__(name)
+
+
+def test_the_catalog_has_a_digest_that_changes_with_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("ACES_DEMO", str(synthetic.write_demo(tmp_path / "demo", images=20)))
+    before = asked("/aces/catalog", server.Changes)
+    assert before[0] == 200
+    assert before[1]["content-type"] == "text/plain"
+    data.look_again()
+    assert asked("/behind/a/proxy/aces/catalog", server.Changes) == before
+    (tmp_path / "demo" / f"{synthetic.CORE}.npz").unlink()
+    data.look_again()
+    assert asked("/aces/catalog", server.Changes)[2] not in (before[2], b"")
+    assert asked("/aces/catalog", server.Changes, method="POST", answer=b"passed on")[2] == b"passed on"
+
+
+def test_a_page_and_the_server_agree_on_the_digest(tmp_path, monkeypatch):
+    monkeypatch.setenv("ACES_DEMO", str(synthetic.write_demo(tmp_path / "demo", images=20)))
+    (tmp_path / "demo" / "damaged.npz").write_bytes(b"damaged")
+    data.look_again()
+    assert data.digest(data.contents()) == data.digest_now()
