@@ -262,7 +262,9 @@ class Settings:
 
     @property
     def turned(self) -> dict[str, float]:
-        """What the dials that the browser can follow by itself show, by their keys; and a number of all else.
+        """What the controls that the browser can follow by itself show, by their keys; and a number of all else.
+
+        ``sigma`` is the position of the composition, among those drawn, that has the noise.
 
         Nothing where the votes for the class select: its threshold has another dial.
         """
@@ -274,6 +276,7 @@ class Settings:
             "votes": self.t,
             "alpha": self.alpha,
             "radius": self.radius,
+            "sigma": self.position,
             "view": crc32(repr((*seen, self.convention, self.p0)).encode()),
         }
 

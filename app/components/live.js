@@ -4,11 +4,13 @@
 const DIGITS = { theta: 3 };
 const AGAIN = 400, PATIENCE = 60; // ms between two looks for packs that are being made, and how many
 const KEPT = 200; // sweeps
+const NOISE = ".st-key-sigma";
 const REST = 150; // ms without a turn, after which axes follow as well
 
 // Streamlit calls this in every run of the script.
 export default function ({ data }) {
   const live = (window.live ??= start());
+  delete live.held.sigma; // the server has heard of it
   live.said = JSON.parse(new TextDecoder().decode(data));
   forget(live);
   live.now();
@@ -19,8 +21,21 @@ function start() {
   // While a thumb is held its dial has no value yet.
   live.turn = (key, value) => ((live.held[key] = value), live.now());
   live.rest = (key) => (delete live.held[key], live.now());
+  document.addEventListener("pointerdown", (event) => event.target.closest?.(NOISE) && glide(live), true);
   live.now = () => (live.frame ||= requestAnimationFrame(() => ((live.frame = 0), turned(live))));
   return live;
+}
+
+// Streamlit's slider of sigma stops at the noise levels at hand, and shows where its thumb stands before the server hears.
+function glide(live) {
+  let isHeld = true;
+  addEventListener("pointerup", () => (isHeld = false), { once: true });
+  const look = () => {
+    const position = live.said.noises[document.querySelector(`${NOISE} [data-testid=stSliderThumbValue]`)?.textContent];
+    if (position !== undefined && position !== (live.held.sigma ?? live.said.at.sigma)) live.turn("sigma", position);
+    if (isHeld) requestAnimationFrame(look);
+  };
+  look();
 }
 
 // At once what moves within the axes, and at rest the whole figure, which takes plotly longer than a frame has.
@@ -138,7 +153,7 @@ const PARTS = {
       const stays = column < 0; // as those do in which something else selects
       what.x.push(stays ? trace.x[at] : found.nac[column]);
       what.y.push(stays ? trace.y[at] : found[part.measure][column]);
-      what.text.push(stays || position !== live.said.current ? trace.text[at] : `<b>${theta}</b>`);
+      what.text.push(stays || position !== values.sigma ? trace.text[at] : `<b>${theta}</b>`);
       what.customdata.push(stays ? trace.customdata[at] : `${part.names[at]}, ${theta}`);
     });
     return what;
@@ -185,14 +200,14 @@ const PARTS = {
     return { x: best ? [best[0]] : [], y: best ? [best[1]] : [] };
   },
   over(live, part, values) {
-    const found = sweepOf(live, live.said.current, values);
+    const found = sweepOf(live, values.sigma, values);
     if (!found) return null;
     const name = part.what === "selected" ? { name: `selected at r ${digits(values.radius, 9)}` } : {};
     return { y: found[part.what], ...name };
   },
   curve(live, part, values, trace) {
     const theta = part.theta ?? values.theta, radii = numbers(trace.x);
-    const found = answerOf(live, live.said.current, values, theta);
+    const found = answerOf(live, values.sigma, values, theta);
     if (!found) return null;
     const { counts, classes, radius, select, outcome } = found;
     if (part.what === "selected") return { y: overRadius(select, count(select, (s) => s > 0), radii) };
@@ -204,7 +219,7 @@ const PARTS = {
     return { y: overRadius(radius.map((r, i) => r * counts.right[i]), correct, radii) };
   },
   bars(live, part, values) {
-    const packs = packsOf(live, live.said.current, values.alpha);
+    const packs = packsOf(live, values.sigma, values.alpha);
     if (!packs) return null;
     const { counts } = packs, y = new Float64Array(part.edges.length - 1), able = certifiable(packs, values.radius);
     for (let i = 0; i < counts.right.length; i++) {
@@ -216,7 +231,7 @@ const PARTS = {
     return { y, ...(part.certifiable ? { name: `certifiably correct at r ${digits(values.radius, 9)}` } : {}) };
   },
   signed(live, part, values) {
-    const packs = packsOf(live, live.said.current, values.alpha), share = shareOf(values.votes);
+    const packs = packsOf(live, values.sigma, values.alpha), share = shareOf(values.votes);
     if (!packs || !packs.votes.told[share]) return null;
     const theta = part.theta ?? values.theta, at = columnOf(packs.counts, theta);
     if (at < 0) return null;
@@ -245,11 +260,12 @@ const PARTS = {
 
 // What each part depends on.
 const NEEDS = {
-  points: ["theta", "votes", "alpha", "radius"], front: ["votes", "alpha", "radius"], marks: ["votes", "alpha", "radius"],
+  points: ["sigma", "theta", "votes", "alpha", "radius"], front: ["votes", "alpha", "radius"], marks: ["votes", "alpha", "radius"],
   alone: ["alpha", "radius"], envelope: ["votes", "alpha", "radius"], best: ["votes", "alpha", "radius"],
-  over: ["votes", "alpha", "radius"], curve: ["theta", "votes", "alpha"], bars: ["alpha", "radius"], title: ["theta"],
+  over: ["sigma", "votes", "alpha", "radius"], curve: ["sigma", "theta", "votes", "alpha"],
+  bars: ["sigma", "alpha", "radius"], title: ["theta"],
   axis: ["radius"],
-  signed: ["theta", "votes", "alpha"], receiver: ["votes", "alpha", "radius"],
+  signed: ["sigma", "theta", "votes", "alpha"], receiver: ["votes", "alpha", "radius"],
   here: ["theta", "votes", "alpha", "radius"],
 };
 const needs = (part) =>
@@ -344,7 +360,7 @@ function write(set, element, text) {
 
 function followTiles(live, values) {
   const { at, tiles: labels } = live.said;
-  const answer = answerOf(live, live.said.current, values, values.theta), found = sweepOf(live, live.said.current, values);
+  const answer = answerOf(live, values.sigma, values, values.theta), found = sweepOf(live, values.sigma, values);
   if (!answer || !found) return;
   if (!changed(at, values).length && !live.tiled) return;
   live.tiled = true;

@@ -27,7 +27,7 @@ def show(settings: Settings) -> None:
     with errors_in_place():
         _show(settings)
     caveats(settings)
-    following.show(settings, (settings.choice,))
+    following.show(settings, tuple(settings.compositions[at] for at in following.noises(settings).values()))
 
 
 def _show(settings: Settings) -> None:

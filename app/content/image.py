@@ -60,11 +60,11 @@ def show(settings: Settings, index: int, names: tuple[str, ...], pictures: Pictu
         chart(figures.class_votes(e, names, theme()), "figure_votes", "Draws of this image by class")
     with share:
         alt = "Share of the draws of this image that select the certification network, over θ"
-        chart(figures.selection_share(e, theme()), "figure_share", alt)
+        chart(figures.selection_share(e, theme()), "figure_share", alt, at=settings.turned)
     with over:
         answer = data.over_thetas_of(settings, index)
         alt = "Both radii of this image over θ, above the outcome at every θ"
-        chart(figures.bounds_over_theta(answer, settings.theta, theme()), "figure_bounds", alt)
+        chart(figures.bounds_over_theta(answer, settings.theta, theme()), "figure_bounds", alt, at=settings.turned)
     _formulas(e, shown)
 
 
@@ -95,7 +95,7 @@ def _answered(settings: Settings, index: int, names: tuple[str, ...], pictures: 
                 st.metric(label, str(explain.round_down(values[at, 0])), border=True)
         alt = "Both radii of this image over the threshold, above the outcome at every one"
         figure = figures.bounds_over_theta(over, settings.theta, theme(), settings.symbol)
-        chart(figure, "figure_bounds", alt)
+        chart(figure, "figure_bounds", alt, at=settings.turned)
         st.caption(
             "The radius is the least of the answering stage's two and of those within which the stages before it hand "
             "on."

@@ -14,7 +14,7 @@ from app.escape import markdown
 from app.services.pictures import Pictures
 from app.settings import Settings
 from app.tables.views import ImageRows
-from app.widgets import downloads, filters
+from app.widgets import downloads, filters, following
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import picked, theme
 from engine.arrays import ABSTAIN
@@ -47,6 +47,7 @@ def show(settings: Settings) -> None:
             if index is not None:
                 image.show(settings, index, names, pictures)
     caveats(settings)
+    following.show(settings, ())
 
 
 def _pictures(settings: Settings) -> Pictures:
@@ -88,7 +89,7 @@ def _map(shown: ImageRows, settings: Settings) -> figures.Sketch:
     score = settings.mechanism.score
     figure = figures.images(shown, None if settings.choice.by_votes else settings.theta, score, theme())
     alt = f"Every image by median {score} and certified radius, a shape per outcome; a lasso picks images"
-    chart(figure, keys.MAP, alt, partial(actions.pick_marked, keys.MAP), "lasso")
+    chart(figure, keys.MAP, alt, partial(actions.pick_marked, keys.MAP), "lasso", at=settings.turned)
     return figure
 
 

@@ -64,7 +64,7 @@ def selection_share(e: StageNumbers, theme: Theme) -> Sketch:
         type="line", x0=0, x1=1, y0=least, y1=least, line={"color": theme.muted, "width": 1, "dash": "dot"}
     )
     figure.update_layout(xaxis_range=[0, 1], yaxis_range=PERCENT)
-    mark(figure, e.theta, f"θ {e.theta:.3f}", theme.ink, "solid", theme)
+    mark(figure, e.theta, f"θ {e.theta:.3f}", theme.ink, "solid", theme, ("theta", "θ"))
     return figure
 
 
@@ -89,7 +89,7 @@ def _answer(title: str, answer: Certificates, theta: float, theme: Theme, symbol
     edges = [start, *answer.thetas[changes].tolist(), 1.0]
     for start, end, at in zip(edges[:-1], edges[1:], [0, *changes.tolist()], strict=True):
         _band(figure, start, end, -STRIP * top, labels[at], theme)
-    mark(figure, theta, f"{symbol} {theta:.3f}", theme.ink, "solid", theme)
+    mark(figure, theta, f"{symbol} {theta:.3f}", theme.ink, "solid", theme, ("theta", symbol))
     return figure
 
 
@@ -155,5 +155,5 @@ def images(rows: ImageRows, theta: float | None, score: str, theme: Theme) -> Sk
     if not known.any():
         say(figure, "This run records no scores of single images.", theme)
     if theta is not None:
-        mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme)
+        mark(figure, theta, f"θ {theta:.3f}", theme.ink, "solid", theme, ("theta", "θ"))
     return figure

@@ -12,5 +12,12 @@ def show(settings: Settings, choices: tuple[Choice, ...], tiles: tuple[str, ...]
 
     After everything else on a page: nothing waits for it.
     """
-    said = {**data.followed(settings, choices), "at": settings.turned, "tiles": tiles}
+    said = {**data.followed(settings, choices), "at": settings.turned, "tiles": tiles, "noises": noises(settings)}
     live.show(said)
+
+
+def noises(settings: Settings) -> dict[str, int]:
+    """Where the compositions stand, among those drawn, that differ from the reader's in noise alone; by its label."""
+    training, _, *others = settings.choice.address
+    drawn = enumerate(settings.compositions)
+    return {c.address[1]: at for at, c in drawn if [c.address[0], *c.address[2:]] == [training, *others]}

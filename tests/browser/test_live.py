@@ -25,6 +25,7 @@ MOVED = [  # what a dial moves
     ("", "radius", (THETA,)),
     ("?measure=certified+accuracy+at+r", "radius", (FRONT, THETA)),
     ("certified-accuracy", "theta", (RADIUS, SELECTED)),
+    ("images?image=40", "theta", ("figure_share", "figure_bounds")),
     ("selection", "theta", (ENTROPIES, SIGNED, RECEIVER)),
     ("selection", "votes", (SIGNED, RECEIVER)),
     ("selection", "radius", (ENTROPIES, RECEIVER)),
@@ -111,6 +112,8 @@ def test_figures_follow_the_thumb_and_stay_when_the_server_answers(open_page, ad
     for figure in moved:
         now = picture(page, figure)
         assert not is_unlike(now, held[figure]), figure
+    if address.startswith("images"):  # the numbers of one image wait for the server
+        return
     assert tiles(page) == tiles_held
     if tiles_before:
         assert tiles_held != tiles_before
@@ -164,3 +167,34 @@ def test_without_what_unpacks_them_the_page_is_as_it_was(new_tab, server):
     settle(page)
     assert tiles(page) != before
     assert said == []
+
+
+@pytest.mark.parametrize(
+    ("address", "moved"),
+    [("", (THETA,)), ("certified-accuracy", (RADIUS, SELECTED)), ("selection", (ENTROPIES, SIGNED))],
+)
+def test_figures_follow_the_noise_as_it_glides(open_page, address, moved):
+    page = open_page(address)
+    before, tiles_before = {figure: picture(page, figure) for figure in moved}, tiles(page)
+    thumb = page.locator(".st-key-sigma [role=slider], .st-key-sigma input[type=range]").first
+    value = page.locator(".st-key-sigma [data-testid=stSliderThumbValue]")
+    was, box = value.inner_text(), value.bounding_box()
+    track = page.locator(".st-key-sigma").bounding_box()
+    assert thumb.count()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] + 8
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 0.3 * track["width"], y, steps=4)
+    page.mouse.move(x + 0.5 * track["width"], y, steps=4)
+    assert value.inner_text() != was
+    for figure in moved:
+        await_moved(page, figure, before[figure])
+    page.wait_for_function(AT_REST)
+    tiles_held = tiles(page)
+    assert page.evaluate("window.runs") == 0
+    page.mouse.up()
+    settle(page)
+    assert page.evaluate("window.runs") == 1
+    assert tiles(page) == tiles_held
+    if tiles_before:
+        assert tiles_held != tiles_before
