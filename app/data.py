@@ -265,12 +265,6 @@ def largest_radius(settings: Settings) -> float:
     return settings.certify_run.noise * LARGEST_Z
 
 
-def interval_of_rate(settings: Settings, percent: float) -> tuple[float, float]:
-    """The 95 % interval of a rate over the composition's images, in percent."""
-    e = views.rate(percent, len(composition(settings)))
-    return e.low, e.high
-
-
 def alone(settings: Settings, radii: tuple[float, ...]) -> metrics.Standalone:
     """The certification network without ACES, on the images of the composition."""
     run = _restricted(_composition_key(settings.choice))

@@ -57,6 +57,8 @@ function follow(live, atRest) {
   for (const chart of window.charts ?? [])
     if (chart.figure?.live.length && chart.figure.at) followChart(live, chart, values, atRest);
   if (live.said.tiles.length) followTiles(live, values);
+  const table = document.querySelector(".rates table");
+  if (table) followTable(live, table, values);
   live.timed?.(performance.now() - begun, atRest); // benchmarks set it
 }
 
@@ -383,6 +385,41 @@ function followTiles(live, values) {
     const label = tiles[k].querySelector("[data-testid=stMetricLabel] p")?.firstChild;
     if (label) label.nodeValue = labels[k].replace("{r}", digits(values.radius, 9));
   });
+}
+
+// --- the table of rates (rates.py) -----------------------------------------------------------------------------------
+
+function followTable(live, table, values) {
+  if (!changed(live.said.at, values).length && !live.tabled) return;
+  live.tabled = true;
+  const radii = JSON.parse(table.dataset.radii);
+  for (const row of table.tBodies[0].rows) {
+    const shown = ratesOf(live, row.dataset.follows, radii, values);
+    if (row.dataset.follows === "own") row.cells[0].textContent = `θ ${written("theta", values.theta)}`;
+    shown?.forEach((text, at) => (row.cells[at + 1].textContent = text));
+  }
+}
+
+// What a row says after its name; null for what stays, or is not known.
+function ratesOf(live, follows, radii, values) {
+  if (!follows) return null;
+  const packs = packsOf(live, values.sigma, values.alpha);
+  if (follows === "alone") {
+    const certified = packs && radii.map((radius) => alone(packs, "accuracy", radius)[1]);
+    return packs && rowOf(packs, ...alone(packs, "acr", 0), certified);
+  }
+  const theta = follows === "own" ? values.theta : Number(follows), found = sweepOf(live, values.sigma, values);
+  const answer = answerOf(live, values.sigma, values, theta);
+  if (!found || !answer) return null;
+  const column = columnOf(packs.counts, theta), correct = count(answer.outcome, (kind, i) => isCorrect(packs.counts, kind, i));
+  const certified = overRadius(answer.radius.map((r, i) => r * packs.counts.right[i]), correct, radii);
+  return rowOf(packs, found.nac[column], found.acr[column], [...certified]);
+}
+
+function rowOf({ counts }, nac, acr, certified) {
+  const N = counts.right.length, hits = Math.round((nac / 100) * N);
+  const [low, high] = [counts.intervals[hits], counts.intervals[N + 1 + hits]].map((end) => fixed(end, 1));
+  return [fixed(nac, 1), `${low}–${high}`, fixed(acr, 3), ...certified.map((rate) => fixed(rate, 1))];
 }
 
 // Into the text that React keeps, so that it goes on writing there.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import pandas as pd
 import streamlit as st
 
 from app import data, figures, keys
 from app.components.chart import chart
 from app.figures import overlay
 from app.settings import Settings
-from app.widgets import downloads, following
+from app.tables.views import rate
+from app.widgets import downloads, following, rates
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import paper_notes, theme
 from engine.statistics.metrics import DEFAULT_RADII
@@ -48,10 +48,10 @@ def _show(settings: Settings) -> None:
     with right:
         chart(selected, "figure_selected", "Certified selection rate over radius", at=settings.turned)
     paper_notes(settings)
-    every = tuple(sorted({*thetas, settings.theta}))
+    every = (settings.theta, *(theta for theta in thetas if theta != settings.theta))  # so that no row moves
     _table(settings, every)
     drawn = {"accuracy": accuracy, "selection": selected}
-    downloads.menu("certified", settings, drawn, partial(downloads.theta_table, settings, every))
+    downloads.menu("certified", settings, drawn, partial(downloads.theta_table, settings, tuple(sorted(every))))
 
 
 def _others(settings: Settings) -> Sequence[float]:
@@ -68,23 +68,19 @@ def _table(settings: Settings, thetas: tuple[float, ...]) -> None:
     """Rows: thresholds, then the certification network alone and the core network; columns: radii."""
     m, alone = data.at_thetas(settings, thetas, DEFAULT_RADII), data.alone(settings, DEFAULT_RADII)
     core = data.radius_curves(settings).core
-    rows = [
-        [f"{settings.symbol} {theta:.3f}", m.nac[t], m.acr[t], *m.certified_accuracy[t]]
+    found = [
+        rates.Rates(
+            f"{settings.symbol} {theta:.3f}",
+            rate(float(m.nac[t]), m.images),
+            float(m.acr[t]),
+            m.certified_accuracy[t].tolist(),
+            f"{theta:.6g}",
+        )
         for t, theta in enumerate(m.thetas.tolist())
     ]
-    rows.append(["smoothed alone", alone.nac, alone.acr, *alone.certified_accuracy])
-    rows.append(["core alone", core, 0.0, core, *[0.0] * (len(DEFAULT_RADII) - 1)])
-    columns = ["", "NAC %", "ACR", *(f"r {radius:g}" for radius in DEFAULT_RADII)]
-    low, high = data.interval_of_rate(settings, float(m.nac[thetas.index(settings.theta)]))
-    digits = {name: "%.3f" if name == "ACR" else "%.1f" for name in columns[1:]}
-    st.dataframe(
-        pd.DataFrame(rows, columns=columns),
-        hide_index=True,
-        placeholder="missing",
-        column_config={name: st.column_config.NumberColumn(format=form) for name, form in digits.items()},
-        alt="Natural accuracy, average certified radius and certified accuracy by threshold",
-    )
-    st.caption(
-        f"As the paper's Table 1: certified accuracy in percent of {m.images:,} images at each radius. A rate of "
-        f"{m.nac[thetas.index(settings.theta)]:.1f} % has the 95 % interval {low:.1f} to {high:.1f} %."
-    )
+    by_itself = rate(alone.nac, m.images), alone.acr, list(alone.certified_accuracy)
+    found.append(rates.Rates("smoothed alone", *by_itself, rates.ALONE))
+    found.append(rates.Rates("core alone", rate(core, m.images), 0.0, [core, *[0.0] * (len(DEFAULT_RADII) - 1)]))
+    alt = "Natural accuracy, average certified radius and certified accuracy by threshold"
+    rates.table(found, DEFAULT_RADII, alt, own=0)
+    st.caption(f"As the paper's Table 1: certified accuracy in percent of {m.images:,} images at each radius.")

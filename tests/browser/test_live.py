@@ -92,7 +92,7 @@ def _strange(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def tiles(page: Page) -> list[str]:
-    return page.locator("[data-testid=stMetric]").all_inner_texts()
+    return page.locator("[data-testid=stMetric], .rates tr").all_inner_texts()
 
 
 @pytest.mark.parametrize(("address", "dial", "moved"), MOVED)
