@@ -5,20 +5,25 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
 from app import data, keys
-from app.content.paper_figures import PRESETS, Asked, Preset
+from app.content.paper_figures import PRESETS, PaperFigure, Wanted
+from app.content.paper_tables import CORE, SMOOTHED, TABLES, PaperTable, written
 from app.escape import markdown
 from app.figures import vector
 from app.figures.vector import COLUMN, TEXT_WIDTH, Look, Plate
-from app.settings import Settings
+from app.settings import Settings, alpha_text
 from app.widgets.notices import caveats, errors_in_place, rests_on
+from engine import latex
+from engine.tables import Format, render
 
 THETAS = tuple(round(0.05 * k, 2) for k in range(21))
+SHARES = tuple(round(0.5 + 0.05 * k, 2) for k in range(1, 10))  # p0, where votes select
 STEP = 0.25  # of the radii on offer
 FONTS = {"serif": True, "sans": False}
 SHOWN_AT = 144  # pixels an inch: half as large again as in print
@@ -30,18 +35,19 @@ def show(settings: Settings) -> None:
     """A preset, its look and its words, the figure, and files of it."""
     with errors_in_place():
         rests_on(settings, data.composition(settings))
-        key = st.selectbox(
-            "Figure of the paper", list(PRESETS), key="preset", bind=keys.URL
-        )  # fmt: skip
+        key = st.selectbox("Figure or table of the paper", [*PRESETS, *TABLES], key="preset", bind=keys.URL)
+        preset = TABLES[key] if key in TABLES else PRESETS[key]
         st.caption(
-            f"**{PRESETS[key].title}.** {PRESETS[key].shows} From the stored counts, at the sidebar's α, correction, "
-            "bound and t."
+            f"**{preset.title}.** {preset.shows} From the stored counts, at the sidebar's α, correction, bound and t."
         )
-        _figure(settings, key, PRESETS[key])
+        if isinstance(preset, PaperTable):
+            _table(settings, key, preset)
+        else:
+            _figure(settings, key, preset)
     caveats(settings)
 
 
-def _figure(settings: Settings, key: str, preset: Preset) -> None:
+def _figure(settings: Settings, key: str, preset: PaperFigure) -> None:
     drawn, controls = st.columns([3, 2])
     with controls:
         asked = _asked(settings, key, preset)
@@ -57,27 +63,71 @@ def _figure(settings: Settings, key: str, preset: Preset) -> None:
             _files(plate, look, file_name(key, settings))
 
 
-def _asked(settings: Settings, key: str, preset: Preset) -> Asked:
+def _asked(settings: Settings, key: str, preset: PaperFigure) -> Wanted:
     """Radii and thresholds, where the figure has any."""
     radii, thetas = preset.radii or (), preset.thetas or ()
     if preset.radii is not None:
-        every = [STEP * k for k in range(int(settings.certify_run.noise * 4.5 / STEP) + 1)]
-        options = sorted({*every, *preset.radii})
-        radii = tuple(sorted(_several("Radii r, a panel each", options, preset.radii, f"radii_{key}")))
+        offered = _radii(settings, preset.radii)
+        radii = tuple(sorted(_several("Radii r, a panel each", offered, preset.radii, f"radii_{key}")))
     if preset.thetas is not None:
-        of_votes = settings.choice.by_votes
-        options = [*(round(0.5 + 0.05 * k, 2) for k in range(1, 10))] if of_votes else [*THETAS]
-        begun = (0.6, 0.7, 0.8, 0.9) if of_votes else preset.thetas
-        name = f"Thresholds {settings.symbol}"
-        thetas = tuple(sorted(_several(name, options, begun, f"thresholds_{key}_{settings.symbol}")))
-    return Asked(radii, thetas)
+        thetas = _thetas(settings, key, preset.thetas)
+    return Wanted(radii, thetas)
+
+
+def _table(settings: Settings, key: str, preset: PaperTable) -> None:
+    """The table as it will print, and files of it."""
+    left, right = st.columns(2)
+    with left:
+        radii = tuple(sorted(_several("Radii r", _radii(settings, preset.radii), preset.radii, f"radii_{key}")))
+        with_selection = st.toggle("Certified selection rate", preset.with_selection, key=f"selection_{key}")
+    with right:
+        thetas = _thetas(settings, key, preset.thetas)
+        alone = st.multiselect("Networks alone", (SMOOTHED, CORE), (SMOOTHED, CORE), key=f"alone_{key}")
+    made = written(settings, preset.of_all, radii, thetas, alone, with_selection)
+    name = file_name(key, settings)
+    caption = st.text_area("Caption", _caption(settings, with_selection), key=f"caption_{key}", height=80)
+    table = replace(made.table, caption=caption, label=name)
+    rows = latex.plain_rows(table)
+    st.dataframe(rows, hide_index=True, alt=f"{key}: {preset.title}")
+    for sentence in made.missing:
+        st.caption(markdown(sentence))
+    st.caption("Bold in the LaTeX: the largest of its column among the rows of one σ, as printed.")
+    with st.container(horizontal=True):
+        _download("LaTeX", f"{name}.tex", "text/plain", partial(latex.render, table))
+        _download("CSV", f"{name}.csv", "text/csv", partial(render, rows, Format.CSV))
+    with st.expander("LaTeX", icon=":material/code:"):
+        st.code(latex.render(table), language="latex")
+
+
+def _caption(settings: Settings, with_selection: bool) -> str:
+    run = settings.certify_run
+    rates = "certified accuracy and selection rate" if with_selection else "certified accuracy"
+    return (
+        f"Natural accuracy (NAC, %), average certified radius (ACR), and {rates} (%) at various radii on {run.dataset} "
+        f"with σ = {run.noise:g}, α = {alpha_text(settings.alpha)} ({settings.correction}, {settings.bound_used}), "
+        f"over {len(data.composition(settings)):,} images. Certification network: {run.name}; core network: "
+        f"{settings.core_run.name}."
+    )
+
+
+def _radii(settings: Settings, begun: tuple[float, ...]) -> list[float]:
+    """The radii on offer."""
+    return sorted({*(STEP * k for k in range(int(data.largest_radius(settings) / STEP) + 1)), *begun})
+
+
+def _thetas(settings: Settings, key: str, begun: tuple[float, ...]) -> tuple[float, ...]:
+    of_votes = settings.choice.by_votes
+    options = [*(SHARES if of_votes else THETAS)]
+    name = f"Thresholds {settings.symbol}"
+    chosen = _several(name, options, SHARES[1::2] if of_votes else begun, f"thresholds_{key}_{settings.symbol}")
+    return tuple(sorted(chosen))
 
 
 def _several(label: str, options: list[float], begun: tuple[float, ...], key: str) -> list[float]:
     return st.multiselect(label, options, begun, format_func=lambda value: f"{value:g}", key=key)
 
 
-def _look(key: str, preset: Preset) -> Look:
+def _look(key: str, preset: PaperFigure) -> Look:
     named = next(name for name, width in WIDTHS.items() if width in (preset.width, None))
     chosen = st.segmented_control("Width", list(WIDTHS), default=named, key=f"width_{key}", required=True)
     left, right = st.columns(2)

@@ -20,7 +20,7 @@ THETAS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 @dataclass(frozen=True)
-class Asked:
+class Wanted:
     """What the reader chose beside the sidebar: radii of panels, thresholds of lines or marks."""
 
     radii: tuple[float, ...] = ()
@@ -36,12 +36,12 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Preset:
+class PaperFigure:
     """A figure: what it shows, the reader's first ``radii`` and ``thetas`` (None: not asked for), and its maker."""
 
     title: str
     shows: str
-    make: Callable[[Settings, Asked], Made]
+    make: Callable[[Settings, Wanted], Made]
     radii: tuple[float, ...] | None = None
     thetas: tuple[float, ...] | None = None
     width: float = COLUMN
@@ -53,13 +53,13 @@ def _fronts_of(settings: Settings, choices: Sequence[Choice], axis: Axis) -> tup
     return drawn, tuple(f"{label} is not drawn: {problem}" for label, problem in problems.items())
 
 
-def _axes(asked: Asked, of_acr: bool = True) -> list[tuple[Axis, float | None]]:
+def _axes(asked: Wanted, of_acr: bool = True) -> list[tuple[Axis, float | None]]:
     """The panels: the ACR first, then certified accuracy at each radius."""
     return [*([(Axis.ACR, None)] if of_acr else []), *((Axis.CERTIFIED, r) for r in asked.radii)]
 
 
 def _aspects(
-    settings: Settings, choices: Sequence[Choice], asked: Asked, of_acr: bool, alone: Callable[[NetworkAlone], bool]
+    settings: Settings, choices: Sequence[Choice], asked: Wanted, of_acr: bool, alone: Callable[[NetworkAlone], bool]
 ) -> tuple[list[Aspect], tuple[str, ...]]:
     """A panel for each measure, with the networks that ``alone`` lets through."""
     found: list[Aspect] = []
@@ -123,7 +123,7 @@ def _matched(one: NetworkAlone) -> bool:
     return one.trained == one.noise
 
 
-def _of_cores(settings: Settings, asked: Asked) -> Made:
+def _of_cores(settings: Settings, asked: Wanted) -> Made:
     choices = _at_this_noise(settings)
     aspects, problems = _aspects(settings, choices, asked, True, _matched)
     missing = list(problems)
@@ -134,7 +134,7 @@ def _of_cores(settings: Settings, asked: Asked) -> Made:
     return Made(paper.fronts(aspects, _names(choices)), tuple(missing))
 
 
-def _by_noise(settings: Settings, asked: Asked, of_acr: bool) -> Made:
+def _by_noise(settings: Settings, asked: Wanted, of_acr: bool) -> Made:
     own = settings.choice
     same = [
         choice
@@ -160,11 +160,11 @@ def _by_noise(settings: Settings, asked: Asked, of_acr: bool) -> Made:
     return Made(paper.fronts_by_noise(aspects, cores, noises), tuple(missing))
 
 
-def _fig2(settings: Settings, asked: Asked) -> Made:
+def _fig2(settings: Settings, asked: Wanted) -> Made:
     return _by_noise(settings, asked, of_acr=True)
 
 
-def _fig9(settings: Settings, asked: Asked) -> Made:
+def _fig9(settings: Settings, asked: Wanted) -> Made:
     return _by_noise(settings, asked, of_acr=False)
 
 
@@ -173,7 +173,7 @@ def _of_scores(settings: Settings) -> None:
         raise AcesError("the votes for the class select here: this figure is of a score and its thresholds")
 
 
-def _fig3(settings: Settings, asked: Asked) -> Made:
+def _fig3(settings: Settings, asked: Wanted) -> Made:
     _of_scores(settings)
     found = data.entropy_histogram(settings)
     if not found.recorded:
@@ -181,26 +181,26 @@ def _fig3(settings: Settings, asked: Asked) -> Made:
     return Made(paper.histogram(found, settings.radius, settings.mechanism.score))
 
 
-def _fig6(settings: Settings, asked: Asked) -> Made:
+def _fig6(settings: Settings, asked: Wanted) -> Made:
     _of_scores(settings)
     _asks_thetas(asked)
     return Made(paper.signed_radii(data.signed_radii(settings, asked.thetas), asked.thetas))
 
 
-def _asks_thetas(asked: Asked) -> None:
+def _asks_thetas(asked: Wanted) -> None:
     if not asked.thetas:
         raise AcesError("no threshold is chosen: each is a line of this figure")
 
 
-def _fig7(settings: Settings, asked: Asked) -> Made:
+def _fig7(settings: Settings, asked: Wanted) -> Made:
     _of_scores(settings)
-    (aspect,), problems = _aspects(settings, [settings.choice], Asked(), True, _matched)
+    (aspect,), problems = _aspects(settings, [settings.choice], Wanted(), True, _matched)
     if problems:
         raise AcesError(problems[0])
     return Made(paper.marked_front(aspect, asked.thetas, _names([settings.choice])))
 
 
-def _fig8(settings: Settings, asked: Asked) -> Made:
+def _fig8(settings: Settings, asked: Wanted) -> Made:
     own = settings.choice
     runs = own.certify_run, own.core_run
     choices = [c for c in settings.compositions if (c.certify_run, c.core_run) == runs]
@@ -220,7 +220,7 @@ def _selections(choices: Sequence[Choice]) -> dict[str, str]:
     return dict(zip(whole, entries if len(set(entries)) == len(entries) else whole, strict=True))
 
 
-def _curves(settings: Settings, asked: Asked) -> Made:
+def _curves(settings: Settings, asked: Wanted) -> Made:
     _asks_thetas(asked)
     found = data.radius_curves(settings)
     fan = data.fan(settings, asked.thetas, found.radii)
@@ -229,58 +229,58 @@ def _curves(settings: Settings, asked: Asked) -> Made:
 
 
 PRESETS = {
-    "Figure 1": Preset(
+    "Figure 1": PaperFigure(
         "ACR over NAC",
         "Fronts of the compositions at the sidebar's σ, their core networks, and this training's networks alone at "
         "every σ in the store.",
         _of_cores,
     ),
-    "Figure 2": Preset(
+    "Figure 2": PaperFigure(
         "ACR over NAC, by noise",
         "Fronts of this training at every σ of the sidebar, a dash for each core network; dotted, each network alone "
         "under other evaluation noises.",
         _fig2,
     ),
-    "Figure 3": Preset(
+    "Figure 3": PaperFigure(
         "Certifiable images by score",
         "Images by the median score of their noisy copies, split by whether the certification network alone certifies "
         "them at the sidebar's r (3.0 in the paper).",
         _fig3,
         height=2.2,
     ),
-    "Figure 4": Preset(
+    "Figure 4": PaperFigure(
         "ACR and certified accuracy over NAC",
         "Figure 1 with a panel for the certified accuracy at each radius (1.0 and 2.0 in the paper).",
         _of_cores, radii=(1.0, 2.0), width=TEXT_WIDTH, height=2.3,
     ),
-    "Figure 5": Preset(
+    "Figure 5": PaperFigure(
         "ACR and certified accuracy over NAC, of CIFAR10",
         "As Figure 4, which is of ImageNet: the sidebar has the dataset.",
         _of_cores, radii=(1.0, 2.0), width=TEXT_WIDTH, height=2.3,
     ),
-    "Figure 6": Preset(
+    "Figure 6": PaperFigure(
         "Certified radii of the selection",
         "Images by rising radius: positive where the certification network is certainly selected, negative where the "
         "core network is, 0 where the selection abstains.",
         _fig6, thetas=THETAS,
     ),
-    "Figure 7": Preset(
+    "Figure 7": PaperFigure(
         "The front of Figure 6",
         "The front of the current composition, with thresholds marked.",
         _fig7, thetas=THETAS,
     ),
-    "Figure 8": Preset(
+    "Figure 8": PaperFigure(
         "Selections compared",
         "Fronts with one certification and core network, and each selection of the sidebar (certified at 0.5 in the "
         "paper).",
         _fig8, radii=(0.5,), width=TEXT_WIDTH, height=2.5,
     ),
-    "Figure 9": Preset(
+    "Figure 9": PaperFigure(
         "Certified accuracy over NAC, by noise",
         "Figure 2 with a panel for the certified accuracy at each radius.",
         _fig9, radii=(0.5, 1.0, 2.0), width=TEXT_WIDTH, height=2.5,
     ),
-    "Curves": Preset(
+    "Curves": PaperFigure(
         "Certified accuracy over radius",
         "Not in the paper as a figure: Tables 2 to 13 as curves, of the current composition.",
         _curves, thetas=(0.1, 0.2, 0.3, 0.6, 1.0),

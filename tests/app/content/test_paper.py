@@ -42,6 +42,18 @@ def test_no_radius_is_a_sentence(open_page):
     assert [error.value for error in page.error] == ["no radius is chosen: each is a panel of this figure"]
 
 
+@pytest.mark.parametrize("table", ["Table 1", "Table 14"])
+def test_a_table_is_shown_as_it_prints_and_offered_as_latex(open_page, table):
+    page = open_page(PAPER, preset=table)
+    assert not page.error
+    assert [one.proto.label for one in page.get("download_button")][:2] == ["LaTeX", "CSV"]
+    assert "\\multicolumn" in page.code[0].value
+    assert "smoothed alone" in page.dataframe[0].value["θ"].to_list()
+    page.multiselect(key=f"thresholds_{table}_θ").set_value([]).run()
+    page.multiselect(key=f"alone_{table}").set_value([]).run()
+    assert "the table has no row" in page.error[0].value
+
+
 def test_a_damaged_run_is_a_sentence(open_page, demo):
     damage(demo, certify_name(0.25))
     assert open_page(PAPER).error

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app import data
-from app.content.paper_figures import PRESETS, Asked
+from app.content.paper_figures import PRESETS, Wanted
 from app.figures import vector
 from app.settings import BY_VOTES, Choice, Settings, combinations, cores, experiments, selections
 from cache.catalog import DEMO
@@ -32,7 +32,7 @@ def whole(metas: list[Meta], core: str, **chosen) -> Settings:
 
 def made(key: str, view: Settings, **asked):
     preset = PRESETS[key]
-    return preset.make(view, Asked(preset.radii or (), preset.thetas or ()) if not asked else Asked(**asked))
+    return preset.make(view, Wanted(preset.radii or (), preset.thetas or ()) if not asked else Wanted(**asked))
 
 
 @pytest.mark.parametrize("key", PRESETS)
