@@ -142,6 +142,6 @@ def plain_rows(table: PrintedTable) -> Rows:
         heads = dict(zip(table.heads, _filled(block.names, len(table.heads)), strict=True))
         for row in block.rows:
             ranked = dict(zip(("NAC", "ACR", *accuracy), row.ranked, strict=True))
-            rates = dict(zip(selection, row.rates or [""] * len(selection), strict=True))
+            rates = dict(zip(selection, row.rates or [""] * len(selection), strict=True)) if selection else {}
             found.append({**heads, table.first: row.name, **ranked, **rates})
     return found

@@ -81,3 +81,4 @@ def test_the_same_cells_stand_under_plain_names():
     assert rows[0]["certified accuracy at r 0.25"] == "20.0"
     assert (rows[2]["θ"], rows[2]["ACR"], rows[2]["selected at r 0.00"]) == ("smoothed alone", "0.410", "")
     assert len({tuple(row) for row in rows}) == 1
+    assert list(plain_rows(replace(TABLE, with_selection=False))[0])[-1] == "certified accuracy at r 0.25"
