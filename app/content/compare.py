@@ -71,7 +71,7 @@ def _values(rows: dict[str, Comparison], a: Means, named: str, radius: float) ->
     measures = {"NAC %": ("nac", 1), "ACR": ("acr", 3), f"certified r {radius:.9g} %": ("certified", 1)}
     table: Rows = [{"composition": f"A: {named}", **_cells(a, None, measures)}]
     table += [{"composition": name, **_cells(found.b, found, measures)} for name, found in rows.items()]
-    forms = {}
+    forms: dict[str, str] = {}
     for column, (_, digits) in measures.items():
         forms |= {column: f"%.{digits}f", f"Δ {column}": f"%+.{digits}f"}
     st.dataframe(
