@@ -48,19 +48,16 @@ def show(settings: Settings) -> None:
 
 
 def _figure(settings: Settings, key: str, preset: PaperFigure) -> None:
-    drawn, controls = st.columns([3, 2])
-    with controls:
-        asked = _asked(settings, key, preset)
-        look = _look(key, preset)
-    with drawn:
-        place = st.container()
-        made = preset.make(settings, asked)
-        plate = _worded(made.plate, key)
-        with place:
-            _preview(plate, look, preset.title)
-            for sentence in made.missing:
-                st.caption(markdown(sentence))
-            _files(plate, look, file_name(key, settings))
+    asked = _asked(settings, key, preset)
+    look = _look(key, preset)
+    place = st.container()
+    made = preset.make(settings, asked)
+    plate = _worded(made.plate, key)
+    with place:
+        _preview(plate, look, preset.title)
+        for sentence in made.missing:
+            st.caption(markdown(sentence))
+        _files(plate, look, file_name(key, settings))
 
 
 def _asked(settings: Settings, key: str, preset: PaperFigure) -> Wanted:
@@ -88,7 +85,8 @@ def _table(settings: Settings, key: str, preset: PaperTable) -> None:
     caption = st.text_area("Caption", _caption(settings, with_selection), key=f"caption_{key}", height=80)
     table = replace(made.table, caption=caption, label=name)
     rows = latex.plain_rows(table)
-    st.dataframe(rows, hide_index=True, alt=f"{key}: {preset.title}")
+    narrow = {name: st.column_config.TextColumn(_narrow(name), help=name) for name in rows[0]}
+    st.dataframe(rows, hide_index=True, column_config=narrow, alt=f"{key}: {preset.title}")
     for sentence in made.missing:
         st.caption(markdown(sentence))
     st.caption("Bold in the LaTeX: the largest of its column among the rows of one σ, as printed.")
@@ -97,6 +95,11 @@ def _table(settings: Settings, key: str, preset: PaperTable) -> None:
         _download("CSV", f"{name}.csv", "text/csv", partial(render, rows, Format.CSV))
     with st.expander("LaTeX", icon=":material/code:"):
         st.code(latex.render(table), language="latex")
+
+
+def _narrow(name: str) -> str:
+    """A column's name as short as the page needs it: the whole one is its help."""
+    return name.replace("certified accuracy at", "cert.").replace("selected at", "sel.")
 
 
 def _caption(settings: Settings, with_selection: bool) -> str:
@@ -129,15 +132,13 @@ def _several(label: str, options: list[float], begun: tuple[float, ...], key: st
 
 def _look(key: str, preset: PaperFigure) -> Look:
     named = next(name for name, width in WIDTHS.items() if width in (preset.width, None))
-    chosen = st.segmented_control("Width", list(WIDTHS), default=named, key=f"width_{key}", required=True)
-    left, right = st.columns(2)
-    fixed = WIDTHS[chosen or named]
-    width = left.number_input(
-        "Width [in]", 1.5, 20.0, fixed or preset.width, 0.25, key=f"inches_{key}_{chosen}", disabled=fixed is not None
-    )
-    height = right.number_input("Height [in]", 1.0, 20.0, preset.height, 0.1, key=f"height_{key}")
-    family = left.segmented_control("Font", list(FONTS), default="serif", key="font", required=True)
-    size = right.number_input("Size [pt]", 5.0, 20.0, 8.0, 0.5, key="size")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.segmented_control("Width", list(WIDTHS), default=named, key=f"width_{key}", required=True)
+        fixed = WIDTHS[chosen or named]
+        width = fixed or st.number_input("Width [in]", 1.5, 20.0, preset.width, 0.25, key=f"inches_{key}", width=130)
+        height = st.number_input("Height [in]", 1.0, 20.0, preset.height, 0.1, key=f"height_{key}", width=130)
+        family = st.segmented_control("Font", list(FONTS), default="serif", key="paper_font", required=True)
+        size = st.number_input("Size [pt]", 5.0, 20.0, 8.0, 0.5, key="paper_size", width=130)
     return Look(width, height, FONTS[family or "serif"], size)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from app import data
 from app.data import Axis
-from app.figures import paper
+from app.figures import overlay, paper
 from app.figures.paper import ACR, Aspect, NetworkAlone, certified_at
 from app.figures.vector import COLUMN, TEXT_WIDTH, Plate
 from app.settings import Choice, Settings, labels, mismatched
@@ -68,7 +68,8 @@ def _aspects(
         at = settings if radius is None else replace(settings, radius=radius)
         drawn, problems = _fronts_of(at, choices, axis)
         networks = [one for one in _networks(settings, radius) if alone(one)]
-        found.append(Aspect(ACR if radius is None else certified_at(radius), drawn, networks))
+        printed = overlay.printed(overlay.chosen(settings.paper), radius)
+        found.append(Aspect(ACR if radius is None else certified_at(radius), drawn, networks, printed))
     if not found:
         raise AcesError("no radius is chosen: each is a panel of this figure")
     return found, (*problems, *_empty(found))
@@ -149,7 +150,8 @@ def _by_noise(settings: Settings, asked: Wanted, of_acr: bool) -> Made:
     if len(set(levels)) == len(levels):
         missing.append(
             "There are no dotted lines: they join the runs of one network at several evaluation noises, and the store "
-            "holds each network of this training at one."
+            "holds each network of this training at one. The paper's own, of its Tables 15 to 17, are drawn where The "
+            "paper's tables under Compare with names them."
         )
     if len({choice.certify_run.noise for choice in choices}) < 2:
         missing.append("One training noise is drawn; the paper has three.")

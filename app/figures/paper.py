@@ -6,7 +6,7 @@ Colours as there, but from the palette that people with colour blindness tell ap
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
@@ -25,6 +25,7 @@ ACR = "Average certified radius (ACR)"
 ALONE, CORE_ALONE = "smoothed alone", "core alone"
 DASHES = ("solid", "dashed", "dashdot")
 MARKS = ("o", "D", "v", "P", "X", "h")
+PRINTED_MARKS = ("x", "+", "1", "*")
 DOTS = 101  # on a front, at theta = 0, 0.01, ..., 1, as the authors evaluated
 EMPTY = np.empty(0)
 
@@ -49,13 +50,14 @@ class NetworkAlone:
 
 @dataclass(frozen=True, eq=False)
 class Aspect:
-    """What one panel sets over natural accuracy: ``y`` names the robustness of ``fronts`` and of the networks
-    ``alone``.
+    """What one panel sets over natural accuracy: ``y`` names the robustness of ``fronts``, of the networks ``alone``,
+    and of series that the paper prints, by their labels: (NAC, robustness).
     """
 
     y: str
     fronts: Sequence[Front]
     alone: Sequence[NetworkAlone] = ()
+    printed: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
 
 
 def certified_at(radius: float) -> str:
@@ -71,8 +73,15 @@ def fronts(aspects: Sequence[Aspect], names: Mapping[str, str]) -> Plate:
 
 
 def _over_nac(aspect: Aspect, parts: tuple[Curve, ...], notes: tuple[Note, ...] = ()) -> Panel:
+    parts = (*parts, *_printed(aspect))
     nothing = not any(len(part.y) and np.nanmax(part.y) > 0 for part in parts)
     return Panel(NAC, aspect.y, parts, low=(None, 0.0), high=(None, 1.0 if nothing else None), notes=notes)
+
+
+def _printed(aspect: Aspect) -> Iterator[Curve]:
+    """Dotted in grey, with a mark a row of the paper's table."""
+    for k, (label, (nac, robustness)) in enumerate(aspect.printed.items()):
+        yield Curve(label, nac, robustness, LIGHT.muted, "dotted", PRINTED_MARKS[k % len(PRINTED_MARKS)], width=0.8)
 
 
 def _fronts(aspect: Aspect, names: Mapping[str, str]) -> Iterator[Curve]:

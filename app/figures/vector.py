@@ -223,11 +223,16 @@ def _curve(axes: Axes, part: Curve) -> None:
         return
     axes.plot(
         part.x, part.y, color=part.color, linestyle=DASHES[part.dash] if part.dash else "none", linewidth=part.width,
-        marker=part.marker or "none", markersize=part.size, markeredgewidth=0,
+        marker=part.marker or "none", markersize=part.size, markeredgewidth=_edge(part),
         markevery=None if part.at is None else part.at.tolist(),
         clip_on=not (part.marker and not part.dash),  # a mark on the edge of the axes is seen whole
         zorder=3 if part.marker and not part.dash else 2,
     )  # fmt: skip
+
+
+def _edge(part: Curve) -> float:
+    """Marks of strokes alone are nothing but edge."""
+    return 0.6 if part.marker in ("x", "+", "1") else 0.0
 
 
 def _bars(axes: Axes, part: Bars) -> None:
@@ -266,7 +271,7 @@ def _entries(plate: Plate) -> dict[str, Any]:
         else:
             found[part.name] = Line2D(
                 [], [], color=part.color, linestyle=DASHES[part.dash] if part.dash else "none", linewidth=part.width,
-                marker=part.marker or "none", markersize=max(part.size, 3), markeredgewidth=0,
+                marker=part.marker or "none", markersize=max(part.size, 3), markeredgewidth=_edge(part),
             )  # fmt: skip
     return found
 

@@ -95,3 +95,9 @@ def test_curves_have_both_networks_alone():
     plate = paper.curves(radii, {0.1: rate}, rate / 2, 91.0, "θ")
     assert names(plate) == ["θ = 0.1", "smoothed alone", "core alone"]
     assert curves(plate)[-1].y.tolist() == [91.0]
+
+
+def test_what_the_paper_prints_is_dotted_in_grey():
+    printed = {"paper: a": (np.array([70.0, 60.0]), np.array([0.1, 0.2]))}
+    last = curves(paper.fronts([Aspect(ACR, [SMALL], (), printed)], NAMES))[-1]
+    assert (last.name, last.dash, last.y.tolist()) == ("paper: a", "dotted", [0.1, 0.2])
