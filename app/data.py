@@ -23,7 +23,7 @@ import streamlit as st
 
 from app.services import packs
 from app.services.pictures import Pictures, read_pictures
-from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, labels, mismatched
+from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, bound_for, labels, mismatched
 from app.tables import live, views
 from cache import Catalog, Listing, Store
 from engine import datasets, folders, processes
@@ -269,6 +269,22 @@ def alone(settings: Settings, radii: tuple[float, ...]) -> metrics.Standalone:
     """The certification network without ACES, on the images of the composition."""
     run = _restricted(_composition_key(settings.choice))
     return metrics.standalone(run, settings.alpha, radii, settings.convention, settings.bound_used)
+
+
+def networks_alone(settings: Settings, radii: tuple[float, ...]) -> list[tuple[Meta, metrics.Standalone]]:
+    """The certification networks of this training at every noise in the store, without ACES, on the images of the
+    composition: of those runs that hold all of these, under noise of the same norm.
+    """
+    of, c, found = settings.certify_run, composition(settings), []
+    for run in listing().metas:
+        same = (run.kind, run.dataset, run.network.training) == (of.kind, of.dataset, of.network.training)
+        if not same or run.smoothing_card.norm != of.smoothing_card.norm or not fits(run, settings.core_run):
+            continue
+        restricted = views.restrict(cast(SmoothedRun, _run(_run_key(run))), c.index)
+        if len(restricted.index) == len(c.index):
+            bound = bound_for(run, settings.bound, settings.convention)
+            found.append((run, metrics.standalone(restricted, settings.alpha, radii, settings.convention, bound)))
+    return sorted(found, key=lambda one: (one[0].noise, one[0].name))
 
 
 def entropy_histogram(settings: Settings) -> views.EntropyHistogram:

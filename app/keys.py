@@ -67,9 +67,10 @@ PAGE_DEFAULTS: dict[str, dict[str, object]] = {  # what the widgets of these pag
     FIRST_PAGE: {"measure": "ACR", "best_t": False, "nac": 75.0, "surely": False},
     "certified-accuracy": {"fan": (0.1, 0.2, 0.4, 0.6, 1.0)},
     "images": {"view": "Table"},
+    "paper": {"preset": "Figure 1"},
 }
 PAGE_CONTROLS = (
     *("measure", "best_t", "nac", "surely", "fan", "view", "outcome", "answer", "class", "radii", "scores", "image"),
-    *("floor", "config", "draws"),
+    *("floor", "config", "draws", "preset"),
 )
 PICKED = "pick"

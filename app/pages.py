@@ -32,6 +32,7 @@ PAGES = {
         PageCard("selection", "Selection", "app.content.selection"),
         PageCard("images", "Images", "app.content.images"),
         PageCard("compare", "Compare", "app.content.compare"),
+        PageCard("paper", "Paper", "app.content.paper"),
         PageCard("bounds", "Bounds", "app.content.bounds", shows_many=False, one_stage=True),
         PageCard("runs", "Runs", "app.content.runs", needs_runs=False),
         PageCard("certify", "Certify my image", "app.content.certify", shows_many=False),

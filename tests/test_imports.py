@@ -65,7 +65,7 @@ def test_records_and_statistics_need_numpy_and_scipy_only(path):
 # Rooms and the modules beside them, from what needs nothing to what needs everything: each imports from before it.
 ENGINE = (
     *("errors", "arrays", "escape", "folders", "names", "output", "processes", "smoothing"),
-    *("records", "mechanisms", "weights", "statistics", "tables", "datasets", "models", "sampling"),
+    *("records", "mechanisms", "weights", "statistics", "tables", "latex", "datasets", "models", "sampling"),
     *("single_image", "training", "published", "aces", "bounds", "compose", "runs", "cli", "__main__"),
 )
 APP = (

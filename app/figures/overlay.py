@@ -57,6 +57,12 @@ def _robustness(series: Series, radius: float | None) -> Array | None:
     return series.certified_accuracy[:, at[0]] if len(at) else None
 
 
+def printed(chosen: Sequence[Series], radius: float | None = None) -> dict[str, tuple[Array, Array]]:
+    """NAC and ACR, or certified accuracy at ``radius``, as printed, by label: of those series that print it."""
+    found = {series.label: (series.nac, _robustness(series, radius)) for series in chosen}
+    return {label: (nac, rate) for label, (nac, rate) in found.items() if rate is not None}
+
+
 def notes(chosen: Sequence[Series], alpha: float, radius: float | None = None) -> list[str]:
     """What of the chosen tables a page cannot draw, and where they mean another thing.
 

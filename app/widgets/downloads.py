@@ -52,14 +52,18 @@ def _button(label: str, file: str, mime: str, made: Callable[[], str]) -> None:
 
 
 def _table(settings: Settings, rows: Callable[[], Rows], form: Format, origin: Mapping[str, object]) -> str:
-    made = in_words(rows(), settings.mechanism) if form is Format.LATEX else rows()
-    return export.table(made, form, origin)
+    if form is Format.JSON:
+        return export.table(rows(), form, origin)
+    made = in_words(rows(), settings.mechanism)
+    return export.table(export.readable(made) if form is Format.CSV else made, form, origin)
 
 
 def _report(
     settings: Settings, rows: Callable[[], Rows], drawn: Mapping[str, Sketch], origin: Mapping[str, object]
 ) -> str:
-    return export.report(export.title(settings), in_words(rows(), settings.mechanism), drawn, origin)
+    made = export.readable(in_words(rows(), settings.mechanism))
+    facts = export.facts(settings, len(data.composition(settings)))
+    return export.report(export.title(settings), made, drawn, origin, facts)
 
 
 def _origin(settings: Settings) -> dict[str, object]:

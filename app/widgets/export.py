@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from app.escape import unplot
-from app.figures import RADII, SHARES, Sketch
-from app.settings import Settings, alpha_text
+from app.figures import DARK, RADII, SHARES, Sketch
+from app.settings import Settings, alpha_text, later_label
 from engine import __version__, escape
 from engine.records.runs import Meta
 from engine.statistics.bounds import round_radius
@@ -24,9 +24,37 @@ from engine.tables import Format, Rows, render
 NONE = "—"  # where a row has no such number; one that it should have is missing
 COMMENT = {Format.CSV: "# ", Format.LATEX: "% "}
 REPORT_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["sendChartToCloud"], "responsive": True}
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1b2430}
-table{border-collapse:collapse}td,th{padding:.2rem .7rem;border-bottom:1px solid #dde2e8;text-align:right}
-th:first-child,td:first-child{text-align:left}pre{white-space:pre-wrap;background:#f3f5f8;padding:1rem}"""
+STYLE = """@page{size:A4 landscape;margin:10mm}
+body{font:15px/1.5 system-ui,sans-serif;max-width:73rem;margin:2rem auto;padding:0 1rem;color:#1b2430;background:#fff}
+.wide{overflow-x:auto}table{border-collapse:collapse;font-size:11.5px;line-height:1.35}
+td,th{padding:.2rem .35rem;border-bottom:1px solid #dde2e8;text-align:right;vertical-align:bottom}
+th:first-child,td:first-child{text-align:left}figure{max-width:62rem;margin:1.5rem 0;break-inside:avoid}
+figure.dark>div{background:#10161f;padding:.5rem;border-radius:4px}figcaption{color:#475260;font-size:13px}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem}dt{color:#475260}dd{margin:0}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f3f5f8;padding:1rem;font-size:12px}
+@media print{body{margin:0;padding:0;max-width:none}.wide{overflow:visible}table{font-size:9.5px}
+td,th{padding:.1rem .25rem}h2{break-after:avoid}}"""
+CAPTIONS = {  # by the figures' names on their pages
+    "front": "A line through all thresholds for every composition; diamonds: where each stands at the threshold that "
+    "is set; triangles: certification networks alone; squares: core networks; the band: what no composition beats.",
+    "theta": "Natural accuracy, certified selection rate and, on the right axis, average certified radius over the "
+    "threshold.",
+    "accuracy": "Images answered correctly with a certificate that reaches r; at r = 0, answered correctly.",
+    "selection": "Images that certainly go to the certification network up to r.",
+    "histogram": "Images by the median score of their noisy copies, split by whether the certification network alone "
+    "certifies them at r. Those left of the line are selected.",
+    "radii": "Certified radius of the selection over the images: positive for the certification network, negative for "
+    "the core network, 0 where the selection abstains.",
+    "receiver": "Certifiable images that are selected over others that are, for every threshold.",
+    "map": "Every image by its median score and its certified radius.",
+    "steps": "ACR at one natural accuracy on held-out images, by step from the paper's certificate; whiskers are 95 % "
+    "intervals of the paired differences.",
+}
+WORDS = {
+    "theta": "θ", "theta2": "θ₂", "p0": "p₀", "p02": "p₀ of the second stage", "t2": "t₂", "sigma": "σ",
+    "nac": "NAC [%]", "acr": "ACR",
+}  # fmt: skip
+RATES = {"cert_": "certified accuracy at r {} [%]", "select_": "certified selection rate at r {} [%]"}
 
 
 def provenance(settings: Settings, images: int, fingerprints: Mapping[str, str], address: str) -> dict[str, Any]:
@@ -97,15 +125,27 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool) or value is None else float(value)
 
 
+def readable(rows: Rows) -> Rows:
+    """A table under names that say what they are, with their units, for people; programs know its columns by others."""
+    return [{_readable(name): value for name, value in row.items()} for row in rows]
+
+
+def _readable(name: str) -> str:
+    for start, words in RATES.items():
+        if name.startswith(start):
+            return words.format(name.removeprefix(start))
+    return WORDS.get(name, name.replace("_", " "))
+
+
 def figure_csv(figure: Sketch, origin: Mapping[str, Any]) -> str:
-    """The data of every trace of a figure, one row per point: series, x, y, and t where points have a share of
-    votes of their own. NaN is an empty cell; radii round down.
+    """The data of every trace of a figure, one row per point: series, x and y under the names of their axes, and t
+    where points have a share of votes of their own. NaN is an empty cell; radii round down.
     """
     out = io.StringIO()
     out.writelines(f"# {escape.csv(line)}\n" for line in _lines(origin))
     writer = csv.writer(out, lineterminator="\n")
     with_t = any(SHARES in trace.get("meta", {}) for trace in figure.traces)
-    writer.writerow(["series", "x", "y", *(["t"] if with_t else [])])
+    writer.writerow(["series", *_axes(figure), *(["t"] if with_t else [])])
     for k, trace in enumerate(figure.traces):
         name = escape.csv(
             unplot(trace.get("legendgroup") or trace.get("name") or f"series {k + 1}")
@@ -115,6 +155,17 @@ def figure_csv(figure: Sketch, origin: Mapping[str, Any]) -> str:
         points = zip(trace["x"], trace["y"], shares, strict=True)
         writer.writerows([name, _cell(x, "x" in radii), _cell(y, "y" in radii), *t] for x, y, t in points)
     return out.getvalue()
+
+
+def _axes(figure: Sketch) -> list[str]:
+    """What the axes are called; where a figure has two of one kind, their letters, as they share a column."""
+    two = any(trace.get("yaxis", "y") != "y" for trace in figure.traces)
+    found = []
+    for letter in ("x", "y"):
+        title = figure.layout.get(f"{letter}axis_title") or {}
+        text = "" if two and letter == "y" else unplot(title.get("text") or "")
+        found.append(escape.csv(text) or letter)
+    return found
 
 
 def _shares(trace: Mapping[str, Any]) -> list[list[str]]:
@@ -128,37 +179,74 @@ def _cell(value: Any, is_radius: bool) -> str:
         return escape.csv(unplot(value))
     if value is None or np.isnan(value):
         return ""
-    return str(round_radius(value)) if is_radius else f"{float(value):.9g}"
+    if is_radius:
+        return str(round_radius(value))
+    # What is stored with some seven digits has no more to tell: 45.4, not 45.4000015.
+    return f"{float(value):.{7 if isinstance(value, np.float32) else 9}g}"
 
 
-def report(title: str, rows: Rows, drawn: Mapping[str, Sketch], origin: Mapping[str, Any]) -> str:
-    """One HTML file that needs nothing else: figures that can be zoomed, the table, the provenance."""
-    parts = [
-        figure.finish().to_html(full_html=False, include_plotlyjs=k == 0, config=REPORT_CONFIG)
-        for k, figure in enumerate(drawn.values())
-    ]
+def report(
+    title: str,
+    rows: Rows,
+    drawn: Mapping[str, Sketch],
+    origin: Mapping[str, Any],
+    facts: Mapping[str, str] | None = None,
+) -> str:
+    """One HTML file that needs nothing else: what it is of, the table, figures that can be zoomed, the provenance.
+
+    It fits a window of 1280 pixels and, printed, a page across.
+    """
+    figures = [_figure(k, name, figure) for k, (name, figure) in enumerate(drawn.items())]
+    said = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in (facts or {}).items())
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>{html.escape(title)}</title><style>{STYLE}</style><h1>{html.escape(title)}</h1>"
-        f"{_html_table(rows)}{''.join(parts)}"
+        f"{f'<dl>{said}</dl>' if said else ''}{_html_table(rows)}{''.join(figures)}"
         f"<h2>What this rests on</h2><pre>{html.escape(json.dumps(origin, indent=1, ensure_ascii=False))}</pre></html>"
     )
+
+
+def _figure(k: int, name: str, figure: Sketch) -> str:
+    """A figure over its caption, on the ground that its colours were chosen for."""
+    made = figure.finish()
+    drawn = made.to_html(full_html=False, include_plotlyjs=k == 0, config=REPORT_CONFIG)
+    font = made.layout.template.layout.font.color
+    dark = " class=dark" if font == DARK.muted else ""
+    return f"<figure{dark}>{drawn}<figcaption>Figure {k + 1}. {CAPTIONS.get(name, name)}</figcaption></figure>"
+
+
+def facts(settings: Settings, images: int) -> dict[str, str]:
+    """What a report is of, in words: its networks and terms."""
+    choice, run = settings.choice, settings.certify_run
+    found = {
+        "Certification network": f"{run.name}, σ {run.noise:g}",
+        "Core network": settings.core_run.name,
+        "Selection": f"{choice.selection}, {settings.symbol} {settings.theta:.3f}"
+        + ("" if choice.by_votes else f", share of votes t {settings.t:g}"),
+    }
+    if choice.then is not None:
+        found["Then"] = later_label(choice.then)
+    terms = f"α {alpha_text(settings.alpha)}, {settings.correction}, class bounded by its {settings.bound_used}"
+    return found | {"Terms": f"{terms}, radius r {settings.radius:.9g}", "Images": f"{images:,} of {run.dataset}"}
 
 
 def _html_table(rows: Rows) -> str:
     if not rows:
         return ""
     head = "".join(f"<th>{html.escape(name)}</th>" for name in rows[0])
-    body = "".join(f"<tr>{''.join(f'<td>{_shown(v)}</td>' for v in row.values())}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    body = "".join(f"<tr>{''.join(f'<td>{_shown(k, v)}</td>' for k, v in row.items())}</tr>" for row in rows)
+    return f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
-def _shown(value: Any) -> str:
+def _shown(name: str, value: Any) -> str:
+    """For people: rates with one decimal and ACR with three, as the paper has them."""
     if value is None:
         return NONE
     if _is_missing(value):
         return "missing"
-    return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
+    if not isinstance(value, float):
+        return html.escape(str(value))
+    return f"{value:.1f}" if name.endswith("[%]") else f"{value:.3f}" if name == "ACR" else f"{value:.4g}"
 
 
 def title(settings: Settings) -> str:

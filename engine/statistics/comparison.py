@@ -16,18 +16,39 @@ from engine.statistics.intervals import Estimate, mean_interval
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import composition_ceiling
 
-OUTCOMES = (Outcome.CERTIFIED, Outcome.CORE, Outcome.CONSENSUS, Outcome.ABSTAIN)
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of an image: CERTIFY's outcome, and whether its answer is the label; an abstention is none."""
+
+    outcome: Outcome
+    correct: bool
+
+    @property
+    def label(self) -> str:
+        """In words; the only one without an answer is called by its outcome alone."""
+        answered = self.outcome is not Outcome.ABSTAIN
+        return f"{self.outcome.label}, {'correct' if self.correct else 'wrong'}" if answered else "abstained"
+
+
+VERDICTS = (
+    *(Verdict(outcome, correct) for outcome in (Outcome.CERTIFIED, Outcome.CORE, Outcome.CONSENSUS)
+      for correct in (True, False)),
+    Verdict(Outcome.ABSTAIN, False),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """One view, image by image [N]: ``index`` and ``label``, CERTIFY's ``outcome``, ``radius`` (0 where wrong or not
-    certified), whether CERTIFY's answer reaches r (at r = 0: is correct), and whether PREDICT's is correct. No radius
-    exceeds ``ceiling``; all are in ``norm``."""
+    """One view, image by image [N]: ``index`` and ``label``, CERTIFY's ``outcome`` and whether its answer is
+    ``correct``, ``radius`` (0 where wrong or not certified), whether CERTIFY's answer reaches r (at r = 0: is correct),
+    and whether PREDICT's is correct. No radius exceeds ``ceiling``; all are in ``norm``.
+    """
 
     index: Array
     label: Array
     outcome: Array
+    correct: Array
     radius: Array
     reached: Array
     natural: Array
@@ -35,14 +56,26 @@ class Answers:
     norm: str
 
 
+@dataclass(frozen=True)
+class Means:
+    """One view over the images that are compared: NAC and certified accuracy in percent, and ACR."""
+
+    nac: float
+    acr: float
+    certified: float
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """B less A over the ``images`` that both saw, paired, with 95 % intervals; rates in percentage points.
 
-    ``cells`` [4][4]: the images of each outcome of A (row) and B (column), in the order of ``OUTCOMES``.
+    ``a`` and ``b``: what either is there. ``cells`` [7][7]: the images of each verdict of A (row) and B (column), in
+    the order of ``VERDICTS``.
     """
 
     images: int
+    a: Means
+    b: Means
     nac: Estimate
     acr: Estimate
     certified: Estimate
@@ -50,8 +83,22 @@ class Comparison:
 
     @property
     def counts(self) -> Array:
-        """How many images each cell holds, int [4, 4]."""
+        """How many images each cell holds, int [7, 7]."""
         return np.array([[len(cell) for cell in row] for row in self.cells])
+
+    @property
+    def by_b_alone(self) -> int:
+        """Images that B answers correctly and A does not."""
+        return self._moved(False, True)
+
+    @property
+    def by_a_alone(self) -> int:
+        """Images that A answers correctly and B does not."""
+        return self._moved(True, False)
+
+    def _moved(self, a: bool, b: bool) -> int:
+        correct = np.array([verdict.correct for verdict in VERDICTS])
+        return int(self.counts[np.ix_(correct == a, correct == b)].sum())
 
 
 def answers(
@@ -67,10 +114,11 @@ def answers(
     """What CERTIFY and PREDICT answer at theta; ``t`` and ``bound`` as in ``certify``."""
     found = certify(c, [theta], alpha, correction, t=t, bound=bound)
     correct_radius = found.correct_radius()[:, 0]
-    reached = found.correct()[:, 0] if radius == 0 else correct_radius >= radius
+    correct = found.correct()[:, 0]
+    reached = correct if radius == 0 else correct_radius >= radius
     natural = predict(c, [theta], alpha, t).prediction()[:, 0] == c.label
     ceiling = composition_ceiling(c, alpha, correction, t)
-    return Answers(c.index, c.label, found.outcome[:, 0], correct_radius, reached, natural, ceiling, c.norm)
+    return Answers(c.index, c.label, found.outcome[:, 0], correct, correct_radius, reached, natural, ceiling, c.norm)
 
 
 def compare(a: Answers, b: Answers) -> Comparison:
@@ -89,13 +137,27 @@ def compare(a: Answers, b: Answers) -> Comparison:
             f"A and B number the images differently ({differ} of {len(index)} labels differ): pin a composition whose "
             f"runs are of the same copy of the dataset"
         )
-    outcome_a, outcome_b = a.outcome[rows_a], b.outcome[rows_b]
+    verdicts_a, verdicts_b = _verdicts(a, rows_a), _verdicts(b, rows_b)
     return Comparison(
         len(index),
+        _means(a, rows_a),
+        _means(b, rows_b),
         _difference(100.0 * a.natural[rows_a], 100.0 * b.natural[rows_b], 100.0, 100.0),
         _difference(a.radius[rows_a], b.radius[rows_b], a.ceiling, b.ceiling),
         _difference(100.0 * a.reached[rows_a], 100.0 * b.reached[rows_b], 100.0, 100.0),
-        tuple(tuple(index[(outcome_a == x) & (outcome_b == y)] for y in OUTCOMES) for x in OUTCOMES),
+        tuple(tuple(index[of_a & of_b] for of_b in verdicts_b) for of_a in verdicts_a),
+    )
+
+
+def _verdicts(of: Answers, rows: Array) -> list[Array]:
+    """For every verdict, whether it is that of each image, bool [N]."""
+    outcome, correct = of.outcome[rows], of.correct[rows]
+    return [(outcome == v.outcome) & (correct == v.correct) for v in VERDICTS]
+
+
+def _means(of: Answers, rows: Array) -> Means:
+    return Means(
+        float(100 * of.natural[rows].mean()), float(of.radius[rows].mean()), float(100 * of.reached[rows].mean())
     )
 
 

@@ -186,8 +186,8 @@ def test_a_picture_of_the_gallery_opens_its_image(open_page):
 
 def test_a_cell_of_the_comparison_picks_its_images(open_page):
     page = open_page("compare", f"theta=0.3&{A_PIN}")
-    table = page.locator("[data-testid=stDataFrame] .dvn-scroller")
-    table.click(position={"x": table.bounding_box()["width"] * 0.3, "y": 52})  # certified under both
+    table = page.locator(".st-key-matrix .dvn-scroller")
+    table.click(position={"x": table.bounding_box()["width"] * 0.2, "y": 52})  # certified and correct under both
     picked = await_query(page, "pick").split(".")
     page.get_by_role("link", name="Show them").click()
     page.get_by_text(f"{len(picked)} of 120 images").wait_for()

@@ -78,3 +78,12 @@ def test_every_series_has_its_own_shape_and_no_legend_entry(figure):
 def test_series_of_the_dataset_come_first():
     assert "CIFAR-10" in overlay.matching("cifar10")[0]
     assert len(overlay.matching("fashion_mnist")) == len(overlay.available())
+
+
+def test_printed_series_are_those_that_print_the_radius():
+    every = list(overlay.available().values())
+    at_half = overlay.printed(every, 0.5)
+    assert len(overlay.printed(every)) == len(every)
+    assert set(overlay.printed(every, 0.123)) == set()
+    nac, rate = at_half["paper: ImageNet, Consistency, σ 0.5"]
+    assert (nac[0], rate[-1]) == (83.4, 48.8)

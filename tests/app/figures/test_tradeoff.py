@@ -150,5 +150,5 @@ def test_with_best_t_marks_name_theta_and_t_and_the_diamond_stays():
     assert "t %{customdata[5]:.2f}" in points.hovertemplate
     assert trace(figure, "<b>θ 0.500</b>").y == (0.2,)
     rows = figure_csv(app.figures.trade_off([best_t], 0, 0.5, "ACR", LIGHT), {"runs": []}).splitlines()
-    assert rows[0] == "series,x,y,t"
+    assert rows[0] == "series,NAC: natural accuracy [%],ACR,t"
     assert "σ 0.25,85,0.3,0.2" in [row.replace("0.300000012", "0.3") for row in rows]

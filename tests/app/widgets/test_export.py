@@ -9,7 +9,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from app.figures import Sketch
+from app.figures import DARK, LIGHT, Sketch
+from app.figures.base import empty
 from app.settings import Choice, Settings
 from app.widgets import export
 from engine.records.runs import Meta, NetworkInfo
@@ -93,3 +94,31 @@ def test_a_second_stage_stands_in_provenance_report_and_title():
 def test_what_a_row_has_no_number_of_is_not_missing():
     text = export.report("A", [{"theta": None, "p0": 0.7, "area": float("nan")}], {}, ORIGIN)
     assert "<td>—</td><td>0.7</td><td>missing</td>" in text
+
+
+def test_columns_of_a_figure_are_called_as_its_axes_and_single_precision_has_seven_digits():
+    figure = Sketch({"xaxis_title": {"text": "NAC [%]"}, "yaxis_title": {"text": "radius"}})
+    figure.add_scatter(x=np.array([45.4], np.float32), y=np.array([0.5]), name="a", meta={"radii": "y"})
+    body = [line for line in export.figure_csv(figure, ORIGIN).splitlines() if not line.startswith("#")]
+    assert body == ["series,NAC [%],radius", "a,45.4,0.5"]
+    figure.add_scatter(x=[1], y=[2], name="b", yaxis="y2")
+    assert "series,NAC [%],y\n" in export.figure_csv(figure, ORIGIN)
+
+
+def test_columns_for_people_say_what_they_are():
+    row = {"theta": 0.1, "nac": 1.0, "acr": 0.1, "cert_0.25": 2.0, "select_0.25": 3.0, "natural_prediction": 4, "x": 5}
+    assert list(export.readable([row])[0]) == [
+        "θ", "NAC [%]", "ACR", "certified accuracy at r 0.25 [%]", "certified selection rate at r 0.25 [%]",
+        "natural prediction", "x",
+    ]  # fmt: skip
+
+
+def test_a_report_names_its_networks_and_captions_its_figures():
+    hostile = replace(SETTINGS, choice=replace(SETTINGS.choice, core_run=Meta("core", "<b>&core", "d", 10)))
+    drawn = {"theta": empty("a", "x", "y", LIGHT), "map": empty("b", "x", "y", DARK)}
+    text = export.report("A", ROWS, drawn, ORIGIN, export.facts(hostile, 500))
+    assert "<dt>Core network</dt><dd>&lt;b&gt;&amp;core</dd>" in text
+    assert "<dt>Images</dt><dd>500 of d</dd>" in text
+    assert "<td>81.2</td><td>0.400</td>" in export.report("A", [{"NAC [%]": 81.23, "ACR": 0.4}], {}, ORIGIN)
+    assert f"<figcaption>Figure 1. {export.CAPTIONS['theta']}</figcaption>" in text
+    assert text.count("<figure class=dark>") == 1

@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from engine.errors import AcesError
 from engine.statistics.aces import DEFAULT_CORRECTION, Outcome
-from engine.statistics.comparison import OUTCOMES, Answers, answers, compare
+from engine.statistics.comparison import VERDICTS, Answers, Verdict, answers, compare
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import composition_ceiling, evaluate
 from tests import random_runs
@@ -17,6 +17,7 @@ A = Answers(
     index=np.array([3, 1, 2]),
     label=np.array([6, 4, 5]),
     outcome=np.array([Outcome.CORE, Outcome.CERTIFIED, Outcome.ABSTAIN]),
+    correct=np.array([True, True, False]),
     radius=np.array([0.0, 0.5, 0.0]),
     reached=np.array([False, True, False]),
     natural=np.array([True, True, False]),
@@ -27,6 +28,7 @@ B = Answers(
     index=np.array([1, 2, 3, 4]),
     label=np.array([4, 5, 6, 7]),
     outcome=np.array([Outcome.CERTIFIED, Outcome.CERTIFIED, Outcome.CORE, Outcome.CORE]),
+    correct=np.array([True, True, False, True]),
     radius=np.array([0.2, 0.3, 0.0, 0.0]),
     reached=np.array([True, True, False, False]),
     natural=np.array([True, True, True, True]),
@@ -52,11 +54,35 @@ def test_images_are_paired_by_index_and_differences_are_b_less_a():
 
 def test_each_cell_holds_its_images():
     found = compare(A, B)
-    cell = {(a, b): found.cells[i][j].tolist() for i, a in enumerate(OUTCOMES) for j, b in enumerate(OUTCOMES)}
-    assert cell[Outcome.CERTIFIED, Outcome.CERTIFIED] == [1]
-    assert cell[Outcome.ABSTAIN, Outcome.CERTIFIED] == [2]
-    assert cell[Outcome.CORE, Outcome.CORE] == [3]
+    cell = {(a, b): found.cells[i][j].tolist() for i, a in enumerate(VERDICTS) for j, b in enumerate(VERDICTS)}
+    certified, abstained = Verdict(Outcome.CERTIFIED, True), Verdict(Outcome.ABSTAIN, False)
+    assert cell[certified, certified] == [1]
+    assert cell[abstained, certified] == [2]
+    assert cell[Verdict(Outcome.CORE, True), Verdict(Outcome.CORE, False)] == [3]
     assert found.counts.sum() == 3
+
+
+def test_values_stand_beside_differences_on_the_images_that_both_saw():
+    found = compare(A, B)
+    for name in ("nac", "acr", "certified"):
+        assert getattr(found.b, name) - getattr(found.a, name) == pytest.approx(getattr(found, name).value)
+    assert (found.a.nac, found.b.nac) == (pytest.approx(200 / 3), 100.0)
+    assert (found.by_a_alone, found.by_b_alone) == (1, 1)
+
+
+def test_verdicts_are_told_apart_in_words():
+    assert [verdict.label for verdict in VERDICTS] == [
+        "certified, correct", "certified, wrong", "core, correct", "core, wrong", "consensus, correct",
+        "consensus, wrong", "abstained",
+    ]  # fmt: skip
+
+
+def test_every_image_has_one_verdict():
+    c = random_runs.composed(4)
+    found = compare(answers(c, 0.3, 0.25, 0.01, DEFAULT_CORRECTION), answers(c, 0.7, 0.25, 0.01, DEFAULT_CORRECTION))
+    assert found.counts.sum() == len(c) == found.images
+    wrong = [k for k, verdict in enumerate(VERDICTS) if not verdict.correct]
+    assert found.counts[wrong].sum() == len(c) - answers(c, 0.3, 0.0, 0.01, DEFAULT_CORRECTION).correct.sum()
 
 
 def test_a_view_compared_with_itself_differs_in_nothing():
@@ -95,7 +121,7 @@ def test_the_means_of_the_answers_are_the_engines_metrics(radius, bound):
 def test_a_difference_is_beyond_chance_where_the_exact_test_says_so(won, lost, beyond_chance):
     """Exact McNemar: 4:0 has p = 0.125 and 5:0 p = 0.0625, 6:0 p = 0.031."""
     images = np.arange(500)
-    a = Answers(images, images, images, np.zeros(500), images < 0, images < lost, 1.0, "ℓ2")
+    a = Answers(images, images, images, images < 0, np.zeros(500), images < 0, images < lost, 1.0, "ℓ2")
     b = replace(a, natural=(images >= 100) & (images < 100 + won))
     found = compare(a, b).nac
     assert (found.low > 0) == beyond_chance == (binomtest(won, won + lost).pvalue < 0.05)
