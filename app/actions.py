@@ -177,14 +177,20 @@ def leave_images() -> None:
     state.put(pick="", image=None)
 
 
+@state.whole
+def look_at(**wanted: object) -> None:
+    """Choose a run's dataset and what else the sidebar chooses it by; images of another dataset are let go."""
+    state.put(**wanted, pick="", image=None)
+
+
 def clicked_cell() -> tuple[int, str] | None:
     """The row and column of the matrix that was clicked on."""
     cells = st.session_state[MATRIX].selection.cells
     return cells[0] if cells else None
 
 
-def clicked_run() -> int | None:
-    """The row of the run that was clicked on."""
-    catalog = st.session_state.get(CATALOG)
+def clicked_run(key: str = CATALOG) -> int | None:
+    """The row of the run that was clicked on, in the table of this key."""
+    catalog = st.session_state.get(key)
     rows = catalog.selection.rows if catalog is not None else []
     return rows[0] if rows else None
