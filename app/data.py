@@ -23,7 +23,7 @@ import streamlit as st
 
 from app.services import packs
 from app.services.pictures import Pictures, read_pictures
-from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, labels, mismatched
+from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, mismatched
 from app.tables import live, views
 from app.tables.headlines import Headline, headline
 from cache import Catalog, Deleted, Listing, Notes, Store, Trash
@@ -175,7 +175,7 @@ def fronts(settings: Settings, measure: Axis, best_t: bool = False) -> tuple[lis
     """
     found, problems = [], {}
     choices = settings.compositions
-    for position, (label, choice) in enumerate(zip(labels(choices), choices, strict=True)):
+    for position, (label, choice) in enumerate(zip(settings.labels(choices), choices, strict=True)):
         try:
             name = choice.certify_run.network.sha256 or choice.certify_run.network.name or choice.certify_run.name
             of = _composition_key(choice), choice.address, name, choice.certify_run.noise
@@ -370,7 +370,10 @@ def steps_at(settings: Settings, floor: float) -> tuple[dict[str, steps.Measured
     """
     run = settings.certify_run
     of = run.dataset, run.network.training, run.smoothing
-    smoothed = [m for m in listing().shown if m.kind == "smoothed" and not mismatched(m)]
+    found = listing()
+    collection = found.note(run.name).collection
+    own = [m for m in found.shown if found.note(m.name).collection == collection]
+    smoothed = [m for m in own if m.kind == "smoothed" and not mismatched(m)]
     same = [m for m in smoothed if (m.dataset, m.network.training, m.smoothing) == of]
     smaller = sorted((m for m in same if m.noise < run.noise), key=lambda m: -m.noise)[:1]
     larger = sorted((m for m in same if m.noise > run.noise), key=lambda m: m.noise)[:1]

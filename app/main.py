@@ -43,10 +43,10 @@ st.set_page_config(page_title=f"{card.title} · ACES Explorer")  # tabs tell the
 listing = data.listing()
 for message in listing.broken.values():
     notices.show_error(message)
-asked = state.address()
+asked = sidebar.renewed(state.address(), listing)
 state.keep_in_url(page.url_path)
 st.html(f"<h1 class=page-title>{card.title}</h1>")
-settings = sidebar.controls(listing.shown, asked, of_many=card.shows_many, one_stage=card.one_stage)
+settings = sidebar.controls(listing, asked, of_many=card.shows_many, one_stage=card.one_stage)
 notices.not_understood(sidebar.not_understood(asked), settings)
 if settings is not None:
     notices.lost(sidebar.lost(settings, listing.shown), settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from engine.errors import AcesError
 from engine.names import fault, quoted
 
 LONGEST_LABEL = 60  # letters: a label stands in legends
+IN_ADDRESSES = "›"  # stands behind a collection's name there
 DEMO, OWN = "demo", "own"  # the collections of what ships, and of what nobody has put into another
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ class Note:
 def checked(text: Any, what: str) -> str:
     """A label or the name of a collection, "" for none. Raises ``AcesError`` where it is not one short visible line."""
     text = text.strip() if isinstance(text, str) else text
+    if what == "collection" and isinstance(text, str) and IN_ADDRESSES in text:
+        raise AcesError(f"a collection of {quoted(text)} cannot be kept: expected a name without {IN_ADDRESSES}")
     if text != "" and (wrong := fault(text, LONGEST_LABEL)) is not None:
         raise AcesError(f"a {what} of {quoted(text)} cannot be kept: expected {wrong}")
     return str(text)
@@ -109,7 +113,5 @@ def display_names(names: Iterable[str], notes: Mapping[str, Note]) -> dict[str, 
     """
     every = list(dict.fromkeys(names))
     called = {name: notes.get(name, Note()).label or name for name in every}
-    texts = list(called.values())
-    return {
-        name: text if texts.count(text) == 1 or text == name else f"{text} ({name})" for name, text in called.items()
-    }
+    times = Counter(called.values())
+    return {name: text if times[text] == 1 or text == name else f"{text} ({name})" for name, text in called.items()}

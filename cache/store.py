@@ -99,6 +99,11 @@ class Listing:
         return [meta for meta in self.metas if not self.note(meta.name).hidden]
 
     @property
+    def collections(self) -> dict[str, str]:
+        """The collection of every run."""
+        return {meta.name: self.note(meta.name).collection for meta in self.metas}
+
+    @property
     def called(self) -> dict[str, str]:
         """What every run is called where it is shown."""
         return display_names([meta.name for meta in self.metas], self.notes)

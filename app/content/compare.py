@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import actions, data, keys
 from app.escape import markdown
-from app.settings import Pin, Settings, labels
+from app.settings import Pin, Settings
 from app.widgets import downloads
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import chosen_after_looking, number, picked
@@ -46,7 +46,7 @@ def _show(settings: Settings, pin: Pin) -> None:
 
 
 def _names(settings: Settings, pin: Pin) -> tuple[str, str]:
-    a, b = labels((pin.choice, settings.choice))
+    a, b = settings.labels((pin.choice, settings.choice))
     return f"{a}, {pin.choice.symbol} {pin.theta:.3f}", f"{b}, {settings.symbol} {settings.theta:.3f}"
 
 

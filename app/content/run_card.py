@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -14,13 +14,16 @@ from app.escape import markdown
 from app.keys import FIRST_PAGE
 from app.services.limits import read_only
 from app.services.question import slug
-from app.settings import cores, experiments
+from app.settings import cores, experiments, studies
 from app.widgets.notices import errors_in_place
 from cache import Listing
 from cache.notes import LONGEST_LABEL
 from engine.records.runs import Meta
 
 UNDO = "undo"
+OPENS = (
+    "Trade-off, with this run chosen. A hidden run has to be shown first, and a certification run needs a core network."
+)
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,10 @@ def show(run: Meta, listing: Listing) -> None:
 def _buttons(run: Meta, listing: Listing) -> None:
     hidden = listing.note(run.name).hidden
     with st.container(horizontal=True, gap="small"):
-        found = None if hidden else address(run, listing.shown)
+        found = None if hidden else address(run, listing.shown, listing.collections)
         if st.button(
             "Open in the explorer", key="open_run", icon=":material/monitoring:", type="primary",
-            disabled=found is None, help="Trade-off, with this run chosen. A hidden run has to be shown first, and a certification run needs a core "
-            "network.",
+            disabled=found is None, help=OPENS,
         ):  # fmt: skip
             assert found is not None, "the button is disabled"
             actions.look_at(**found)
@@ -79,15 +81,22 @@ def _buttons(run: Meta, listing: Listing) -> None:
         )  # fmt: skip
 
 
-def address(run: Meta, shown: Sequence[Meta]) -> dict[str, object] | None:
+def address(run: Meta, shown: Sequence[Meta], collections: Mapping[str, str]) -> dict[str, object] | None:
     """The sidebar's controls that choose a run; None where none do."""
+    every = studies(shown, collections)
+    of = collections[run.name]
+    name = of if of in every and run in every[of] else next((k for k, metas in every.items() if run in metas), None)
+    if name is None:
+        return None
+    found: dict[str, object] = {"collection": name} if len(every) > 1 else {}
+    found["dataset"] = run.dataset
     if run.kind != "smoothed":
-        return {"dataset": run.dataset, "core" if run.kind == "core" else "select": run.name}
-    core = next((core.name for core in cores(shown, run.dataset).values() if data.fits(run, core)), None)
-    for e in experiments([meta for meta in shown if meta.dataset == run.dataset]):
+        return found | {"core" if run.kind == "core" else "select": run.name}
+    core = next((core.name for core in cores(every[name], run.dataset).values() if data.fits(run, core)), None)
+    for e in experiments([meta for meta in every[name] if meta.dataset == run.dataset]):
         for label, other in e.labels.items():
             if other.name == run.name and core is not None:
-                return {"dataset": e.dataset, "training": e.training, "sigma": label, "core": core}
+                return found | {"training": e.training, "sigma": label, "core": core}
     return None
 
 

@@ -95,11 +95,12 @@ def test_every_kind_of_run_is_opened_by_the_controls_that_choose_it(open_page):
     open_page("runs")
     metas = {meta.name: meta for meta in data.listing().metas}
     smoothed = synthetic.smoothed(0.5, IMAGES).meta
-    found = run_card.address(metas[smoothed.name], list(metas.values()))
+    of = data.listing().collections
+    found = run_card.address(metas[smoothed.name], list(metas.values()), of)
     assert found == {"dataset": "fashion_mnist", "training": "gaussian", "sigma": "0.5", "core": SHIPPED}
     alone = [meta for meta in metas.values() if meta.kind != "core"]
-    assert run_card.address(metas[smoothed.name], alone) is None
-    assert run_card.address(metas[SHIPPED], list(metas.values())) == {"dataset": "fashion_mnist", "core": SHIPPED}
+    assert run_card.address(metas[smoothed.name], alone, of) is None
+    assert run_card.address(metas[SHIPPED], list(metas.values()), of) == {"dataset": "fashion_mnist", "core": SHIPPED}
 
 
 def test_a_download_is_the_run_file(open_page):
