@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import state
 from app.keys import CATALOG, CHOICE_KEYS, FRONT, GALLERY, MATRIX, NOTHING, ROWS, SMALLEST_ALPHA
-from app.settings import BY_VOTES, Settings, pin_text
+from app.settings import BY_VOTES, OF_COLLECTION, Settings, pin_text
 from app.state import PICK_SEPARATOR
 from app.tables.views import ImageRows
 from engine.statistics.bounds import MAJORITY
@@ -70,7 +70,10 @@ def go_to(address: Sequence[str], theta: float, t: float | None = None) -> None:
     θ and t stay where the reader has turned them since the click: a burst of keys and a click may come in one message.
     """
     dial = "p0" if address[3] == BY_VOTES else "theta"
-    keys = (*CHOICE_KEYS, "then", *(key for key in OTHERS_KEYS if key is not None))
+    collection, is_told, training = address[0].partition(OF_COLLECTION)
+    if is_told:
+        address = (training, *address[1:])
+    keys = ("collection", "with_collection", *CHOICE_KEYS, "then", *(key for key in OTHERS_KEYS if key is not None))
     ours, shown = state.session(), {key: st.session_state.get(key) for key in keys}
     clicked = state.last_click().get("at", 0.0)
     dials = {dial: theta} if t is None or address[3] == BY_VOTES else {dial: theta, "votes": t}
@@ -79,10 +82,14 @@ def go_to(address: Sequence[str], theta: float, t: float | None = None) -> None:
         key: ours.puts[key].value if _is_on_its_way(ours, key, value) else value for key, value in shown.items()
     }
     wanted: dict[str, object] = {}
+    elsewhere = bool(is_told) and now["collection"] not in (None, collection)
+    if elsewhere:
+        wanted["collection"] = collection
+        wanted["with_collection"] = [*{*(now["with_collection"] or []), now["collection"]} - {collection}]
     for key, others, value in zip(CHOICE_KEYS, OTHERS_KEYS, address[:4], strict=True):
         if now[key] is not None:
             wanted[key] = value
-            if others is not None and now[key] != value:
+            if others is not None and now[key] != value and not elsewhere:
                 wanted[others] = [*{*(now[others] or []), now[key]}]
     if len(address) == len(CHOICE_KEYS) and now["then"] is not None:
         wanted["then"] = NOTHING  # of chains only the current one is drawn
@@ -177,14 +184,20 @@ def leave_images() -> None:
     state.put(pick="", image=None)
 
 
+@state.whole
+def look_at(**wanted: object) -> None:
+    """Choose a run's dataset and what else the sidebar chooses it by; images of another dataset are let go."""
+    state.put(**wanted, pick="", image=None)
+
+
 def clicked_cell() -> tuple[int, str] | None:
     """The row and column of the matrix that was clicked on."""
     cells = st.session_state[MATRIX].selection.cells
     return cells[0] if cells else None
 
 
-def clicked_run() -> int | None:
-    """The row of the run that was clicked on."""
-    catalog = st.session_state.get(CATALOG)
+def clicked_run(key: str = CATALOG) -> int | None:
+    """The row of the run that was clicked on, in the table of this key."""
+    catalog = st.session_state.get(key)
     rows = catalog.selection.rows if catalog is not None else []
     return rows[0] if rows else None

@@ -29,13 +29,13 @@ def draw() -> None:
     listing = data.listing()
     for message in listing.broken.values():
         notices.show_error(message)
-    asked = state.address()
+    asked = sidebar.renewed(state.address(), listing)
     state.keep_in_url(page.url_path)
     st.html(f"<h1 class=page-title>{card.title}</h1>")
-    settings = sidebar.controls(listing.metas, asked, of_many=card.shows_many, one_stage=card.one_stage)
+    settings = sidebar.controls(listing, asked, of_many=card.shows_many, one_stage=card.one_stage)
     notices.not_understood(sidebar.not_understood(asked), settings)
     if settings is not None:
-        notices.lost(sidebar.lost(settings, listing.metas), settings)
+        notices.lost(sidebar.lost(settings, listing.shown), settings)
     page.run()
     changes.show()
 

@@ -11,7 +11,7 @@ import math
 import subprocess
 import time
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache, partial
@@ -23,22 +23,24 @@ import streamlit as st
 
 from app.services import packs
 from app.services.pictures import Pictures, read_pictures
-from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, bound_for, labels, mismatched
+from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, bound_for, mismatched
 from app.tables import live, views
-from cache import Catalog, Listing, Store
+from app.tables.headlines import Headline, headline
+from cache import Catalog, Deleted, Listing, Notes, Store, Trash
 from engine import datasets, folders, processes
 from engine.arrays import Array
 from engine.errors import AcesError
 from engine.names import file_in
 from engine.records import compose
 from engine.records.compose import Composition
-from engine.records.runs import CoreRun, Images, Meta, Run, SelectionRun, SmoothedRun
+from engine.records.runs import CoreRun, Images, Meta, Run, SelectionRun, SmoothedRun, to_bytes
 from engine.statistics import aces, comparison, deployment, envelope, explain, metrics, separation, steps
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
 
 MOST_FOLLOWED = 25_000_000  # images x thresholds of all that a browser follows: some 100 MB there
+MOST_HEADLINES = 10_000  # that are remembered, of some hundred bytes each
 FRESH_SECONDS = 2  # how long a look at the catalog serves: a burst of keys looks once
 
 
@@ -75,6 +77,9 @@ class LaterKey(NamedTuple):
     by_votes: bool
 
 
+_HEADLINES: dict[RunKey, Headline] = {}  # of all sessions; nothing in it is ever changed
+
+
 def listing() -> Listing:
     """Every run that can be looked at."""
     return _listing(*_places())
@@ -93,9 +98,9 @@ def contents() -> dict[str, str]:
     return {meta.name: fingerprint(meta) for meta in found.metas} | found.broken
 
 
-def digest(contents: Mapping[str, str]) -> str:
-    """Of everything in the catalog."""
-    return hashlib.sha256(repr(sorted(contents.items())).encode()).hexdigest()
+def digest() -> str:
+    """Of everything that the session has seen of the catalog: runs, and what is noted of them."""
+    return _digest_of(contents(), listing())
 
 
 def digest_now() -> str:
@@ -103,11 +108,81 @@ def digest_now() -> str:
     return _digest_now(*_places(), int(time.monotonic()))
 
 
+def _digest_of(contents: Mapping[str, str], found: Listing) -> str:
+    return hashlib.sha256(repr((sorted(contents.items()), sorted(found.notes.items()))).encode()).hexdigest()
+
+
 @lru_cache(maxsize=1)
 def _digest_now(store: str, demo: Path, second: int) -> str:
     catalog = _catalog(store, demo)
     found = catalog.listing()
-    return digest({meta.name: catalog.fingerprint(meta.name) for meta in found.metas} | found.broken)
+    return _digest_of({meta.name: catalog.fingerprint(meta.name) for meta in found.metas} | found.broken, found)
+
+
+def is_stored(name: str) -> bool:
+    """Whether the store has a run of this name: what ships it has not."""
+    held = Store()
+    try:
+        return held.exists and bool(held.fingerprint(name))
+    except AcesError:
+        return False
+    finally:
+        held.close()
+
+
+def note(names: Sequence[str], **fields: object) -> None:
+    """Keep a label, a collection or whether runs are hidden. Raises ``AcesError`` for a text that can be no label."""
+    with closing(Notes.at(store())) as notes:
+        notes.change(names, **fields)
+    look_again()
+
+
+def delete(name: str) -> str:
+    """Move a stored run into the trash; the id by which ``restore`` brings it back."""
+    with closing(Trash.at(store())) as trash:
+        id = trash.move(name)
+    look_again()
+    return id
+
+
+def restore(id: str) -> None:
+    """Bring a deleted run back. Raises ``AcesError`` where that cannot be."""
+    with closing(Trash.at(store())) as trash:
+        trash.restore(id)
+    look_again()
+
+
+def deleted() -> list[Deleted]:
+    """What the trash has."""
+    with closing(Trash.at(store())) as trash:
+        return trash.listing()
+
+
+def run_file(name: str) -> bytes:
+    """A run as the bytes of its file, as ``export`` writes it."""
+    return to_bytes(_catalog(*_places()).load(name))
+
+
+def headlines(metas: Sequence[Meta], seconds: float) -> dict[str, Headline]:
+    """NAC and ACR of runs by name: those known, and as many more as ``seconds`` allow; of damaged ones neither."""
+    found, end = {}, time.monotonic() + seconds
+    for meta in metas:
+        with suppress(AcesError):
+            key = _run_key(meta)
+            if key in _HEADLINES or time.monotonic() < end:
+                found[meta.name] = _headline(key)
+                continue
+        if time.monotonic() < end:
+            found[meta.name] = Headline()
+    return found
+
+
+def _headline(key: RunKey) -> Headline:
+    if key not in _HEADLINES:
+        while len(_HEADLINES) >= MOST_HEADLINES:
+            _HEADLINES.pop(next(iter(_HEADLINES)), None)
+        _HEADLINES[key] = headline(_catalog(*_places()).load(key.name))
+    return _HEADLINES[key]
 
 
 def fits(certify: Meta, core: Meta, select: Meta | None = None) -> bool:
@@ -128,7 +203,7 @@ def fronts(settings: Settings, measure: Axis, best_t: bool = False) -> tuple[lis
     """
     found, problems = [], {}
     choices = settings.compositions
-    for position, (label, choice) in enumerate(zip(labels(choices), choices, strict=True)):
+    for position, (label, choice) in enumerate(zip(settings.labels(choices), choices, strict=True)):
         try:
             name = choice.certify_run.network.sha256 or choice.certify_run.network.name or choice.certify_run.name
             of = _composition_key(choice), choice.address, name, choice.certify_run.noise
@@ -333,7 +408,10 @@ def steps_at(settings: Settings, floor: float) -> tuple[dict[str, steps.Measured
     """
     run = settings.certify_run
     of = run.dataset, run.network.training, run.smoothing
-    smoothed = [m for m in listing().metas if m.kind == "smoothed" and not mismatched(m)]
+    found = listing()
+    collection = found.note(run.name).collection
+    own = [m for m in found.shown if found.note(m.name).collection == collection]
+    smoothed = [m for m in own if m.kind == "smoothed" and not mismatched(m)]
     same = [m for m in smoothed if (m.dataset, m.network.training, m.smoothing) == of]
     smaller = sorted((m for m in same if m.noise < run.noise), key=lambda m: -m.noise)[:1]
     larger = sorted((m for m in same if m.noise > run.noise), key=lambda m: m.noise)[:1]

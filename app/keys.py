@@ -15,6 +15,7 @@ ENTROPIES, SIGNED = "figure_entropy", "figure_signed"
 GALLERY, MATRIX, CATALOG = "gallery", "matrix", "catalog"
 CONTROLS = (
     *(
+        "collection",
         "dataset",
         "training",
         "sigma",
@@ -34,7 +35,7 @@ CONTROLS = (
         "bound",
         "convention",
     ),
-    *("with_training", "with_core", "with_select", "noises", "paper", "pin", "pick"),
+    *("with_training", "with_core", "with_select", "with_collection", "noises", "paper", "pin", "pick"),
 )
 DIALS = ("theta", "p0", "votes", "alpha", "radius", "theta2", "p02", "votes2")
 FIRST_PAGE = "trade-off"  # which answers without a path as well

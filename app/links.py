@@ -46,8 +46,9 @@ def texts(value: object) -> list[str]:
 
 def components(settings: Settings) -> dict[str, str]:
     """The controls whose default is whatever the catalog has first, and what they show."""
-    training, sigma, core, select = settings.choice.address[:4]
-    return {
+    training, sigma, core, select = settings.choice.components
+    collection = {"collection": settings.choice.collection} if settings.choice.collection else {}
+    return collection | {
         "dataset": settings.certify_run.dataset,
         "training": training,
         "sigma": sigma,

@@ -36,6 +36,7 @@ BY_VOTES: Literal["votes"] = "votes"  # the selection by the votes for the class
 Mechanism = Meta | None | Literal["votes"]  # what selects: a selection run, None for the entropy, or the votes
 PIN_SEPARATOR = "~"
 SEPARATOR = " · "  # between the components of a label
+OF_COLLECTION = " › "  # in addresses, between a collection and a training: no collection's name has it
 LARGEST_Z = 4.5  # no ceiling of n <= 100,000 draws at alpha <= 0.1 lies above this many sigma
 
 
@@ -114,7 +115,8 @@ class Choice:
     """A composition: a certification run of a training, a core run, and a selection run, None for the entropy.
 
     ``noise`` is the certification run's label in its experiment. ``by_votes``: the votes for the class select.
-    ``then``: what the first stage does not select goes through a second one.
+    ``then``: what the first stage does not select goes through a second one. ``collection``: of the certification
+    run, where there is more than one to tell apart, else empty.
     """
 
     training: str
@@ -124,20 +126,32 @@ class Choice:
     select_run: Meta | None = None
     by_votes: bool = False
     then: Later[Meta] | None = None
+    collection: str = ""
 
     @classmethod
-    def of(cls, training: str, noise: str, certify_run: Meta, core_run: Meta, mechanism: Mechanism) -> Choice:
+    def of(
+        cls, training: str, noise: str, certify_run: Meta, core_run: Meta, mechanism: Mechanism, collection: str = ""
+    ) -> Choice:
         """One stage, with what selects in it."""
         if mechanism == BY_VOTES:
-            return cls(training, noise, certify_run, core_run, by_votes=True)
+            return cls(training, noise, certify_run, core_run, by_votes=True, collection=collection)
         assert not isinstance(mechanism, str)
-        return cls(training, noise, certify_run, core_run, mechanism)
+        return cls(training, noise, certify_run, core_run, mechanism, collection=collection)
 
     @property
     def address(self) -> tuple[str, ...]:
-        """The values of the controls that choose it: training, noise, core, selection, then the second stage."""
-        own = (self.training, self.noise, self.core_run.name, self.selection)
+        """The values of the controls that choose it: training, noise, core, selection, then the second stage.
+
+        A collection stands in front of the training.
+        """
+        first, *rest = self.components
+        own = (f"{self.collection}{OF_COLLECTION}{first}" if self.collection else first, *rest)
         return own if self.then is None else (*own, later_text(self.then))
+
+    @property
+    def components(self) -> tuple[str, str, str, str]:
+        """Training, noise, core and selection, whichever the collection."""
+        return self.training, self.noise, self.core_run.name, self.selection
 
     @property
     def runs(self) -> tuple[Meta, ...]:
@@ -224,6 +238,7 @@ class Settings:
     pin_of: str = ""  # or that is of this other dataset, with which nothing here is compared
     of_scores: float | None = None  # the threshold of compositions in which a score selects, ``theta`` if None
     p0: float = DEFAULT_P0  # and of those in which the votes do
+    called: tuple[tuple[str, str], ...] = ()  # runs that have a label, by name, and what they are called
 
     @property
     def certify_run(self) -> Meta:
@@ -321,7 +336,11 @@ class Settings:
     @property
     def label(self) -> str:
         """The current composition, as figures name it."""
-        return labels(self.compositions)[self.position]
+        return self.labels(self.compositions)[self.position]
+
+    def labels(self, choices: Sequence[Choice]) -> list[str]:
+        """What tells these compositions apart."""
+        return labels(choices, dict(self.called))
 
     def at(self, choice: Choice, theta: float | None = None) -> Settings:
         """The same view of another composition, at another threshold if given."""
@@ -332,12 +351,21 @@ class Settings:
         return replace(self, choice=choice, theta=here if theta is None else theta, of_scores=of_scores)
 
 
-def labels(choices: Sequence[Choice]) -> list[str]:
-    """What tells the compositions apart: always the noise, else only what differs among them."""
-    shown = [len({choice.address[k] for choice in choices}) > 1 for k in range(4)]
+def labels(choices: Sequence[Choice], called: Mapping[str, str] | None = None) -> list[str]:
+    """What tells the compositions apart: always the noise, else only what differs among them.
+
+    ``called``: what runs with a label of their own are called; that of a certification run stands for its training.
+    """
+    called = called or {}
+    every = [(choice.collection, *choice.components) for choice in choices]
+    shown = [len({parts[k] for parts in every}) > 1 for k in range(5)]
     made = [
         SEPARATOR.join(
-            [f"σ {part}" if k == 1 else part for k, part in enumerate(choice.address[:4]) if shown[k] or k == 1]
+            [
+                text
+                for k, text in enumerate(_parts(choice, called))
+                if shown[k] or k == 2 or (k == 1 and choice.certify_run.name in called)
+            ]
             + ([later_label(choice.then)] if choice.then is not None else [])
         )
         for choice in choices
@@ -349,12 +377,23 @@ def labels(choices: Sequence[Choice]) -> list[str]:
     ]
 
 
+def _parts(choice: Choice, called: Mapping[str, str]) -> tuple[str, str, str, str, str]:
+    """Collection, training, noise, core and selection as labels have them."""
+    name, (training, noise, core, selection) = choice.certify_run.name, choice.components
+    short = noise.removesuffix(f" ({name})") if name in called else noise
+    return (
+        choice.collection, called.get(name, training), f"σ {short}", called.get(core, core),
+        called.get(selection, selection),
+    )  # fmt: skip
+
+
 def combinations(
     wanted: Sequence[Experiment],
     cores: Sequence[Meta],
     selections: Sequence[Mechanism],
     noise: float | None,
     norm: str | None = None,
+    collection: str = "",
 ) -> tuple[Choice, ...]:
     """Every composition of these components, of one evaluation noise and one norm if given, in an order that no choice
     moves.
@@ -362,7 +401,7 @@ def combinations(
     A selection run joins the certification runs that were sampled under its own noise.
     """
     return tuple(
-        Choice.of(experiment.training, label, run, core, select)
+        Choice.of(experiment.training, label, run, core, select, collection)
         for experiment in wanted
         for label, run in experiment.labels.items()
         if (noise is None or run.noise == noise) and (norm is None or run.smoothing_card.norm == norm)
@@ -434,10 +473,57 @@ def pinned(text: str, choices: Sequence[Choice], later: Mapping[str, Meta] | Non
 
 
 def _renamed(address: Sequence[str], choices: Sequence[Choice]) -> list[Choice]:
-    """The only choice of this address whose noise has got a longer label since, as another run came to its side."""
-    found = [choice for choice in choices if [*choice.address[:1], *choice.address[2:]] == [*address[:1], *address[2:]]]
-    longer = [choice for choice in found if len(address) > 1 and f"{choice.certify_run.noise:g}" == address[1]]
+    """The only choice of this address whose noise has another label since, as runs came to its side or went, or whose
+    collection is told or no longer told.
+    """
+    if len(address) < 4:
+        return []
+    noise, others = address[1], [_training(address[0]), *address[2:]]
+    found = [choice for choice in choices if [choice.training, *choice.address[2:]] == others]
+    same = [choice for choice in found if choice.noise == noise]
+    if len(same) == 1:
+        return same
+    longer = [
+        choice
+        for choice in found
+        if f"{choice.certify_run.noise:g}" == noise or noise.endswith(f"({choice.certify_run.name})")
+    ]
     return longer if len(longer) == 1 else []
+
+
+def _training(text: str) -> str:
+    """The training in an address, without its collection."""
+    return text.partition(OF_COLLECTION)[2] or text
+
+
+def studies(metas: Sequence[Meta], collections: Mapping[str, str]) -> dict[str, list[Meta]]:
+    """Runs by the collections that hold a certification network with a core network, what there is most of first.
+
+    ``collections``: that of every run. Certification runs are of one collection. A core or selection network is also
+    offered where it would be of no use otherwise: to all, if its own collection has no certification run of its
+    dataset; and core networks to a collection that has none of the dataset.
+    """
+    smoothed = {(collections[meta.name], meta.dataset) for meta in metas if meta.kind == "smoothed"}
+    with_core = {(collections[meta.name], meta.dataset) for meta in metas if meta.kind == "core"}
+
+    def is_of(meta: Meta, name: str) -> bool:
+        own = collections[meta.name], meta.dataset
+        if own[0] == name:
+            return True
+        if meta.kind == "smoothed":
+            return False
+        return own not in smoothed or (meta.kind == "core" and (name, meta.dataset) not in with_core)
+
+    found = {}
+    for name in dict.fromkeys(collections[meta.name] for meta in metas):
+        inside = [meta for meta in metas if is_of(meta, name)]
+        if any(cores(inside, e.dataset) for e in experiments(inside)):
+            found[name] = inside
+
+    def size(name: str) -> tuple[int, str]:
+        return -sum(meta.kind == "smoothed" and not mismatched(meta) for meta in found[name]), name
+
+    return {name: found[name] for name in sorted(found, key=size)}
 
 
 def pin_text(choice: Choice, theta: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Self, TypeVar
@@ -54,7 +54,9 @@ from app.settings import (
     experiments,
     pinned,
     selections,
+    studies,
 )
+from cache import Listing
 from engine.records.runs import Meta
 from engine.smoothing import GAUSSIAN
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
@@ -74,7 +76,7 @@ Component = TypeVar("Component")
 
 
 def controls(
-    metas: Sequence[Meta], asked: Mapping[str, Sequence[str]], *, of_many: bool = True, one_stage: bool = False
+    listing: Listing, asked: Mapping[str, Sequence[str]], *, of_many: bool = True, one_stage: bool = False
 ) -> Settings | None:
     """The sidebar; without ``of_many``, only what one image needs as well. ``asked``: ``address()``.
 
@@ -82,25 +84,26 @@ def controls(
 
     None if the runs hold no certification network with a core network of its dataset.
     """
-    usable = [experiment for experiment in experiments(metas) if cores(metas, experiment.dataset)]
-    if not usable:
+    every = _Study.every(listing)
+    if not every:
         return None
+    metas = listing.shown
     actions.answer_missed_click()
     state.hold_puts()
     linked = links.read_runs(asked.get(links.RUNS, ()))
     with st.sidebar:
         whole_view = st.container()
-        found, choice = _components(metas, usable, asked, list(linked))
+        found, choice = _components(every, asked, list(linked))
         settings = _selects(found, choice, one_stage=one_stage)
-        settings = replace(settings, alpha=_alpha())
+        settings = replace(settings, alpha=_alpha(), called=found.study.called_pairs)
         if of_many:
             settings = replace(settings, radius=_radius(found.largest_radius))
         settings = replace(settings, correction=_correction())
         settings = replace(settings, bound=_bound(settings))
         _as_in_the_paper(settings)
         if of_many:
-            datasets = dict.fromkeys(e.dataset for e in usable)
-            settings = _beside(settings, found, [_Found.of(metas, usable, dataset) for dataset in datasets])
+            others = [_Found.of(study, dataset) for study in every for dataset in study.datasets]
+            settings = _beside(settings, found, [other for other in others if other != found])
             with whole_view:  # on top, where nothing has to be scrolled to
                 _links(settings)
         state.puts_are_drawn(*CONTROLS)
@@ -135,6 +138,7 @@ def lost(settings: Settings, metas: Sequence[Meta]) -> links.Lost | None:
     if found is None:
         return None
     there = {("run", meta.name) for meta in metas} | {(meta.kind, meta.name) for meta in metas}
+    there |= {("collection", name) for name in data.listing().collections.values()}
     for e in experiments(metas):
         there |= {("dataset", e.dataset), ("training", e.training)}
         there |= {("sigma", label) for label in e.labels if e.training == settings.choice.training}
@@ -162,21 +166,84 @@ def _reads_as(text: str, value: object) -> bool:
     return text == str(value)
 
 
+def renewed(asked: Mapping[str, Sequence[str]], listing: Listing) -> Mapping[str, Sequence[str]]:
+    """An address from before its runs were told apart by collections, as it reads today; the controls are set so.
+
+    Its σ may name its run in brackets, and it names no collection: that is the one which has most of what it asks for.
+    """
+    if not asked:
+        return asked
+    asked, every = dict(asked), _Study.every(listing)
+    for study in every:
+        for e in study.usable:
+            for label, run in e.labels.items():
+                if asked.get("sigma", [""])[-1] == f"{run.noise:g} ({run.name})" and label == f"{run.noise:g}":
+                    asked["sigma"] = [label]
+                    asked.setdefault("collection", [study.name])
+                    st.session_state["sigma"] = label
+    if len(every) > 1 and "collection" not in asked:
+        wanted = {name for key in ("core", "select") for name in asked.get(key, ())}
+        wanted |= set(links.read_runs(asked.get(links.RUNS, ())))
+        of = {key: asked[key][-1] for key in ("dataset", "training") if asked.get(key)}
+        best = max(every, key=lambda study: study.has(wanted, **of))  # the first of those that have as much
+        asked["collection"] = [best.name]
+    if len(every) > 1 and asked["collection"][-1] in [study.name for study in every]:
+        st.session_state["collection"] = asked["collection"][-1]
+    return asked
+
+
+@dataclass(frozen=True)
+class _Study:
+    """A collection that can be looked at; its ``name`` is empty where it is the only one.
+
+    ``usable`` are the experiments that a core network is there for; ``called`` what runs are called.
+    """
+
+    name: str
+    metas: tuple[Meta, ...]
+    called: Mapping[str, str]
+
+    @classmethod
+    def every(cls, listing: Listing) -> list[Self]:
+        """All of them, what there is most of first."""
+        called, found = listing.called, studies(listing.shown, listing.collections)
+        return [cls(name if len(found) > 1 else "", tuple(metas), called) for name, metas in found.items()]
+
+    @property
+    def usable(self) -> list[Experiment]:
+        return [e for e in experiments(self.metas) if cores(self.metas, e.dataset)]
+
+    @property
+    def datasets(self) -> list[str]:
+        return list(dict.fromkeys(e.dataset for e in self.usable))
+
+    @property
+    def called_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The runs that have a label, all collections', and what they are called."""
+        return tuple((name, text) for name, text in self.called.items() if name != text)
+
+    def has(self, names: Collection[str], dataset: str | None = None, training: str | None = None) -> int:
+        """How much of this it has: runs of these names, and certification runs of a dataset and training."""
+        of = [e for e in self.usable if dataset in (None, e.dataset) and training in (None, e.training)]
+        return sum(meta.name in names for meta in self.metas) + bool(of)
+
+
 @dataclass(frozen=True)
 class _Found:
-    """What there is of the chosen dataset."""
+    """What there is of the chosen dataset in a collection."""
 
+    study: _Study
     dataset: str
     trainings: dict[str, Experiment]
     cores: dict[str, Meta]
     selections: dict[str, Mechanism]
 
     @classmethod
-    def of(cls, metas: Sequence[Meta], usable: Sequence[Experiment], dataset: str) -> Self:
-        """What ``metas`` have of it; ``usable`` are the experiments that a core network is there for."""
-        trainings = {e.training: e for e in usable if e.dataset == dataset}
-        selects: dict[str, Mechanism] = {OWN_SELECTION: None, BY_VOTES: BY_VOTES, **selections(metas, dataset)}
-        return cls(dataset, trainings, cores(metas, dataset), selects)
+    def of(cls, study: _Study, dataset: str) -> Self:
+        """What a collection has of it."""
+        trainings = {e.training: e for e in study.usable if e.dataset == dataset}
+        selects: dict[str, Mechanism] = {OWN_SELECTION: None, BY_VOTES: BY_VOTES, **selections(study.metas, dataset)}
+        return cls(study, dataset, trainings, cores(study.metas, dataset), selects)
 
     def cores_for(self, certify: Meta) -> dict[str, Meta]:
         """The core networks that can be composed with it; all of them where none can, which pages then say."""
@@ -215,7 +282,7 @@ class _Found:
     def every(self) -> tuple[Choice, ...]:
         """All compositions of the dataset, also those of a selection run under another noise."""
         return tuple(
-            Choice.of(e.training, label, run, core, select)
+            Choice.of(e.training, label, run, core, select, self.study.name)
             for e in self.trainings.values()
             for label, run in e.labels.items()
             for core, select in product(self.cores.values(), self.selections.values())
@@ -223,29 +290,49 @@ class _Found:
 
 
 def _components(
-    metas: Sequence[Meta], usable: Sequence[Experiment], asked: Mapping[str, Sequence[str]], linked: Sequence[str]
+    every: Sequence[_Study], asked: Mapping[str, Sequence[str]], linked: Sequence[str]
 ) -> tuple[_Found, Choice]:
-    datasets = list(dict.fromkeys(e.dataset for e in usable))
-    dataset = st.selectbox("Dataset", datasets, key="dataset", bind=URL, on_change=actions.leave_images)
-    found = _Found.of(metas, usable, dataset)
+    study = every[0]
+    if len(every) > 1:
+        named = {one.name: one for one in every}
+        study = named[
+            st.selectbox(
+                "Collection", list(named), key="collection", bind=URL, on_change=actions.leave_images,
+                help="The study that is looked at: what ships, a paper that was imported, your own. Others can be laid "
+                "beside it under *Compare with*; the page *Runs* says which run belongs to which.",
+            )
+        ]  # fmt: skip
+    dataset = st.selectbox("Dataset", study.datasets, key="dataset", bind=URL, on_change=actions.leave_images)
+    found, called = _Found.of(study, dataset), study.called
     trainings = found.trainings
     training = trainings[st.selectbox("Training", list(trainings), key="training", bind=URL)]
     if asked.get("sigma"):
         _relabel(asked["sigma"][-1], training, linked)
     noise = st.select_slider(
-        "Noise σ", list(training.labels), training.first, key="sigma", bind=URL, format_func=markdown,
+        "Noise σ", list(training.labels), training.first, key="sigma", bind=URL,
+        format_func=lambda label: markdown(_noise_text(label, training.labels[label], called)),
         help="Standard deviation, where a pixel runs from 0 to 1; (net 0.5): of a network trained at another, 0.5.",
     )  # fmt: skip
     certify = training.labels[noise]
-    core = found.cores[st.selectbox("Core network", list(found.cores_for(certify)), key="core", bind=URL)]
+    core = found.cores[
+        st.selectbox(
+            "Core network", list(found.cores_for(certify)), key="core", bind=URL, format_func=lambda n: called.get(n, n)
+        )
+    ]  # fmt: skip
     selects = found.selections_for(certify, core)
     select = OWN_SELECTION
     if len(selects) > 1:
         select = st.selectbox(
-            "Selection", list(selects), key="select", bind=URL,
+            "Selection", list(selects), key="select", bind=URL, format_func=lambda n: called.get(n, n),
             help="The certification network's entropy, the votes for its class, or a selection network of its own.",
         )  # fmt: skip
-    return found, Choice.of(training.training, noise, certify, core, selects[select])
+    return found, Choice.of(training.training, noise, certify, core, selects[select], study.name)
+
+
+def _noise_text(label: str, run: Meta, called: Mapping[str, str]) -> str:
+    """A noise level as the slider shows it: with what its run is called, where it has a label."""
+    text = called.get(run.name, run.name)
+    return label if text == run.name else f"{label.removesuffix(f' ({run.name})')} ({text})"
 
 
 def _selects(found: _Found, choice: Choice, *, one_stage: bool) -> Settings:
@@ -385,13 +472,17 @@ def _as_in_the_paper(settings: Settings) -> None:
     )  # fmt: skip
 
 
-def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) -> Settings:
+def _beside(settings: Settings, found: _Found, others: Sequence[_Found]) -> Settings:
     """What is drawn beside the current composition: other components, the paper, what is pinned."""
     with st.expander("Compare with", icon=":material/stacked_line_chart:"):
+        also = _collections(found, others)
+        called = found.study.called
         trainings = _others("Trainings", "with_training", found.trainings, settings.choice.training)
-        networks = _others("Core networks", "with_core", found.cores_for(settings.certify_run), settings.core_run.name)
+        networks = _others(
+            "Core networks", "with_core", found.cores_for(settings.certify_run), settings.core_run.name, called
+        )
         selects = found.selections_for(settings.certify_run, settings.core_run)
-        mechanisms = _others("Selections", "with_select", selects, settings.choice.selection)
+        mechanisms = _others("Selections", "with_select", selects, settings.choice.selection, called)
         noises = st.segmented_control("Noise levels", NOISES, key="noises", bind=URL, default=NOISES[0], required=True)
         paper = _paper(found.dataset) if settings.smoothing == GAUSSIAN else ()  # its radii are ℓ2
         convention = st.selectbox(
@@ -399,7 +490,8 @@ def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) 
             help="How abstentions count at r = 0: as in Algorithm 1, or as in the paper's printed tables.",
         )  # fmt: skip
     noise = settings.certify_run.noise if noises == NOISES[1] else None
-    asked = combinations(trainings, networks, mechanisms, noise, settings.smoothing.norm)
+    asked = combinations(trainings, networks, mechanisms, noise, settings.smoothing.norm, found.study.name)
+    asked += tuple(choice for one in also for choice in _of_other(one, settings, noise))
     every = tuple(choice for choice in asked if data.fits(choice.certify_run, choice.core_run, choice.select_run))
     if len(every) < len(asked):
         st.caption(
@@ -411,7 +503,9 @@ def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) 
         st.caption(f"{MAX_FRONTS} of {len(every)} compositions are drawn: choose fewer components.")
     text = _kept("pin")
     pin = pinned(text, found.every, found.certifying)
-    of = [] if pin else [other.dataset for other in every_dataset if pinned(text, other.every, other.certifying)]
+    same = [other for other in others if other.dataset == found.dataset]
+    pin = pin or next((p for other in same if (p := pinned(text, other.every, other.certifying))), None)
+    of = [] if pin else [other.dataset for other in others if pinned(text, other.every, other.certifying)]
     if pin is not None and pin.choice.certify_run.smoothing_card.norm != settings.smoothing.norm:
         of = [f"{found.dataset} under {pin.choice.certify_run.smoothing_card.label}"]
         pin = None
@@ -428,6 +522,29 @@ def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) 
         settings = replace(settings, bound=Bound.COMPLEMENT)
     settings = replace(settings, drawn=drawn, paper=paper, convention=rule)
     return replace(settings, pin=pin, pin_lost=lost, pin_of=of[0] if of else "")
+
+
+def _collections(found: _Found, others: Sequence[_Found]) -> list[_Found]:
+    """The other collections of the dataset that are laid beside the one that is looked at."""
+    same = {other.study.name: other for other in others if other.dataset == found.dataset}
+    if not same:
+        return []
+    chosen = st.multiselect(
+        "Collections", list(same), key="with_collection", bind=URL, placeholder="only the current one",
+        help="Other studies of this dataset: of each the same training, or all if it has none of that name, with the "
+        "first core network that was evaluated on its images.",
+    )  # fmt: skip
+    return [other for name, other in same.items() if name in chosen]
+
+
+def _of_other(other: _Found, settings: Settings, noise: float | None) -> list[Choice]:
+    """What is drawn of another collection: it has components of its own names, of which none was chosen."""
+    training, select = settings.choice.training, BY_VOTES if settings.choice.by_votes else None
+    wanted = [other.trainings[training]] if training in other.trainings else list(other.trainings.values())
+    runs = [run for e in wanted for run in e.runs]
+    core = {run.name: next(iter(other.cores_for(run).values())) for run in runs}
+    made = combinations(wanted, list(other.cores.values()), [select], noise, settings.smoothing.norm, other.study.name)
+    return [choice for choice in made if choice.core_run == core[choice.certify_run.name]]
 
 
 def _links(settings: Settings) -> None:
@@ -472,11 +589,16 @@ def link(settings: Settings, digests: Mapping[str, str]) -> str:
     return links.link(st.context.url or "", defaults | told | links.components(settings), digests)
 
 
-def _others(title: str, key: str, of: Mapping[str, Component], current: str) -> list[Component]:
+def _others(
+    title: str, key: str, of: Mapping[str, Component], current: str, called: Mapping[str, str] | None = None
+) -> list[Component]:
     """The current component and those chosen beside it, in the order of the catalog."""
     if len(of) == 1:
         return list(of.values())
-    chosen = st.multiselect(title, list(of), key=key, bind=URL, placeholder="only the current one")
+    chosen = st.multiselect(
+        title, list(of), key=key, bind=URL, placeholder="only the current one",
+        format_func=lambda name: (called or {}).get(name, name),
+    )  # fmt: skip
     return [value for name, value in of.items() if name == current or name in chosen]
 
 

@@ -5,6 +5,8 @@ Imports records, ``engine.errors`` and ``engine.folders`` only: looking at finis
 
 from cache.catalog import Catalog
 from cache.entries import DamagedError
+from cache.notes import Note, Notes
 from cache.store import BlockKey, Listing, Store
+from cache.trash import Deleted, Trash
 
-__all__ = ["BlockKey", "Catalog", "DamagedError", "Listing", "Store"]
+__all__ = ["BlockKey", "Catalog", "DamagedError", "Deleted", "Listing", "Note", "Notes", "Store", "Trash"]

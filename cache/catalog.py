@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
+from cache import notes
+from cache.notes import Note, Notes
 from cache.store import Listing, Store
 from engine import folders
 from engine.errors import AcesError
@@ -38,6 +40,7 @@ class Catalog:
     def __init__(self, directory: Path | None = None, demo: Path | None = None) -> None:
         self._demo = demo or folders.demo()
         self._store = Store(directory)
+        self._notes = Notes(self._store.runs)
 
     def metas(self) -> list[Meta]:
         """What is in the catalog, by name; what cannot be read is left out."""
@@ -46,7 +49,9 @@ class Catalog:
     def listing(self) -> Listing:
         """What is in the catalog, by name, and what in it cannot be read."""
         found, broken = self._look()
-        return Listing([listed.meta for listed in found.values()], broken)
+        said = self._notes.every()
+        noted = {name: _noted(said.get(name, Note()), run) for name, run in found.items()}
+        return Listing([listed.meta for listed in found.values()], broken, noted)
 
     def demo_metas(self) -> list[Meta]:
         """What ships, hidden by stored runs or not."""
@@ -103,6 +108,11 @@ class Catalog:
             f"no {kind + ' ' if kind else ''}run matches '{wanted}'{f' (near: {_some(near)})' if near else ''}; "
             f"`python -m engine runs` lists them"
         )
+
+
+def _noted(note: Note, run: _Listed) -> Note:
+    """What is noted of a run, with the collection that it is in where nobody has named one."""
+    return note if note.collection else replace(note, collection=notes.OWN if run.path is None else notes.DEMO)
 
 
 def _check_broken(wanted: str, broken: dict[str, str]) -> None:

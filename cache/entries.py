@@ -36,6 +36,24 @@ def stored_names(cache: diskcache.Cache) -> list[str]:
     return [key.removeprefix("meta/") for key in cache.iterkeys() if key.startswith("meta/")]
 
 
+def note_key(name: str) -> str:
+    return f"note/{name}"
+
+
+def noted_names(cache: diskcache.Cache) -> list[str]:
+    """The names of runs of which something is noted, in order."""
+    return [key.removeprefix("note/") for key in cache.iterkeys() if key.startswith("note/")]
+
+
+def trash_key(id: str, part: str) -> str:
+    return f"trash/{part}/{id}"
+
+
+def trashed(cache: diskcache.Cache) -> list[str]:
+    """The ids of deleted runs."""
+    return [key.removeprefix("trash/head/") for key in cache.iterkeys() if key.startswith("trash/head/")]
+
+
 def _checksum(key: str, payload: bytes) -> bytes:
     """Of key and payload together: a payload under another key's name is as wrong as a changed one."""
     return hashlib.sha256(key.encode() + b"\0" + payload).digest()

@@ -13,13 +13,14 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
 import diskcache
 
-from cache.entries import DamagedError, Database, card_key, read, run_key, stored_names, write
+from cache.entries import DamagedError, Database, card_key, note_key, read, run_key, stored_names, write
+from cache.notes import Note, display_names
 from engine import folders
 from engine.errors import AcesError
 from engine.names import quoted
@@ -80,10 +81,32 @@ class Part:
 
 @dataclass(frozen=True)
 class Listing:
-    """What can be looked at, by name, and what cannot be read: a run's name or a file's path -> what is wrong."""
+    """What can be looked at, by name, and what cannot be read: a run's name or a file's path -> what is wrong.
+
+    ``notes``: what a catalog knows of every run that can be looked at, with its collection.
+    """
 
     metas: list[Meta]
     broken: dict[str, str]
+    notes: dict[str, Note] = field(default_factory=dict)
+
+    def note(self, name: str) -> Note:
+        return self.notes.get(name, Note())
+
+    @property
+    def shown(self) -> list[Meta]:
+        """What is not hidden."""
+        return [meta for meta in self.metas if not self.note(meta.name).hidden]
+
+    @property
+    def collections(self) -> dict[str, str]:
+        """The collection of every run."""
+        return {meta.name: self.note(meta.name).collection for meta in self.metas}
+
+    @property
+    def called(self) -> dict[str, str]:
+        """What every run is called where it is shown."""
+        return display_names([meta.name for meta in self.metas], self.notes)
 
 
 class Store:
@@ -259,6 +282,7 @@ class Store:
         with self.runs.writing() as cache:
             self._check_not_newer(cache, name)
             gone = [cache.delete(key) for key in (run_key(name), card_key(name))]
+            cache.delete(note_key(name))
         if not any(gone):
             raise self._missing(name)
 

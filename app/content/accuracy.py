@@ -69,7 +69,7 @@ def _table(settings: Settings, thetas: tuple[float, ...]) -> None:
     m, alone = data.at_thetas(settings, thetas, DEFAULT_RADII), data.alone(settings, DEFAULT_RADII)
     core = data.radius_curves(settings).core
     found = [
-        rates.Rates(
+        rates.RateRow(
             f"{settings.symbol} {theta:.3f}",
             rate(float(m.nac[t]), m.images),
             float(m.acr[t]),
@@ -79,8 +79,8 @@ def _table(settings: Settings, thetas: tuple[float, ...]) -> None:
         for t, theta in enumerate(m.thetas.tolist())
     ]
     by_itself = rate(alone.nac, m.images), alone.acr, list(alone.certified_accuracy)
-    found.append(rates.Rates("smoothed alone", *by_itself, rates.ALONE))
-    found.append(rates.Rates("core alone", rate(core, m.images), 0.0, [core, *[0.0] * (len(DEFAULT_RADII) - 1)]))
+    found.append(rates.RateRow("smoothed alone", *by_itself, rates.ALONE))
+    found.append(rates.RateRow("core alone", rate(core, m.images), 0.0, [core, *[0.0] * (len(DEFAULT_RADII) - 1)]))
     alt = "Natural accuracy, average certified radius and certified accuracy by threshold"
     rates.table(found, DEFAULT_RADII, alt, own=0)
     st.caption(f"As the paper's Table 1: certified accuracy in percent of {m.images:,} images at each radius.")

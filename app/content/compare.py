@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import actions, data, keys
 from app.escape import markdown
-from app.settings import Pin, Settings, labels
+from app.settings import Pin, Settings
 from app.widgets import downloads
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import chosen_after_looking, number, picked
@@ -56,7 +56,7 @@ def _against(settings: Settings, pin: Pin) -> tuple[dict[str, Comparison], list[
     """Every composition drawn less what is pinned, by name; and why others are not to be had."""
     found, problems = {}, []
     choices = settings.compositions
-    for label, choice in zip(labels(choices), choices, strict=True):
+    for label, choice in zip(settings.labels(choices), choices, strict=True):
         view = settings.at(choice)
         name = f"{label}, {view.symbol} {view.theta:.3f}"
         try:
@@ -99,7 +99,7 @@ def _cells(of: Means, found: Comparison | None, measures: dict[str, tuple[str, i
 
 
 def _names(settings: Settings, pin: Pin) -> tuple[str, str]:
-    a, b = labels((pin.choice, settings.choice))
+    a, b = settings.labels((pin.choice, settings.choice))
     return f"{a}, {pin.choice.symbol} {pin.theta:.3f}", f"{b}, {settings.symbol} {settings.theta:.3f}"
 
 

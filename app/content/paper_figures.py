@@ -10,7 +10,7 @@ from app.data import Axis
 from app.figures import overlay, paper
 from app.figures.paper import ACR, Aspect, NetworkAlone, certified_at
 from app.figures.vector import COLUMN, TEXT_WIDTH, Plate
-from app.settings import Choice, Settings, labels, mismatched
+from app.settings import Choice, Settings, mismatched
 from app.tables.short_labels import short_names
 from app.tables.views import Front
 from engine.errors import AcesError
@@ -94,13 +94,13 @@ def _networks(settings: Settings, radius: float | None) -> list[NetworkAlone]:
     return found
 
 
-def _names(choices: Sequence[Choice], symbol: str = "ACES, ") -> dict[str, str]:
+def _names(settings: Settings, choices: Sequence[Choice], symbol: str = "ACES, ") -> dict[str, str]:
     """Label -> legend entry: what differs among the compositions, their components shortened."""
     parts = [part for choice in choices for part in choice.address[:4]]
     short = short_names(parts, NAME_LENGTH)
     told = [k for k in (0, 2, 3) if len({choice.address[k] for choice in choices}) > 1] or [2]
     entries = [symbol + _told(choice, told, short) for choice in choices]
-    whole = labels(choices)
+    whole = settings.labels(choices)
     alike = len(set(entries)) < len(entries)
     return {label: symbol + label if alike else entry for label, entry in zip(whole, entries, strict=True)}
 
@@ -132,7 +132,7 @@ def _of_cores(settings: Settings, asked: Wanted) -> Made:
         missing.append("The paper draws two core networks: choose another under Compare with in the sidebar.")
     if len(aspects[0].alone) < 2:
         missing.append("The store holds this training at one σ alone: the paper's triangles are at three.")
-    return Made(paper.fronts(aspects, _names(choices)), tuple(missing))
+    return Made(paper.fronts(aspects, _names(settings, choices)), tuple(missing))
 
 
 def _by_noise(settings: Settings, asked: Wanted, of_acr: bool) -> Made:
@@ -155,7 +155,7 @@ def _by_noise(settings: Settings, asked: Wanted, of_acr: bool) -> Made:
         )
     if len({choice.certify_run.noise for choice in choices}) < 2:
         missing.append("One training noise is drawn; the paper has three.")
-    names = dict(zip(labels(choices), choices, strict=True))
+    names = dict(zip(settings.labels(choices), choices, strict=True))
     short = short_names((choice.core_run.name for choice in choices), NAME_LENGTH)
     cores = {label: short[choice.core_run.name] for label, choice in names.items()}
     noises = {label: choice.certify_run.noise for label, choice in names.items()}
@@ -199,7 +199,7 @@ def _fig7(settings: Settings, asked: Wanted) -> Made:
     (aspect,), problems = _aspects(settings, [settings.choice], Wanted(), True, _matched)
     if problems:
         raise AcesError(problems[0])
-    return Made(paper.marked_front(aspect, asked.thetas, _names([settings.choice])))
+    return Made(paper.marked_front(aspect, asked.thetas, _names(settings, [settings.choice])))
 
 
 def _fig8(settings: Settings, asked: Wanted) -> Made:
@@ -212,13 +212,13 @@ def _fig8(settings: Settings, asked: Wanted) -> Made:
         missing.append(
             "One selection is drawn: choose others under Compare with in the sidebar, where the store has any."
         )
-    return Made(paper.fronts(aspects, _selections(choices)), tuple(missing))
+    return Made(paper.fronts(aspects, _selections(settings, choices)), tuple(missing))
 
 
-def _selections(choices: Sequence[Choice]) -> dict[str, str]:
+def _selections(settings: Settings, choices: Sequence[Choice]) -> dict[str, str]:
     short = short_names((choice.selection for choice in choices), NAME_LENGTH)
     entries = [short[choice.selection] for choice in choices]
-    whole = labels(choices)
+    whole = settings.labels(choices)
     return dict(zip(whole, entries if len(set(entries)) == len(entries) else whole, strict=True))
 
 

@@ -2,42 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from zlib import crc32
 
 import pandas as pd
 import streamlit as st
 
 from app import actions, data, keys, state
+from app.content import run_card
 from app.escape import markdown
 from app.services import precompute
+from app.services.limits import read_only
 from app.services.precompute import Planned, Sampling, State
 from app.settings import Settings
+from app.tables.headlines import WHAT, Headline
 from app.widgets import downloads
 from app.widgets.notices import errors_in_place, show_error
 from app.widgets.panels import polled
+from cache import Listing
 from engine import folders
 from engine.records.runs import Meta
 from engine.tables import Rows, duration
 
+HEADLINE_SECONDS = 1.0  # of working out NAC and ACR before the table is shown without the rest
 POLL_SECONDS, IDLE_SECONDS = 1.0, 5.0  # while something is sampled, and while somebody else may begin to
 THOUSANDS = {
     name: st.column_config.NumberColumn(format="localized") for name in ("n0", "n", "draws", "cached", "missing")
+}
+COLUMNS = THOUSANDS | {
+    "label": st.column_config.TextColumn(width=140),
+    "NAC": st.column_config.NumberColumn(format="%.1f %%", help=f"Natural accuracy, {WHAT}."),
+    "ACR": st.column_config.NumberColumn(format="%.3f", help=f"Average certified radius, {WHAT}."),
 }
 
 
 def show(settings: Settings | None) -> None:
     """The catalog, a run's card, and precomputes under way. Works with an empty catalog as well."""
     st.header("What there is", anchor=False)
-    metas = data.listing().metas
-    if metas:
-        _table(metas)
-        if settings is not None:
-            downloads.menu("runs", settings, {}, partial(_rows, metas))
+    listing = data.listing()
+    if listing.metas:
+        _catalog(listing, settings)
     else:
         st.info("Nothing yet: sample a config below, or bring in finished runs on the command line.")
+    run_card.trash()
     st.caption("Finished runs come in on the command line: `python -m engine import RUNS.npz`.")
+    if read_only():
+        st.caption("This server is read-only: runs can be looked at and downloaded, not changed, and none are sampled.")
+        return
     st.header("Sample more", anchor=False)
     with errors_in_place():
         _start()
@@ -45,40 +58,63 @@ def show(settings: Settings | None) -> None:
     polled(_under_way, POLL_SECONDS if running else IDLE_SECONDS, running)
 
 
-def _table(metas: list[Meta]) -> None:
+def _catalog(listing: Listing, settings: Settings | None) -> None:
+    """The table of runs, what was done last, and the card of the run that was clicked on."""
+    hidden = len(listing.metas) - len(listing.shown)
+    all_too = bool(hidden) and st.toggle(f"Show hidden ({hidden})", key="show_hidden")
+    metas = listing.metas if all_too else listing.shown
+    known = data.headlines(metas, HEADLINE_SECONDS)
+    rows = _rows(metas, listing, known)
+    key = f"{keys.CATALOG}-{crc32(repr([meta.name for meta in metas]).encode()):x}"  # other rows: nothing is chosen
     st.dataframe(
-        pd.DataFrame(_rows(metas)), hide_index=True, key=keys.CATALOG, on_select="rerun", selection_mode="single-row",
-        placeholder="—", alt="One row per run: kind, dataset, training, noise and draws", column_config=THOUSANDS,
+        pd.DataFrame(rows), hide_index=True, key=key, on_select="rerun", selection_mode="single-row",
+        placeholder="—", alt="One row per run: kind, dataset, training, noise, NAC, ACR and draws",
+        column_config=COLUMNS,
     )  # fmt: skip
-    chosen = actions.clicked_run()
+    if len(known) < len(metas):
+        polled(_more_headlines, POLL_SECONDS, metas)
+    run_card.undo()
+    chosen = actions.clicked_run(key)
     if chosen is not None and chosen < len(metas):
-        _card(metas[chosen])
+        run_card.show(metas[chosen], listing)
     else:
-        st.caption(f"{len(metas)} runs. A click on a row opens its card.")
+        st.caption(f"{len(metas)} runs. A click on a row opens its card. NAC and ACR are {WHAT}.")
+    if settings is not None and metas:
+        downloads.menu("runs", settings, {}, lambda: rows)
 
 
-def _rows(metas: list[Meta]) -> Rows:
+def _more_headlines(metas: list[Meta]) -> None:
+    """Work out more of them, a second at a time, and draw the page anew when all are known."""
+    if len(data.headlines(metas, HEADLINE_SECONDS)) == len(metas):
+        st.rerun()
+    st.caption("NAC and ACR of more runs are being worked out.")
+
+
+def _rows(metas: list[Meta], listing: Listing, known: Mapping[str, Headline]) -> Rows:
+    """A row a run; columns that would say the same of all are left out."""
+    notes = [listing.note(run.name) for run in metas]
+    labelled, hidden = any(note.label for note in notes), any(note.hidden for note in notes)
+    several = len({note.collection for note in notes}) > 1
     return [
         {
+            **({"label": note.label or None} if labelled else {}),
             "name": run.name,
+            **({"collection": note.collection} if several else {}),
+            **({"hidden": note.hidden} if hidden else {}),
             "kind": run.kind,
             "dataset": run.dataset,
             "training": run.network.training,
             "σ": run.sigma,
+            "NAC": known.get(run.name, Headline()).nac,
+            "ACR": known.get(run.name, Headline()).acr,
             "trained at σ": run.network.sigma_train,
             "n0": run.n0,
             "n": run.n,
             "precision": run.precision,
             "created": (run.created or "")[:16].replace("T", " "),
         }
-        for run in metas
+        for run, note in zip(metas, notes, strict=True)
     ]
-
-
-def _card(run: Meta) -> None:
-    with errors_in_place():
-        st.markdown(f"**{markdown(run.name)}**, content sha256 `{data.fingerprint(run)}`")
-    st.json(run.to_json(), expanded=2)
 
 
 def _start() -> None:

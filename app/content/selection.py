@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import actions, data, figures, keys
 from app.components.chart import chart
-from app.settings import Choice, Settings, labels
+from app.settings import Choice, Settings
 from app.tables.views import by_rank
 from app.widgets import downloads, following
 from app.widgets.notices import caveats, errors_in_place, rests_on
@@ -52,7 +52,10 @@ def _show(settings: Settings) -> None:
     choices = _mechanisms(settings)
     curves = list(
         zip(
-            labels(choices), map(settings.compositions.index, choices), data.separations(settings, choices), strict=True
+            settings.labels(choices),
+            map(settings.compositions.index, choices),
+            data.separations(settings, choices),
+            strict=True,
         )
     )
     receiver = figures.receiver(curves, settings.position, settings.theta, settings.radius, theme())

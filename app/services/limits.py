@@ -30,6 +30,11 @@ class Limits:
         return cls(**{field: _positive(name, getattr(cls, field)) for field, name in names.items()})
 
 
+def read_only() -> bool:
+    """Whether visitors may change nothing in the store and sample nothing into it: ``ACES_READ_ONLY`` is set."""
+    return os.environ.get("ACES_READ_ONLY", "") not in ("", "0")
+
+
 def _positive(name: str, default: int) -> int:
     text = os.environ.get(name, str(default))
     if not text.isdecimal() or len(text) > LONGEST or int(text) < 1:

@@ -20,7 +20,7 @@ def show() -> None:
     state.session().runs = now
     if said:
         st.toast(said, icon=":material/sync:")
-    fresh.watch(data.digest(now), data.look_again)
+    fresh.watch(data.digest(), data.look_again)
 
 
 def sentence(before: Mapping[str, str] | None, now: Mapping[str, str]) -> str:

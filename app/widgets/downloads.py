@@ -83,7 +83,9 @@ def fronts_table(settings: Settings) -> Rows:
     drawn, rows = settings.compositions, []
     for choice in drawn:
         at = settings.at(choice)
-        names = dict(zip(("training", "sigma", "core", "selection"), choice.address[:4], strict=True))
+        names = dict(zip(("training", "sigma", "core", "selection"), choice.components, strict=True))
+        if any(one.collection != settings.choice.collection for one in drawn):
+            names = {"collection": choice.collection, **names}
         second = _second(choice.then) if any(one.then for one in drawn) else {}
         p0 = {"p0": at.theta if choice.by_votes else None} if any(one.by_votes for one in drawn) else {}
         t = {"t": None if choice.by_votes else settings.t}

@@ -18,7 +18,7 @@ ALONE, OWN = "alone", "own"
 
 
 @dataclass(frozen=True)
-class Rates:
+class RateRow:
     """A row: its ``name``; NAC in percent with its interval; ACR; certified accuracy in percent by radius.
 
     ``follows``: what of the browser's numbers it shows, those at a threshold or ``ALONE``; it stays if that is empty.
@@ -31,7 +31,7 @@ class Rates:
     follows: str = ""
 
 
-def table(rows: Sequence[Rates], radii: Sequence[float], alt: str, *, own: int) -> None:
+def table(rows: Sequence[RateRow], radii: Sequence[float], alt: str, *, own: int) -> None:
     """``own``: the row of the threshold that the reader sets."""
     head = ["", "NAC %", "95 % interval", "ACR", *(f"r {radius:g}" for radius in radii)]
     cells = "".join(f"<th scope=col>{text}</th>" for text in head)
@@ -44,7 +44,7 @@ def table(rows: Sequence[Rates], radii: Sequence[float], alt: str, *, own: int) 
         )
 
 
-def _row(row: Rates, follows: str) -> str:
+def _row(row: RateRow, follows: str) -> str:
     interval = MISSING if isnan(row.nac.low) else f"{_rate(row.nac.low)}–{_rate(row.nac.high)}"
     numbers = [_rate(row.nac.value), interval, f"{row.acr:.3f}", *map(_rate, row.certified)]
     cells = "".join(f"<td>{text}</td>" for text in numbers)

@@ -23,6 +23,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "runs": catalog.list_runs,
+    "label": catalog.label_run,
     "import": catalog.import_runs,
     "export": catalog.export_run,
     "table": results.table,

@@ -1,20 +1,23 @@
-"""``runs``, ``import``, ``export``: what is in the catalog."""
+"""``runs``, ``label``, ``import``, ``export``: what is in the catalog."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cache.catalog import Catalog
+from cache.notes import Notes, checked
 from cache.store import Listing, Store
+from cache.trash import Trash
 from engine.cli.options import CacheOption
 from engine.cli.printing import print_table, say, warn
 from engine.errors import AcesError
 from engine.escape import terminal
-from engine.names import LONGEST
+from engine.names import LONGEST, quoted
 from engine.records.runs import Meta, write_run
 
 
@@ -24,26 +27,80 @@ def list_runs(
         list[str] | None,
         typer.Option("--remove", help="Remove the stored run of exactly this name, broken or not; repeatable."),
     ] = None,
+    restore: Annotated[
+        list[str] | None,
+        typer.Option("--restore", help="Bring back the run of this name that the dashboard deleted; repeatable."),
+    ] = None,
+    deleted: Annotated[bool, typer.Option("--deleted", help="List what can be restored.")] = False,
+    empty_trash: Annotated[bool, typer.Option("--empty-trash", help="Remove what was deleted for good.")] = False,
     cache: CacheOption = None,
 ) -> None:
-    """List the component runs: those of the store, and the demo that ships; or remove stored ones.
+    """List the component runs: those of the store, and the demo that ships; or remove and restore stored ones.
+
+    What the dashboard deletes stays in the store's trash until it is restored or the trash is emptied; --remove is for
+    good.
 
     Example: python -m engine runs --format json
 
     Example: python -m engine runs --remove my-run
+
+    Example: python -m engine runs --restore my-run
     """
     if form not in ("table", "json"):
         raise AcesError(f"unknown format '{form}'; known: table, json")
+    if sum(map(bool, (remove, restore, deleted, empty_trash))) > 1:
+        raise AcesError("of --remove, --restore, --deleted and --empty-trash one at a time")
     if remove:
         _remove(remove, cache)
-        return
+    elif restore or deleted or empty_trash:
+        _trash(restore or [], cache, empty=empty_trash)
+    else:
+        _list(form, cache)
+
+
+def _list(form: str, cache: Path | None) -> None:
     found = Catalog(cache).listing()
     for place, message in found.broken.items():
         warn(f"{listed(place)} is skipped: {message}")
     if form == "json":
         print(json.dumps([meta.to_json() for meta in found.metas], indent=1))
     else:
-        _print_runs(found.metas)
+        _print_runs(found)
+
+
+def _trash(restore: list[str], cache: Path | None, *, empty: bool) -> None:
+    """Restore runs, else empty the trash or list it."""
+    trash = Trash.at(Store(cache).directory)
+    if restore:
+        for name in restore:
+            say(f"restored {listed(trash.restore_name(name))}")
+    elif empty:
+        say(f"removed {trash.empty()} deleted runs for good")
+    else:
+        times = ((one.name, f"{datetime.fromtimestamp(one.at, UTC):%Y-%m-%d %H:%M} UTC") for one in trash.listing())
+        print_table(("name", "deleted"), times)
+
+
+def label_run(
+    run: Annotated[str, typer.Argument(help="A run's name or a unique prefix.")],
+    text: Annotated[str | None, typer.Argument(help='What legends and tables call it; "" for its name.')] = None,
+    collection: Annotated[str | None, typer.Option(help='The study it belongs to; "" for none of its own.')] = None,
+    hide: Annotated[bool | None, typer.Option("--hide/--show", help="Whether the explorer passes over it.")] = None,
+    cache: CacheOption = None,
+) -> None:
+    """Give a run a short label, put it into a collection, hide it from the explorer or show it again.
+
+    All of this is kept in the store beside the run, also of the demo's runs; run files and digests do not change.
+
+    Example: python -m engine label cifar10-gaussian-0.25 "Gaussian, small noise"
+    """
+    name = Catalog(cache).resolve(run).name
+    said = {"label": text, "collection": collection, "hidden": hide}
+    changed = {what: value for what, value in said.items() if value is not None}
+    if not changed:
+        raise AcesError(f"nothing to note of {quoted(name)}: give a label, --collection, --hide or --show")
+    Notes.at(Store(cache).directory).change([name], **changed)
+    say(f"noted of {listed(name)}: {', '.join(f'{what} {value!r}' for what, value in changed.items())}")
 
 
 def import_runs(
@@ -54,15 +111,21 @@ def import_runs(
         float | None, typer.Option(help="What Cohen-style logs were certified at; by default their radii tell.")
     ] = None,
     replace_existing: Annotated[bool, typer.Option("--replace", help="Replace runs of the same name.")] = False,
+    collection: Annotated[
+        str | None,
+        typer.Option(help="The study they belong to, of which the explorer looks at one; by default a folder's name."),
+    ] = None,
     cache: CacheOption = None,
 ) -> None:
     """Bring runs into the store: run files, folders of the ACES authors' logs, Cohen-style logs.
 
     All paths are read before anything is stored: a bad file changes nothing.
 
-    Example: python -m engine import my-run.npz data/cifar10
+    Example: python -m engine import my-run.npz data/cifar10 --collection "ACES, 2022"
     """
     from engine.published import import_logs
+
+    study = _study(paths) if collection is None else checked(collection, "collection")
 
     found = import_logs(*paths, dataset=dataset, sigma=sigma, alpha=alpha_of_log)
     with Store(cache) as store:
@@ -72,6 +135,13 @@ def import_runs(
             say(f"{run.meta.kind:9}  {run.meta.name}  ({len(run.index)} images)")
             for note in _notes(run.meta):
                 say(f"           {note}")
+        notes = Notes(store.runs)
+        noted = notes.every()
+        names = [run.meta.name for run in found]
+        if collection is None:  # where somebody has said one, it stays
+            names = [name for name in names if name not in noted or not noted[name].collection]
+        if study or collection is not None:
+            notes.change(names, collection=study)
 
 
 def export_run(
@@ -86,6 +156,16 @@ def export_run(
     write_run(Catalog(cache).load(run), output)
 
 
+def _study(paths: list[Path]) -> str:
+    """The collection of what is imported from one folder: the folder's name, if that can be one; else none."""
+    if len(paths) != 1 or not paths[0].is_dir():
+        return ""
+    try:
+        return checked(paths[0].resolve().name, "collection")
+    except AcesError:
+        return ""
+
+
 def _notes(meta: Meta) -> list[str]:
     """What an import had to infer or repair."""
     notes = [str(note) for note in meta.extra.get("notes", ())]
@@ -93,11 +173,15 @@ def _notes(meta: Meta) -> list[str]:
     return [*notes, f"inferred from the radii: {json.dumps(inferred)}"] if inferred else notes
 
 
-def _print_runs(metas: list[Meta]) -> None:
-    columns = ("name", "kind", "dataset", "training", "sigma", "n0", "n", "precision")
-    print_table(
-        columns, [(m.name, m.kind, m.dataset, m.network.training, m.sigma, m.n0, m.n, m.precision) for m in metas]
-    )
+def _print_runs(found: Listing) -> None:
+    columns = ("name", "kind", "dataset", "training", "sigma", "n0", "n", "precision", "collection", "label")
+    rows = []
+    for m in found.metas:
+        note = found.note(m.name)
+        said = " ".join(part for part in (note.label, "(hidden)" if note.hidden else "") if part)
+        own = (m.name, m.kind, m.dataset, m.network.training, m.sigma, m.n0, m.n, m.precision)
+        rows.append((*own, note.collection, said))
+    print_table(columns, rows)
 
 
 def _remove(wanted: list[str], cache: Path | None) -> None:

@@ -118,7 +118,8 @@ def test_the_defaults_of_a_link_are_what_the_page_shows(path, open_page):
     listed = {*keys.CONTROLS, *keys.PAGE_CONTROLS} - {*keys.DEFAULTS, *keys.STAGE_DEFAULTS, *WITHOUT_DEFAULT}
     listed -= {key for defaults in keys.PAGE_DEFAULTS.values() for key in defaults}
     assert listed == {
-        "dataset", "training", "sigma", "core", "select", "with_training", "with_core", "with_select", "paper", "pin",
+        "collection", "dataset", "training", "sigma", "core", "select", "with_training", "with_core", "with_select",
+        "with_collection", "paper", "pin",
         "pick",
     }  # fmt: skip
 

@@ -16,6 +16,7 @@ from app.settings import (
     pin_text,
     pinned,
     selections,
+    studies,
 )
 from engine.records.runs import Meta, NetworkInfo
 
@@ -137,3 +138,40 @@ def test_alphas_span_the_scale_and_are_written_without_exponents():
     assert (ALPHAS[0], ALPHAS[-1], len(ALPHAS)) == (1e-5, 0.1, 13)
     assert [float(alpha_text(alpha)) for alpha in ALPHAS] == list(ALPHAS)
     assert not any("e" in alpha_text(alpha) for alpha in ALPHAS)
+
+
+def test_collections_never_share_certification_runs_and_lend_what_would_be_of_no_use():
+    mine, theirs = smoothed("mine", 0.25), smoothed("theirs", 0.25)
+    core, other = Meta("core", "core", mine.dataset, 10), Meta("core", "other", mine.dataset, 10)
+    of = {"mine": "own", "theirs": "paper", "core": "paper", "other": "loose"}
+    found = studies([mine, theirs, core, other], of)
+    assert {name: [meta.name for meta in metas] for name, metas in found.items()} == {
+        "own": ["mine", "core", "other"],  # it has no core network of its own
+        "paper": ["theirs", "core", "other"],  # a collection of core networks alone lends them to all
+    }
+    assert list(studies([mine, theirs, core], of | {"core": "own"})) == ["own", "paper"]
+    assert [m.name for m in studies([mine, theirs, core, other], of | {"other": "own"})["paper"]] == ["theirs", "core"]
+    assert list(studies([mine, core], {"mine": "own", "core": "own"})) == ["own"]
+    assert studies([mine], of) == {}
+
+
+def test_two_collections_are_told_apart_in_addresses_and_labels_and_one_is_not_named():
+    core = Meta("core", "core", "d", 10)
+    a, b = (Choice("gaussian", "0.25", smoothed(n, 0.25), core, collection=n) for n in ("demo", "paper"))
+    assert a.address[0] == "demo › gaussian"
+    assert labels([a, b]) == ["demo · σ 0.25", "paper · σ 0.25"]
+    assert labels([a]) == ["σ 0.25"]
+    assert pinned(pin_text(b, 0.3), [a, b]).choice is b
+    alone = Choice("gaussian", "0.25", smoothed("demo", 0.25), core)
+    assert pinned(pin_text(a, 0.3), [alone]).choice is alone  # as the other collection has gone
+    assert pinned("gaussian~0.25 (paper)~core~entropy~0.300", [a, b]).choice is b  # from before there were collections
+    assert pinned("gaussian~0.25~core~entropy~0.300", [a, b]) is None  # either of them would read so
+
+
+def test_labels_of_runs_stand_for_their_names_and_never_make_two_alike():
+    core, other = Meta("core", "core", "d", 10), Meta("core", "other", "d", 10)
+    run = smoothed("run", 0.25)
+    choices = [Choice("gaussian", "0.25", run, c) for c in (core, other)]
+    assert labels(choices, {"core": "Ours"}) == ["σ 0.25 · Ours", "σ 0.25 · other"]
+    assert labels(choices, {"run": "Wide"}) == ["Wide · σ 0.25 · core", "Wide · σ 0.25 · other"]
+    assert len(set(labels(choices, {"core": "x", "other": "x"}))) == 2

@@ -8,13 +8,13 @@ from streamlit.testing.v1 import AppTest
 def draw() -> None:
     from math import nan
 
-    from app.widgets.rates import ALONE, Rates, table
+    from app.widgets.rates import ALONE, RateRow, table
     from engine.statistics.intervals import Estimate
 
     rows = [
-        Rates("θ 0.300", Estimate(91.25, 88.0, 93.04), 0.12345, [91.25, 40.0], "0.3"),
-        Rates("<b>'x'", Estimate(nan, nan, nan), 0.0, [0.0, 0.0], ALONE),
-        Rates("core alone", Estimate(95.0, 92.0, 97.0), 0.0, [95.0, 0.0]),
+        RateRow("θ 0.300", Estimate(91.25, 88.0, 93.04), 0.12345, [91.25, 40.0], "0.3"),
+        RateRow("<b>'x'", Estimate(nan, nan, nan), 0.0, [0.0, 0.0], ALONE),
+        RateRow("core alone", Estimate(95.0, 92.0, 97.0), 0.0, [95.0, 0.0]),
     ]
     table(rows, (0.0, 0.25), "it's <rates>", own=0)
 

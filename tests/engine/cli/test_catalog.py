@@ -6,8 +6,10 @@ import re
 import diskcache
 
 from cache import entries
+from cache.catalog import Catalog
 from cache.entries import BytesDisk
 from cache.store import Store
+from cache.trash import Trash
 from engine.records import runs
 from tests import toy
 
@@ -89,3 +91,49 @@ def test_a_bad_file_among_good_ones_changes_nothing(call, tmp_path):
     assert "bad.npz" in err
     with Store(tmp_path / "new") as opened:
         assert opened.metas() == []
+
+
+def test_a_label_and_a_collection_are_listed_and_leave_the_exported_file_as_it_was(call, store, tmp_path):
+    before, after = tmp_path / "before.npz", tmp_path / "after.npz"
+    assert call("export", "toy-core", "-o", before, "--cache", store)[0] == 0
+    assert call("label", "toy-core", "Core <b>", "--collection", "thesis", "--hide", "--cache", store)[0] == 0
+    assert call("export", "toy-core", "-o", after, "--cache", store)[0] == 0
+    assert before.read_bytes() == after.read_bytes()
+    _, out, _ = call("runs", "--cache", store)
+    (line,) = (line for line in out.splitlines() if line.startswith("toy-core"))
+    assert re.search(r"thesis +Core <b> \(hidden\)", line)
+    status, out, err = call("label", "toy-core", "a\u202eb", "--cache", store)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "visible letters in one line" in err
+    assert call("label", "toy-core", "--cache", store)[0] == 2
+
+
+def test_what_is_imported_from_a_folder_is_a_collection_of_its_name(call, tmp_path):
+    folder, elsewhere = tmp_path / "a study", tmp_path / "elsewhere"
+    folder.mkdir()
+    runs.write_run(toy.core_run(), folder / "core.npz")
+
+    def collection() -> str:
+        return Catalog(elsewhere).listing().note("toy-core").collection
+
+    assert call("import", folder / "core.npz", "--cache", elsewhere)[0] == 0
+    assert collection() == "own"
+    assert call("import", folder, "--cache", elsewhere)[0] == 0
+    assert collection() == "a study"
+    assert call("import", folder, "--collection", "mine", "--cache", elsewhere)[0] == 0
+    assert collection() == "mine"
+    assert call("import", folder, "--cache", elsewhere)[0] == 0
+    assert collection() == "mine"  # what somebody said stays
+    assert call("import", folder, "--collection", "a\nb", "--cache", elsewhere)[0] == 2
+
+
+def test_a_deleted_run_is_listed_restored_and_at_last_gone(call, store):
+    Trash.at(store).move("toy-core")
+    assert "toy-core" in call("runs", "--deleted", "--cache", store)[1]
+    assert call("runs", "--restore", "toy-core", "--cache", store)[:2] == (0, "restored toy-core\n")
+    assert "toy-core" in call("runs", "--cache", store)[1]
+    Trash.at(store).move("toy-core")
+    assert call("runs", "--empty-trash", "--cache", store)[:2] == (0, "removed 1 deleted runs for good\n")
+    status, _, err = call("runs", "--restore", "toy-core", "--cache", store)
+    assert (status, err.count("\n")) == (2, 1)
+    assert call("runs", "--restore", "a", "--empty-trash", "--cache", store)[0] == 2
