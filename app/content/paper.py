@@ -157,7 +157,8 @@ def _worded(plate: Plate, key: str) -> Plate:
 
 def _preview(plate: Plate, look: Look, alt: str) -> None:
     drawn = b64encode(vector.svg(plate, look).encode()).decode()
-    st.image(f"data:image/svg+xml;base64,{drawn}", width=min(round(SHOWN_AT * look.width), WIDEST))
+    width = min(round(SHOWN_AT * look.width), WIDEST)
+    st.image(f"data:image/svg+xml;base64,{drawn}", width=width, alt=f"{alt}, as it will print")
     st.caption(f"{markdown(alt)}, {look.width:g} × {look.height:g} in: this is the SVG itself.")
 
 
