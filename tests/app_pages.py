@@ -29,7 +29,7 @@ def turn(page: AppTest, dial: str, value: float, at: float = 1.0) -> AppTest:
 
 
 IMAGES = 40
-CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE = "certified-accuracy", "selection", "images", "compare"
+CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE, PAPER = "certified-accuracy", "selection", "images", "compare", "paper"
 A_PIN = "gaussian~0.5~fashion_mnist-core~entropy~0.300"
 
 

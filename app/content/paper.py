@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from zlib import crc32
 
 import pandas as pd
 import streamlit as st
@@ -28,6 +29,7 @@ STEP = 0.25  # of the radii on offer
 FONTS = {"serif": True, "sans": False}
 SHOWN_AT = 144  # pixels an inch: half as large again as in print
 WIDEST = 1100  # pixels
+WORDS = "paper_words"  # in the session: the reader's, by the figures' own
 WIDTHS = {"column": COLUMN, "text width": TEXT_WIDTH, "other": None}
 
 
@@ -143,21 +145,26 @@ def _look(key: str, preset: PaperFigure) -> Look:
 
 
 def _worded(plate: Plate, key: str) -> Plate:
-    """The plate in the reader's words, which stand beside its own in a table."""
+    """The plate in the reader's words, which stand beside its own in a table and are kept for the session."""
     own = vector.texts(plate)
+    known: dict[str, str] = st.session_state.setdefault(WORDS, {})
+    table = f"words_{key}_{crc32(repr(own).encode()):x}"  # another table where the figure has other texts
+    begun = st.session_state.setdefault(f"{table}_begun", [known.get(text, text) for text in own])
     with st.expander("Words: axes, legend, marks", icon=":material/edit:"):
         edited = st.data_editor(
-            pd.DataFrame({"text": own, "in the figure": own}), key=f"words_{key}", hide_index=True, disabled=["text"],
+            pd.DataFrame({"text": own, "in the figure": begun}), key=table, hide_index=True, disabled=["text"],
             width="stretch", alt="Texts of the figure, and what stands there instead",
         )  # fmt: skip
         st.caption("An empty cell leaves its text, or its legend entry, out.")
-    said = edited["in the figure"].fillna("").astype(str)
-    return vector.relabelled(plate, dict(zip(own, said, strict=True)))
+    said = dict(zip(own, edited["in the figure"].fillna("").astype(str), strict=True))
+    known |= said
+    return vector.relabelled(plate, said)
 
 
 def _preview(plate: Plate, look: Look, alt: str) -> None:
     drawn = b64encode(vector.svg(plate, look).encode()).decode()
-    st.image(f"data:image/svg+xml;base64,{drawn}", width=min(round(SHOWN_AT * look.width), WIDEST))
+    width = min(round(SHOWN_AT * look.width), WIDEST)
+    st.image(f"data:image/svg+xml;base64,{drawn}", width=width, alt=f"{alt}, as it will print")
     st.caption(f"{markdown(alt)}, {look.width:g} × {look.height:g} in: this is the SVG itself.")
 
 

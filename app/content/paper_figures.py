@@ -78,7 +78,7 @@ def _aspects(
 def _empty(found: Sequence[Aspect]) -> list[str]:
     """The panels on which nothing is above 0."""
     return [
-        f"Nothing here has a {aspect.y.removesuffix(' [%]').lower()} above 0: these draws certify no such radius."
+        f"No front here has a {aspect.y.removesuffix(' [%]').lower()} above 0."
         for aspect in found
         if aspect.fronts and not any(front.robustness.max() > 0 for front in aspect.fronts)
     ]

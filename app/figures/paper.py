@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 
 from app.figures.base import LIGHT
-from app.figures.vector import INK, Bars, Curve, Note, Panel, Plate
+from app.figures.vector import INK, Bars, Callout, Curve, Panel, Plate
 from app.tables.views import EntropyHistogram, Front
 from engine.arrays import Array
 
@@ -72,7 +72,7 @@ def fronts(aspects: Sequence[Aspect], names: Mapping[str, str]) -> Plate:
     return Plate(tuple(_over_nac(aspect, (*_fronts(aspect, names), *_alone(aspect))) for aspect in aspects))
 
 
-def _over_nac(aspect: Aspect, parts: tuple[Curve, ...], notes: tuple[Note, ...] = ()) -> Panel:
+def _over_nac(aspect: Aspect, parts: tuple[Curve, ...], notes: tuple[Callout, ...] = ()) -> Panel:
     parts = (*parts, *_printed(aspect))
     nothing = not any(len(part.y) and np.nanmax(part.y) > 0 for part in parts)
     return Panel(NAC, aspect.y, parts, low=(None, 0.0), high=(None, 1.0 if nothing else None), notes=notes)
@@ -194,7 +194,7 @@ def marked_front(aspect: Aspect, thetas: Sequence[float], names: Mapping[str, st
     at = np.array([front.at(theta) for theta in thetas], int)
     marks = Curve("at θ" if len(at) else "", front.nac[at], front.robustness[at], INK, "", "o", size=3.5)
     notes = tuple(
-        Note(float(front.nac[k]), float(front.robustness[k]), f"{theta:g}") for k, theta in _apart(front, at, thetas)
+        Callout(float(front.nac[k]), float(front.robustness[k]), f"{theta:g}") for k, theta in _apart(front, at, thetas)
     )
     parts = (*_fronts(aspect, names), *_alone(aspect), marks)
     return Plate((_over_nac(aspect, parts, notes),))

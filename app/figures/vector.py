@@ -76,7 +76,7 @@ class Bars:
 
 
 @dataclass(frozen=True)
-class Note:
+class Callout:
     """A text beside a point."""
 
     x: float
@@ -94,7 +94,7 @@ class Panel:
     title: str = ""
     low: tuple[float | None, float | None] = (None, None)
     high: tuple[float | None, float | None] = (None, None)
-    notes: tuple[Note, ...] = ()
+    notes: tuple[Callout, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

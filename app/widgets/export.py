@@ -126,8 +126,16 @@ def _plain(value: Any) -> Any:
 
 
 def readable(rows: Rows) -> Rows:
-    """A table under names that say what they are, with their units, for people; programs know its columns by others."""
-    return [{_readable(name): value for name, value in row.items()} for row in rows]
+    """A table under names that say what they are, with their units, for people; programs know its columns by others.
+
+    Rates have four decimals at most and ACR six: more tell nothing of so many images.
+    """
+    return [{_readable(name): _estimate(_readable(name), value) for name, value in row.items()} for row in rows]
+
+
+def _estimate(name: str, value: Any) -> Any:
+    decimals = 4 if name.endswith("[%]") else 6 if name == "ACR" else None
+    return round(value, decimals) if isinstance(value, float) and decimals else value
 
 
 def _readable(name: str) -> str:

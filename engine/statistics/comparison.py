@@ -18,7 +18,7 @@ from engine.statistics.metrics import composition_ceiling
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judged:
     """What became of an image: CERTIFY's outcome, and whether its answer is the label; an abstention is none."""
 
     outcome: Outcome
@@ -32,9 +32,9 @@ class Verdict:
 
 
 VERDICTS = (
-    *(Verdict(outcome, correct) for outcome in (Outcome.CERTIFIED, Outcome.CORE, Outcome.CONSENSUS)
+    *(Judged(outcome, correct) for outcome in (Outcome.CERTIFIED, Outcome.CORE, Outcome.CONSENSUS)
       for correct in (True, False)),
-    Verdict(Outcome.ABSTAIN, False),
+    Judged(Outcome.ABSTAIN, False),
 )  # fmt: skip
 
 

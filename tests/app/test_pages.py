@@ -20,6 +20,7 @@ from tests.app_pages import (
     COMPARE,
     IMAGES,
     IMAGES_PAGE,
+    PAPER,
     SELECTION,
     core_of_other_images_alone,
     said,
@@ -78,20 +79,20 @@ def test_components_without_common_images_are_an_error_in_place(open_page, demo)
     assert len(specs(page)) == 1
 
 
-@pytest.mark.parametrize("path", ["", CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE])
+@pytest.mark.parametrize("path", ["", CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE, PAPER])
 def test_every_page_opens_on_an_empty_catalog(path, open_page, tmp_path, monkeypatch):
     monkeypatch.setenv("ACES_DEMO", str(tmp_path / "nothing"))
     assert "python -m engine" in open_page(path).code[0].value
 
 
-@pytest.mark.parametrize("path", ["", CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE])
+@pytest.mark.parametrize("path", ["", CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE, PAPER])
 def test_runs_without_common_images_are_named_on_every_page(path, open_page, demo):
     core_of_other_images_alone(demo)
     page = open_page(path, pin=A_PIN)
     assert any("share no images" in error.value for error in page.error)
 
 
-@pytest.mark.parametrize("path", ["", CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE, "runs"])
+@pytest.mark.parametrize("path", ["", CERTIFIED, SELECTION, IMAGES_PAGE, COMPARE, PAPER, "runs"])
 def test_no_page_calls_a_missing_number_by_a_programmers_name(open_page, demo, path):
     run = synthetic.smoothed(0.25, IMAGES)
     write_run(replace(run, entropy_median=np.full(IMAGES, np.nan, np.float32)), demo / f"{run.meta.name}.npz")

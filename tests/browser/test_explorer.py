@@ -24,6 +24,7 @@ PAGES = {
     "selection": ("figure_entropy", "figure_signed", "figure_receiver"),
     "images": ("figure_images",),
     "compare": (),
+    "paper": (),
     "runs": (),
     "certify": (),
 }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "certified-accuracy", "selection", "images", "compare", "runs", "certify")
+PAGES = ("", "certified-accuracy", "selection", "images", "compare", "paper", "runs", "certify")
 INVISIBLE = "\u2060"
 
 

@@ -6,10 +6,8 @@ from app.content.paper import file_name, plain
 from app.content.paper_figures import PRESETS
 from app.settings import Choice, Settings
 from engine.records.runs import Meta
-from tests.app_pages import captions, damage
+from tests.app_pages import PAPER, captions, damage
 from tests.synthetic import certify_name
-
-PAPER = "paper"
 
 
 @pytest.mark.parametrize("preset", ["Figure 1", "Figure 4", "Figure 6"])

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from app.figures import vector
-from app.figures.vector import Bars, Curve, Look, Note, Panel, Plate
+from app.figures.vector import Bars, Callout, Curve, Look, Panel, Plate
 from tests import ROOT, hostile
 
 X = np.array([0.0, 1.0, 2.0])
 LINE = Curve("front", X, X**2, "#0072b2", marker="o", at=np.array([0, 2]))
 PLATE = Plate(
     (
-        Panel("x", "y", (LINE,), "left", notes=(Note(1, 1, "here"),)),
+        Panel("x", "y", (LINE,), "left", notes=(Callout(1, 1, "here"),)),
         Panel("x", "images", (Bars("many", np.arange(4.0), X, np.zeros(3), "#d55e00", "////"),), "right"),
     )
 )  # fmt: skip
@@ -25,7 +25,7 @@ LOOK = Look(6.75, 2.5)
 
 
 def named(name: str) -> Plate:
-    return Plate((Panel(name, name, (Curve(name, X, X, "#0072b2"),), name, notes=(Note(1, 1, name),)),))
+    return Plate((Panel(name, name, (Curve(name, X, X, "#0072b2"),), name, notes=(Callout(1, 1, name),)),))
 
 
 def test_the_size_is_the_one_that_was_asked_for():
@@ -54,7 +54,7 @@ NAMES = (*hostile.HOSTILE, "$\\frac{1}{0}$", "$x^", "_hidden", "--><script>alert
 
 def test_names_of_strangers_are_letters_and_nothing_else():
     parts = tuple(Curve(name, X, X, "#0072b2") for name in NAMES)
-    plate = Plate(tuple(Panel(name, name, parts, name, notes=(Note(1, 1, name),)) for name in NAMES[-6:]))
+    plate = Plate(tuple(Panel(name, name, parts, name, notes=(Callout(1, 1, name),)) for name in NAMES[-6:]))
     root = ElementTree.fromstring(vector.svg(plate, LOOK))
     assert {element.tag.rpartition("}")[2] for element in root.iter()} <= {
         "svg", "metadata", "RDF", "Work", "type", "format", "creator", "Agent", "title", "defs", "style", "g", "path",

@@ -113,6 +113,12 @@ def test_columns_for_people_say_what_they_are():
     ]  # fmt: skip
 
 
+def test_estimates_have_digits_that_mean_something_and_radii_keep_theirs():
+    (row,) = export.readable([{"nac": 45.400001, "acr": 0.53039412, "radius": Decimal("0.123456789"), "low": 1 / 3}])
+    assert row == {"NAC [%]": 45.4, "ACR": 0.530394, "radius": Decimal("0.123456789"), "low": 1 / 3}
+    assert export.readable([{"nac": float("nan"), "theta": None}])[0]["θ"] is None
+
+
 def test_a_report_names_its_networks_and_captions_its_figures():
     hostile = replace(SETTINGS, choice=replace(SETTINGS.choice, core_run=Meta("core", "<b>&core", "d", 10)))
     drawn = {"theta": empty("a", "x", "y", LIGHT), "map": empty("b", "x", "y", DARK)}

@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from engine.errors import AcesError
 from engine.statistics.aces import DEFAULT_CORRECTION, Outcome
-from engine.statistics.comparison import VERDICTS, Answers, Verdict, answers, compare
+from engine.statistics.comparison import VERDICTS, Answers, Judged, answers, compare
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import composition_ceiling, evaluate
 from tests import random_runs
@@ -55,10 +55,10 @@ def test_images_are_paired_by_index_and_differences_are_b_less_a():
 def test_each_cell_holds_its_images():
     found = compare(A, B)
     cell = {(a, b): found.cells[i][j].tolist() for i, a in enumerate(VERDICTS) for j, b in enumerate(VERDICTS)}
-    certified, abstained = Verdict(Outcome.CERTIFIED, True), Verdict(Outcome.ABSTAIN, False)
+    certified, abstained = Judged(Outcome.CERTIFIED, True), Judged(Outcome.ABSTAIN, False)
     assert cell[certified, certified] == [1]
     assert cell[abstained, certified] == [2]
-    assert cell[Verdict(Outcome.CORE, True), Verdict(Outcome.CORE, False)] == [3]
+    assert cell[Judged(Outcome.CORE, True), Judged(Outcome.CORE, False)] == [3]
     assert found.counts.sum() == 3
 
 
