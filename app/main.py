@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 
 st.set_page_config(page_title="ACES Explorer", page_icon=HERE / "icon.svg", layout="wide")
 st.html(HERE / "style.css")
+st.html(HERE / "guide.css")
 st.logo(HERE / "logo.svg", icon_image=HERE / "icon.svg", size="large")
 
 

@@ -66,7 +66,7 @@ from engine.statistics.metrics import Convention
 
 KNOWN, LOST = "known", "lost"  # the runs of the last view, and what it had that this one has not
 PROMISES = {  # the default first
-    Bound.MARGIN: "The class against its strongest rival alone: the same promise, larger radii where the votes of the "
+    Bound.MARGIN: "The class against its strongest rival: the same guarantee, larger radii where the votes of the "
     "others are split.",
     Bound.COMPLEMENT: "The class against all others together, as in the paper.",
 }
@@ -226,10 +226,18 @@ def _components(
     metas: Sequence[Meta], usable: Sequence[Experiment], asked: Mapping[str, Sequence[str]], linked: Sequence[str]
 ) -> tuple[_Found, Choice]:
     datasets = list(dict.fromkeys(e.dataset for e in usable))
-    dataset = st.selectbox("Dataset", datasets, key="dataset", bind=URL, on_change=actions.leave_images)
+    dataset = st.selectbox(
+        "Dataset", datasets, key="dataset", bind=URL, on_change=actions.leave_images,
+        help="What the images are of. A composition's networks were all evaluated on images of one dataset.",
+    )  # fmt: skip
     found = _Found.of(metas, usable, dataset)
     trainings = found.trainings
-    training = trainings[st.selectbox("Training", list(trainings), key="training", bind=URL)]
+    training = trainings[
+        st.selectbox(
+            "Training", list(trainings), key="training", bind=URL,
+            help="How the certification network was trained; it answers with a certified radius.",
+        )
+    ]  # fmt: skip
     if asked.get("sigma"):
         _relabel(asked["sigma"][-1], training, linked)
     noise = st.select_slider(
@@ -237,7 +245,12 @@ def _components(
         help="Standard deviation, where a pixel runs from 0 to 1; (net 0.5): of a network trained at another, 0.5.",
     )  # fmt: skip
     certify = training.labels[noise]
-    core = found.cores[st.selectbox("Core network", list(found.cores_for(certify)), key="core", bind=URL)]
+    core = found.cores[
+        st.selectbox(
+            "Core network", list(found.cores_for(certify)), key="core", bind=URL,
+            help="The accurate network that answers, without a guarantee, the images that are not selected.",
+        )
+    ]  # fmt: skip
     selects = found.selections_for(certify, core)
     select = OWN_SELECTION
     if len(selects) > 1:
@@ -272,9 +285,9 @@ def _then(found: _Found, choice: Choice) -> Later[Meta] | None:
     runs = found.later_for(choice)
     if not runs:
         return None
-    with st.expander("Then", icon=":material/low_priority:"):
+    with st.expander("Second stage", icon=":material/low_priority:"):
         chosen = st.selectbox(
-            "What is not selected goes to", [NOTHING, *runs], key="then", bind=URL,
+            "Images not selected go to", [NOTHING, *runs], key="then", bind=URL,
             help="The core network, or first to a second certification network with a threshold of its own. Such a "
             "chain has no consensus, and all its stages share α.",
         )  # fmt: skip
@@ -282,15 +295,36 @@ def _then(found: _Found, choice: Choice) -> Later[Meta] | None:
             return None
         run = runs[chosen]
         ways = [OWN_SELECTION, BY_VOTES] if run.selects_by_votes else [OWN_SELECTION]
-        if st.selectbox("Its selection", ways, key="select2", bind=URL) == BY_VOTES:
+        if (
+            st.selectbox(
+                "Its selection",
+                ways,
+                key="select2",
+                bind=URL,
+                help="By which the second stage keeps an image: its "
+                "network's entropy with θ₂ and t₂, or the votes for its class with p₀.",
+            )
+            == BY_VOTES
+        ):
             return Later(run, _p0("p02", "Its share of votes p₀", "p₀"), by_votes=True)
         theta = state.turn(
-            Dial("theta2", "Its threshold θ", "θ₂", DEFAULT_THETA, 0.0, 1.0, THETA_STEP, digits=3, shown=3)
+            Dial(
+                "theta2",
+                "Its threshold θ",
+                "θ₂",
+                DEFAULT_THETA,
+                0.0,
+                1.0,
+                THETA_STEP,
+                digits=3,
+                shown=3,
+                about="The second stage answers where the entropy of its network is at most θ₂.",
+            )
         )
         t = state.turn(
             Dial(
                 "votes2", "Its share of votes t", "t₂", MAJORITY, FEWEST_VOTES, MOST_VOTES, VOTES_STEP, digits=4,
-                shown=2,
+                shown=2, about="The second stage answers where at least this share of its noisy draws selects it.",
             )
         )  # fmt: skip
         return Later(run, theta, t)
@@ -342,6 +376,7 @@ def _alpha() -> float:
         Dial(
             "alpha", "Failure probability α", "α", DEFAULT_ALPHA, SMALLEST_ALPHA, LARGEST_ALPHA, stops=ALPHAS,
             digits=ALPHA_DIGITS,
+            about="A certificate fails with at most this probability over the sampling; the confidence is 1 − α.",
         )
     )  # fmt: skip
 
@@ -357,7 +392,10 @@ def _radius(largest: float) -> float:
 
 def _correction() -> Correction:
     choices = sorted(Correction, key=lambda correction: correction != DEFAULT_CORRECTION)  # the default first
-    chosen = st.selectbox("Correction", choices, format_func=str, key="correction", bind=URL)
+    chosen = st.selectbox(
+        "Correction", choices, format_func=str, key="correction", bind=URL,
+        help="How α is spent on the two bounds, of the selection and of the class. Bonferroni is the paper's.",
+    )  # fmt: skip
     st.caption(Correction(chosen).card.promises)
     return Correction(chosen)
 
@@ -366,7 +404,7 @@ def _bound(settings: Settings) -> Bound:
     asked = st.selectbox(
         "Bound of the class", list(PROMISES), format_func=str, key="bound", bind=URL,
         help="How far the certification network's class is certain. The margin compares it with its strongest rival "
-        "alone, and certifies also where it has less than half of the votes; proof: docs/statistics.md, section 18.",
+        "only, and certifies also where it has less than half of the votes; proof: docs/statistics.md, section 18.",
     )  # fmt: skip
     bound = Bound(asked)
     st.caption(PROMISES[bound])
@@ -388,14 +426,26 @@ def _as_in_the_paper(settings: Settings) -> None:
 def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) -> Settings:
     """What is drawn beside the current composition: other components, the paper, what is pinned."""
     with st.expander("Compare with", icon=":material/stacked_line_chart:"):
-        trainings = _others("Trainings", "with_training", found.trainings, settings.choice.training)
-        networks = _others("Core networks", "with_core", found.cores_for(settings.certify_run), settings.core_run.name)
+        trainings = _others(
+            "Trainings", "with_training", found.trainings, settings.choice.training,
+            "Certification networks by other trainings, each drawn as fronts of its own.",
+        )  # fmt: skip
+        networks = _others(
+            "Core networks", "with_core", found.cores_for(settings.certify_run), settings.core_run.name,
+            "Other networks that answer what is not selected, each drawn as fronts of its own.",
+        )  # fmt: skip
         selects = found.selections_for(settings.certify_run, settings.core_run)
-        mechanisms = _others("Selections", "with_select", selects, settings.choice.selection)
-        noises = st.segmented_control("Noise levels", NOISES, key="noises", bind=URL, default=NOISES[0], required=True)
+        mechanisms = _others(
+            "Selections", "with_select", selects, settings.choice.selection,
+            "Other mechanisms that select: entropy, votes, or a selection network.",
+        )  # fmt: skip
+        noises = st.segmented_control(
+            "Noise levels", NOISES, key="noises", bind=URL, default=NOISES[0], required=True,
+            help="Fronts at every noise level at which these networks were sampled, or only at that of the sidebar.",
+        )  # fmt: skip
         paper = _paper(found.dataset) if settings.smoothing == GAUSSIAN else ()  # its radii are ℓ2
         convention = st.selectbox(
-            "Convention", list(Convention), format_func=str, key="convention", bind=URL,
+            "Abstentions at r = 0", list(Convention), format_func=str, key="convention", bind=URL,
             help="How abstentions count at r = 0: as in Algorithm 1, or as in the paper's printed tables.",
         )  # fmt: skip
     noise = settings.certify_run.noise if noises == NOISES[1] else None
@@ -445,7 +495,14 @@ def _links(settings: Settings) -> None:
                 help=about,
             )
         else:
-            st.button("Unpin A", key="unpin", icon=":material/keep_off:", on_click=actions.unpin, type="tertiary")
+            st.button(
+                "Unpin A",
+                key="unpin",
+                icon=":material/keep_off:",
+                on_click=actions.unpin,
+                type="tertiary",
+                help="Compare with nothing.",
+            )
         defaults = _defaults(settings) | state.page_defaults() | links.components(settings)
         ever = state.session().ever
         put = {key: st.session_state[key] for key in CONTROLS if key in ever and key in st.session_state}
@@ -472,11 +529,11 @@ def link(settings: Settings, digests: Mapping[str, str]) -> str:
     return links.link(st.context.url or "", defaults | told | links.components(settings), digests)
 
 
-def _others(title: str, key: str, of: Mapping[str, Component], current: str) -> list[Component]:
+def _others(title: str, key: str, of: Mapping[str, Component], current: str, about: str) -> list[Component]:
     """The current component and those chosen beside it, in the order of the catalog."""
     if len(of) == 1:
         return list(of.values())
-    chosen = st.multiselect(title, list(of), key=key, bind=URL, placeholder="only the current one")
+    chosen = st.multiselect(title, list(of), key=key, bind=URL, placeholder="only the current one", help=about)
     return [value for name, value in of.items() if name == current or name in chosen]
 
 

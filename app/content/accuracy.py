@@ -42,7 +42,7 @@ def _show(settings: Settings) -> None:
         overlay.on_radii(accuracy, overlay.chosen(settings.paper), settings.theta, theme())
     left, right = st.columns(2)
     with left:
-        alt = "Certified accuracy over radius, of ACES and of its networks alone"
+        alt = "Certified accuracy over radius, of ACES and of each of its networks without ACES"
         chart(accuracy, "figure_radius", alt, at=settings.turned)
     selected = figures.selection_over_radius(curves, fan, *at)
     with right:
@@ -60,7 +60,7 @@ def _others(settings: Settings) -> Sequence[float]:
         return SHARES
     return st.multiselect(
         "Other thresholds θ", FAN, SHOWN, format_func=lambda theta: f"{theta:g}", key="fan", bind=keys.URL,
-        placeholder="only the current one",
+        placeholder="only the current one", help="One more curve and row of the table for each of these thresholds.",
     )  # fmt: skip
 
 
@@ -72,8 +72,8 @@ def _table(settings: Settings, thetas: tuple[float, ...]) -> None:
         [f"{settings.symbol} {theta:.3f}", m.nac[t], m.acr[t], *m.certified_accuracy[t]]
         for t, theta in enumerate(m.thetas.tolist())
     ]
-    rows.append(["smoothed alone", alone.nac, alone.acr, *alone.certified_accuracy])
-    rows.append(["core alone", core, 0.0, core, *[0.0] * (len(DEFAULT_RADII) - 1)])
+    rows.append(["certification network only", alone.nac, alone.acr, *alone.certified_accuracy])
+    rows.append(["core network only", core, 0.0, core, *[0.0] * (len(DEFAULT_RADII) - 1)])
     columns = ["", "NAC %", "ACR", *(f"r {radius:g}" for radius in DEFAULT_RADII)]
     low, high = data.interval_of_rate(settings, float(m.nac[thetas.index(settings.theta)]))
     digits = {name: "%.3f" if name == "ACR" else "%.1f" for name in columns[1:]}

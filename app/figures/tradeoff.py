@@ -215,7 +215,7 @@ def _draw_cores(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
         cliponaxis=False,
         showlegend=False,
         customdata=np.array([plot(name) for _, _, name in cores], object),
-        hovertemplate="%{customdata}, alone<br>NAC %{x:.1f} %<extra></extra>",
+        hovertemplate="%{customdata}, core network only<br>NAC %{x:.1f} %<extra></extra>",
         marker={"symbol": "square", "size": 12, "color": theme.muted, "line": {"color": theme.paper, "width": 2}},
     )
 

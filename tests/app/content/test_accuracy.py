@@ -20,7 +20,7 @@ def test_the_table_of_the_paper_stands_under_the_curves(open_page):
     page = open_page(CERTIFIED, theta="0.3", fan="0.5")
     table = page.dataframe[0].value.set_index("")
     m = evaluate(compose(synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES)), [0.3, 0.5], bound="margin")
-    assert table.index.tolist() == ["θ 0.300", "θ 0.500", "smoothed alone", "core alone"]
+    assert table.index.tolist() == ["θ 0.300", "θ 0.500", "certification network only", "core network only"]
     assert table.loc["θ 0.500", "ACR"] == m.acr[1]
     assert table.loc["θ 0.300"].iloc[2:].tolist() == m.certified_accuracy[0].tolist()
 
