@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
 from app import data, keys, sidebar, state
 from app.pages import PAGES, PageCard
-from app.widgets import notices
+from app.widgets import guide, notices
 
 HERE = Path(__file__).parent
 
@@ -32,7 +33,13 @@ def shown(card: PageCard) -> Callable[[], None]:
     return page
 
 
-pages = {path: st.Page(shown(card), title=card.title, url_path=path) for path, card in PAGES.items()}
+def listed(card: PageCard) -> Literal["visible", "hidden"]:
+    return "visible" if card.listed else "hidden"
+
+
+pages = {
+    path: st.Page(shown(card), title=card.title, url_path=path, visibility=listed(card)) for path, card in PAGES.items()
+}
 first = PAGES[keys.FIRST_PAGE]
 # A default page answers at / alone: its path leads nowhere, so the page stands there once more.
 named = st.Page(shown(first), title=first.title, url_path=first.path, visibility="hidden")
@@ -47,8 +54,11 @@ for message in listing.broken.values():
 asked = state.address()
 state.keep_in_url(page.url_path)
 st.html(f"<h1 class=page-title>{card.title}</h1>")
+guide.menu(asked)
 settings = sidebar.controls(listing.metas, asked, of_many=card.shows_many, one_stage=card.one_stage)
 notices.not_understood(sidebar.not_understood(asked), settings)
 if settings is not None:
     notices.lost(sidebar.lost(settings, listing.metas), settings)
+if card is first:
+    guide.show(settings, listing.metas)
 page.run()

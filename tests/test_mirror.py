@@ -23,6 +23,7 @@ ELSEWHERE = {
     "app/components/chart.py": "tests/browser/test_tradeoff_page.py",  # what a browser does with it
     "app/components/live.py": "tests/browser/test_live.py",
     "app/components/linkbar.py": "tests/browser/test_links.py",
+    "app/components/reminder.py": "tests/browser/test_guide.py",
 }
 MODULES = sorted(
     path.relative_to(ROOT)

@@ -197,7 +197,7 @@ def _draw_facts(server: Server, pair: PairSpec, plan: Plan, was_known: bool) -> 
     if isinstance(rate, str):
         show_error(rate)
     took = "measuring …" if rate is None else f"≈ {duration(plan.n / rate)}" if isinstance(rate, float) else "—"
-    with st.grid(3, min_column_width=100):
+    with st.grid(3, min_column_width=120):
         st.metric("Smallest n", f"{plan.smallest_n}", help="Fewer draws can certify nothing at this α.")
         st.metric("Ceiling", str(round_down(plan.ceiling, decimals=3)), help="The radius that unanimous draws certify.")
         st.metric("Time", took, help="From a short probe of these networks on this server.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import actions, data, figures, keys
+from app import actions, data, figures, keys, state
 from app.components.chart import chart
 from app.data import Axis
 from app.escape import markdown
@@ -137,6 +137,7 @@ def _to_deploy(fronts: list[Front], measure: Axis, settings: Settings) -> _Asked
             bind=keys.URL,
             help="Finds the most robust point of all fronts drawn that is at least this accurate, and circles it.",
         )
+        state.puts_are_drawn("nac")
         confident = st.toggle(
             "at 95 % confidence", key="surely", bind=keys.URL,
             help="The lower end of the 95 % interval counts, not the estimate.",
