@@ -30,6 +30,7 @@ DEFAULT_BOUND = Bound.MARGIN  # its radii are the larger ones, at the same promi
 NO_MARGIN = "the log tells of the top class alone"  # where a run was reconstructed from one
 RADIUS_STEP = 0.01
 ALPHAS = (*(float(f"{digit}e-{power}") for power in range(5, 1, -1) for digit in (1, 2, 5)), 0.1)
+COLOURS = ("composition", "σ", "training")  # by what fronts are coloured
 MAX_FRONTS = 24  # drawn at once: ten colours with six dashes stay apart, more lines would not
 OWN_SELECTION = OWN.name
 BY_VOTES: Literal["votes"] = "votes"  # the selection by the votes for the class: its name, and in place of a run
@@ -219,6 +220,7 @@ class Settings:
     convention: Convention = Convention.ALGORITHM
     paper: tuple[str, ...] = ()
     drawn: tuple[Choice, ...] = ()
+    colour: str = COLOURS[0]  # by what the compositions drawn are coloured
     pin: Pin | None = None
     pin_lost: bool = False  # something was pinned that is not there
     pin_of: str = ""  # or that is of this other dataset, with which nothing here is compared
@@ -332,18 +334,20 @@ class Settings:
 def labels(choices: Sequence[Choice]) -> list[str]:
     """What tells the compositions apart: always the noise, else only what differs among them."""
     shown = [len({choice.address[k] for choice in choices}) > 1 for k in range(4)]
-    made = [
-        SEPARATOR.join(
-            [f"σ {part}" if k == 1 else part for k, part in enumerate(choice.address[:4]) if shown[k] or k == 1]
-            + ([later_label(choice.then)] if choice.then is not None else [])
-        )
-        for choice in choices
-    ]
-    named = Counter(dict(zip((choice.address for choice in choices), made, strict=True)).values())
+    short = [_joined(choice, shown, choice.noise.removesuffix(f" ({choice.certify_run.name})")) for choice in choices]
+    long = [_joined(choice, shown, choice.noise) for choice in choices]  # with the run's name, where σ needs it
+    addresses = [choice.address for choice in choices]
+    named, at_length = (Counter(dict(zip(addresses, made, strict=True)).values()) for made in (short, long))
     return [  # names that hold the separator could make two compositions look alike
-        label if named[label] == 1 else SEPARATOR.join(map(repr, choice.address))
-        for label, choice in zip(made, choices, strict=True)
+        brief if named[brief] == 1 else full if at_length[full] == 1 else SEPARATOR.join(map(repr, address))
+        for brief, full, address in zip(short, long, addresses, strict=True)
     ]
+
+
+def _joined(choice: Choice, shown: Sequence[bool], noise: str) -> str:
+    """The parts of a label that are shown, and always the noise."""
+    parts = [f"σ {noise}" if k == 1 else part for k, part in enumerate(choice.address[:4]) if shown[k] or k == 1]
+    return SEPARATOR.join([*parts, *([later_label(choice.then)] if choice.then is not None else [])])
 
 
 def combinations(

@@ -36,6 +36,7 @@ from app.keys import (
 from app.settings import (
     ALPHAS,
     BY_VOTES,
+    COLOURS,
     DEFAULT_P0,
     DEFAULT_RADIUS,
     DEFAULT_THETA,
@@ -443,6 +444,11 @@ def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) 
             "Noise levels", NOISES, key="noises", bind=URL, default=NOISES[0], required=True,
             help="Fronts at every noise level at which these networks were sampled, or only at that of the sidebar.",
         )  # fmt: skip
+        colour = st.segmented_control(
+            "Colour by", COLOURS, key="colour", bind=URL, default=COLOURS[0], required=True,
+            help="A colour and a dash for every composition; or a colour for every σ, or for every training, and a "
+            "dash for every core network. The shapes of the marks always differ.",
+        )  # fmt: skip
         paper = _paper(found.dataset) if settings.smoothing == GAUSSIAN else ()  # its radii are ℓ2
         convention = st.selectbox(
             "Abstentions at r = 0", list(Convention), format_func=str, key="convention", bind=URL,
@@ -476,7 +482,7 @@ def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) 
     if rule is Convention.PAPER and settings.bound is not Bound.COMPLEMENT:
         st.caption("The paper's convention knows no margin: the bound is the complement while it is chosen.")
         settings = replace(settings, bound=Bound.COMPLEMENT)
-    settings = replace(settings, drawn=drawn, paper=paper, convention=rule)
+    settings = replace(settings, drawn=drawn, colour=colour or COLOURS[0], paper=paper, convention=rule)
     return replace(settings, pin=pin, pin_lost=lost, pin_of=of[0] if of else "")
 
 

@@ -36,7 +36,7 @@ def _show(settings: Settings) -> None:
     thetas = tuple(sorted(chosen))  # with the reader's, so that no line comes or goes under the thumb
     curves = data.radius_curves(settings)
     fan = data.fan(settings, thetas, curves.radii)
-    at = settings.theta, settings.radius, settings.position, theme(), settings.symbol
+    at = settings.theta, settings.radius, settings.position, theme(settings), settings.symbol
     accuracy = figures.accuracy_over_radius(curves, fan, *at)
     if not settings.choice.by_votes:  # the paper's thresholds are of scores
         overlay.on_radii(accuracy, overlay.chosen(settings.paper), settings.theta, theme())

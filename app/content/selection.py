@@ -55,7 +55,7 @@ def _show(settings: Settings) -> None:
             labels(choices), map(settings.compositions.index, choices), data.separations(settings, choices), strict=True
         )
     )
-    receiver = figures.receiver(curves, settings.position, settings.theta, settings.radius, theme())
+    receiver = figures.receiver(curves, settings.position, settings.theta, settings.radius, theme(settings))
     with left:
         alt = "Selected of the certifiable images over selected of the others"
         chart(receiver, "figure_receiver", alt, at=settings.turned)

@@ -79,7 +79,7 @@ def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, figures.Ske
     pinned = data.pinned(settings, measure)
     axis = AXES[measure].format(r=settings.radius)
     figure = figures.trade_off(
-        fronts, settings.position, settings.theta, axis, theme(), best, pinned, of_acr=measure is Axis.ACR
+        fronts, settings.position, settings.theta, axis, theme(settings), best, pinned, of_acr=measure is Axis.ACR
     )
     radius = None if measure is Axis.ACR else settings.radius
     overlay.on_trade_off(figure, overlay.chosen(settings.paper), theme(), radius)

@@ -22,6 +22,7 @@ WELCOME = (
     "certification network (1): turn it in the sidebar and watch the diamonds."
 )
 TARGET = 90.0  # percent of NAC that a link asks the Deploy box for
+MENU = "help_menu"
 PHOTOGRAPH, ITS_DATASET = "cat", "cifar10"
 
 
@@ -72,17 +73,18 @@ def menu(asked: Mapping[str, Sequence[str]]) -> None:
     ours = state.session()
     if ours.intro is None:  # an address with settings is a link of somebody who knows
         ours.intro = not asked and not reminder.is_hidden()
-    with (
-        st.container(key="help"),
-        st.popover("Help", icon=":material/help:", type="tertiary"),
-        st.container(key="help_items", gap="xxsmall"),
-    ):
-        if st.button("Introduction", key="intro_again", type="tertiary", help="What ACES is, and things to try."):
-            _introduce(True)
-            ours.tour = None
-            st.switch_page(state.page(FIRST_PAGE))
-        if st.button("Tour", key="tour_begin", type="tertiary", help="The first page in six steps; leave at any time."):
-            ours.tour = 0
+    with st.container(key="help"):
+        popover = st.popover("Help", icon=":material/help:", type="tertiary", key=MENU, on_change="rerun")
+    with popover, st.container(key="help_items", gap="xxsmall"):
+        again = st.button(
+            "Introduction", key="intro_again", type="tertiary", on_click=_introduce_again,
+            help="What ACES is, and things to try.",
+        )  # fmt: skip
+        tour = st.button(
+            "Tour", key="tour_begin", type="tertiary", on_click=_begin_tour,
+            help="The first page in six steps; leave at any time.",
+        )  # fmt: skip
+        if again or tour:
             st.switch_page(state.page(FIRST_PAGE))
         st.page_link(state.page("glossary"), label="Glossary", help="Every symbol of the paper, and its control here.")
         st.page_link(state.page("about"), label="About", help="Version, licence, the paper, documents.")
@@ -142,6 +144,17 @@ def _to_try(settings: Settings, metas: Sequence[Meta]) -> None:
         st.switch_page(state.page("certify"))
 
 
+def _introduce_again() -> None:
+    _introduce(True)
+    state.session().tour = None
+    st.session_state[MENU] = False  # else it stays open, over what it has brought
+
+
+def _begin_tour() -> None:
+    state.session().tour = 0
+    st.session_state[MENU] = False
+
+
 def _introduce(shown: bool) -> None:
     ours = state.session()
     ours.intro, ours.intro_by_reader = shown, True
@@ -155,11 +168,11 @@ def _tour(at: int) -> None:
         st.html(f'<p class="tour-step" role="status">Tour, step {at + 1} of {len(STEPS)}</p>')
         st.markdown(step.sentence)
         with st.container(horizontal=True, gap="small"):
-            st.button("Back", key="tour_back", on_click=_to_step, args=(at - 1,), disabled=at == 0, help="A step back.")
+            st.button("Back", key="tour_back", on_click=_to_step, args=(at - 1,), disabled=at == 0)
             last = at + 1 == len(STEPS)
             st.button(
                 "Done" if last else "Next", key="tour_next", on_click=_to_step, args=(None if last else at + 1,),
-                type="primary", help="Ends the tour." if last else "The next step.",
+                type="primary",
             )  # fmt: skip
             st.button("Leave", key="tour_leave", on_click=_to_step, args=(None,), shortcut="Esc", help="Ends the tour.")
 
