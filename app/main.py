@@ -59,6 +59,7 @@ settings = sidebar.controls(listing.metas, asked, of_many=card.shows_many, one_s
 notices.not_understood(sidebar.not_understood(asked), settings)
 if settings is not None:
     notices.lost(sidebar.lost(settings, listing.metas), settings)
-if card is first:
-    guide.show(settings, listing.metas)
+with st.container():  # also where it stays empty: what comes after keeps its place, and its figures
+    if card is first:
+        guide.show(settings, listing.metas)
 page.run()

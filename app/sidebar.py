@@ -447,7 +447,7 @@ def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) 
         colour = st.segmented_control(
             "Colour by", COLOURS, key="colour", bind=URL, default=COLOURS[0], required=True,
             help="A colour and a dash for every composition; or a colour for every σ, or for every training, and a "
-            "dash for every core network. The shapes of the marks always differ.",
+            "dash for every core network or, of one, for the other of the two. Shapes of marks always differ.",
         )  # fmt: skip
         paper = _paper(found.dataset) if settings.smoothing == GAUSSIAN else ()  # its radii are ℓ2
         convention = st.selectbox(

@@ -95,7 +95,7 @@ async function resize(node) {
   const moved = node.offsetWidth !== width || node.offsetHeight !== height;
   if (!moved || !node.offsetWidth) return; // without a width while its tab is hidden
   await window.Plotly.Plots.resize(node);
-  window.Plotly.redraw(node); // a legend that has fewer lines now still stands where it had more
+  if (node.data) window.Plotly.redraw(node); // else it is gone; a legend that has fewer lines now still stands where it had more
 }
 
 function leave(chart) {

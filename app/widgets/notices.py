@@ -46,8 +46,9 @@ def rests_on(settings: Settings, c: Composition) -> None:
     """Chips: images, draws, noise, alpha, correction, what selects; a badge where the noise is not the training's."""
     st.html(chips.row([*_sampled(settings, c), *_terms(settings), *_selects(settings)]))
     warnings = _warnings(settings, c)
-    if warnings:
-        st.caption(" ".join(f":orange-badge[:material/warning: {text}]" for text in warnings))
+    with st.container():  # also without any: the figures below keep their places, and so their zoom
+        if warnings:
+            st.caption(" ".join(f":orange-badge[:material/warning: {text}]" for text in warnings))
 
 
 def _sampled(settings: Settings, c: Composition) -> list[Chip]:

@@ -27,6 +27,12 @@ def test_by_training_a_colour_is_a_training():
     assert looks(CHOICES, "training") == ((0, 0), (0, 1)) * 2 + ((1, 0), (1, 1)) * 2
 
 
+def test_with_one_core_network_the_dash_tells_what_the_colour_does_not():
+    one = [choice for choice in CHOICES if choice.core_run is CORES[0]]
+    assert looks(one, "σ") == ((1, 0), (0, 0), (1, 1), (0, 1))
+    assert looks(one, "training") == ((0, 0), (0, 1), (1, 0), (1, 1))
+
+
 @pytest.mark.parametrize("by", COLOURS)
 def test_no_composition_has_no_look(by):
     assert looks([], by) == ()
