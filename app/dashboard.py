@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
@@ -12,7 +13,7 @@ from app import data, keys, sidebar, state
 from app.components import files
 from app.pages import PAGES, PageCard
 from app.settings import Settings
-from app.widgets import changes, notices
+from app.widgets import changes, guide, notices
 
 HERE = Path(__file__).parent
 
@@ -22,6 +23,7 @@ def draw() -> None:
     files.declare()
     st.set_page_config(page_title="ACES Explorer", page_icon=HERE / "icon.svg", layout="wide")
     st.html(HERE / "style.css")
+    st.html(HERE / "guide.css")
     st.logo(HERE / "logo.svg", icon_image=HERE / "icon.svg", size="large")
     settings: Settings | None = None
     page, card = _opened(lambda: settings)
@@ -32,10 +34,14 @@ def draw() -> None:
     asked = sidebar.renewed(state.address(), listing)
     state.keep_in_url(page.url_path)
     st.html(f"<h1 class=page-title>{card.title}</h1>")
+    guide.menu(asked)
     settings = sidebar.controls(listing, asked, of_many=card.shows_many, one_stage=card.one_stage)
     notices.not_understood(sidebar.not_understood(asked), settings)
     if settings is not None:
         notices.lost(sidebar.lost(settings, listing.shown), settings)
+    with st.container():  # also where it stays empty: what comes after keeps its place, and its figures
+        if card is PAGES[keys.FIRST_PAGE]:
+            guide.show(settings, listing.shown)
     page.run()
     changes.show()
 
@@ -43,7 +49,10 @@ def draw() -> None:
 def _opened(settings: Callable[[], Settings | None]) -> tuple[st.Page, PageCard]:
     """The page of this address, which is drawn with the ``settings`` of then."""
     drawn = {path: _drawn(card, settings) for path, card in PAGES.items()}
-    pages = {path: st.Page(drawn[path], title=card.title, url_path=path) for path, card in PAGES.items()}
+    pages = {
+        path: st.Page(drawn[path], title=card.title, url_path=path, visibility=_listed(card))
+        for path, card in PAGES.items()
+    }
     first = PAGES[keys.FIRST_PAGE]
     # A default page answers at / alone: its path leads nowhere, so the page stands there once more.
     named = st.Page(drawn[first.path], title=first.title, url_path=first.path, visibility="hidden")
@@ -51,6 +60,10 @@ def _opened(settings: Callable[[], Settings | None]) -> tuple[st.Page, PageCard]
     state.remember(pages)
     page = st.navigation([*pages.values(), named], position="top")
     return page, PAGES.get(page.url_path, first)
+
+
+def _listed(card: PageCard) -> Literal["visible", "hidden"]:
+    return "visible" if card.listed else "hidden"
 
 
 def _drawn(card: PageCard, settings: Callable[[], Settings | None]) -> Callable[[], None]:

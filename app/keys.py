@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from app.settings import DEFAULT_BOUND, DEFAULT_P0, DEFAULT_RADIUS, DEFAULT_THETA, OWN_SELECTION
+from app.settings import COLOURS, DEFAULT_BOUND, DEFAULT_P0, DEFAULT_RADIUS, DEFAULT_THETA, OWN_SELECTION
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.metrics import Convention
@@ -35,7 +35,7 @@ CONTROLS = (
         "bound",
         "convention",
     ),
-    *("with_training", "with_core", "with_select", "with_collection", "noises", "paper", "pin", "pick"),
+    *("with_training", "with_core", "with_select", "with_collection", "noises", "colour", "paper", "pin", "pick"),
 )
 DIALS = ("theta", "p0", "votes", "alpha", "radius", "theta2", "p02", "votes2")
 FIRST_PAGE = "trade-off"  # which answers without a path as well
@@ -55,6 +55,7 @@ DEFAULTS: dict[str, object] = {  # of the sidebar, but for the components, whose
     "bound": DEFAULT_BOUND,
     "convention": Convention.ALGORITHM,
     "noises": NOISES[0],
+    "colour": COLOURS[0],
 }
 STAGE_DEFAULTS: dict[str, object] = {  # of controls that only some compositions have
     "p0": DEFAULT_P0,

@@ -13,7 +13,7 @@ class PageCard:
 
     One that ``needs_runs`` gives way to a word on how to make some while there are none, so its settings are never
     None. One that ``shows_many`` compositions gets the sidebar's controls that add some; one of ``one_stage`` those of
-    the first stage alone, in which a score selects.
+    the first stage only, in which a score selects. One that is not ``listed`` is reached from the help menu.
     """
 
     path: str
@@ -22,6 +22,7 @@ class PageCard:
     needs_runs: bool = True
     shows_many: bool = True
     one_stage: bool = False
+    listed: bool = True
 
 
 PAGES = {
@@ -36,5 +37,7 @@ PAGES = {
         PageCard("bounds", "Bounds", "app.content.bounds", shows_many=False, one_stage=True),
         PageCard("runs", "Runs", "app.content.runs", needs_runs=False),
         PageCard("certify", "Certify my image", "app.content.certify", shows_many=False),
+        PageCard("glossary", "Glossary", "app.content.glossary", needs_runs=False, shows_many=False, listed=False),
+        PageCard("about", "About", "app.content.about", needs_runs=False, shows_many=False, listed=False),
     )
 }

@@ -30,6 +30,7 @@ DEFAULT_BOUND = Bound.MARGIN  # its radii are the larger ones, at the same promi
 NO_MARGIN = "the log tells of the top class alone"  # where a run was reconstructed from one
 RADIUS_STEP = 0.01
 ALPHAS = (*(float(f"{digit}e-{power}") for power in range(5, 1, -1) for digit in (1, 2, 5)), 0.1)
+COLOURS = ("composition", "σ", "training")  # by what fronts are coloured
 MAX_FRONTS = 24  # drawn at once: ten colours with six dashes stay apart, more lines would not
 OWN_SELECTION = OWN.name
 BY_VOTES: Literal["votes"] = "votes"  # the selection by the votes for the class: its name, and in place of a run
@@ -233,6 +234,7 @@ class Settings:
     convention: Convention = Convention.ALGORITHM
     paper: tuple[str, ...] = ()
     drawn: tuple[Choice, ...] = ()
+    colour: str = COLOURS[0]  # by what the compositions drawn are coloured
     pin: Pin | None = None
     pin_lost: bool = False  # something was pinned that is not there
     pin_of: str = ""  # or that is of this other dataset, with which nothing here is compared
@@ -359,30 +361,34 @@ def labels(choices: Sequence[Choice], called: Mapping[str, str] | None = None) -
     called = called or {}
     every = [(choice.collection, *choice.components) for choice in choices]
     shown = [len({parts[k] for parts in every}) > 1 for k in range(5)]
-    made = [
-        SEPARATOR.join(
-            [
-                text
-                for k, text in enumerate(_parts(choice, called))
-                if shown[k] or k == 2 or (k == 1 and choice.certify_run.name in called)
-            ]
-            + ([later_label(choice.then)] if choice.then is not None else [])
-        )
-        for choice in choices
-    ]
-    named = Counter(dict(zip((choice.address for choice in choices), made, strict=True)).values())
+    short, long = (
+        [_joined(choice, shown, called, at_length=at_length) for choice in choices] for at_length in (False, True)
+    )
+    addresses = [choice.address for choice in choices]
+    named, at_length = (Counter(dict(zip(addresses, made, strict=True)).values()) for made in (short, long))
     return [  # names that hold the separator could make two compositions look alike
-        label if named[label] == 1 else SEPARATOR.join(map(repr, choice.address))
-        for label, choice in zip(made, choices, strict=True)
+        brief if named[brief] == 1 else full if at_length[full] == 1 else SEPARATOR.join(map(repr, address))
+        for brief, full, address in zip(short, long, addresses, strict=True)
     ]
 
 
-def _parts(choice: Choice, called: Mapping[str, str]) -> tuple[str, str, str, str, str]:
+def _joined(choice: Choice, shown: Sequence[bool], called: Mapping[str, str], *, at_length: bool) -> str:
+    """The parts of a label that are shown, and always the noise; ``at_length`` with the run's name where σ has it."""
+    is_called = choice.certify_run.name in called
+    parts = [
+        text
+        for k, text in enumerate(_parts(choice, called, at_length=at_length))
+        if shown[k] or k == 2 or (k == 1 and is_called)
+    ]
+    return SEPARATOR.join([*parts, *([later_label(choice.then)] if choice.then is not None else [])])
+
+
+def _parts(choice: Choice, called: Mapping[str, str], *, at_length: bool) -> tuple[str, str, str, str, str]:
     """Collection, training, noise, core and selection as labels have them."""
     name, (training, noise, core, selection) = choice.certify_run.name, choice.components
-    short = noise.removesuffix(f" ({name})") if name in called else noise
+    shown = noise if at_length and name not in called else noise.removesuffix(f" ({name})")
     return (
-        choice.collection, called.get(name, training), f"σ {short}", called.get(core, core),
+        choice.collection, called.get(name, training), f"σ {shown}", called.get(core, core),
         called.get(selection, selection),
     )  # fmt: skip
 

@@ -36,6 +36,7 @@ from app.keys import (
 from app.settings import (
     ALPHAS,
     BY_VOTES,
+    COLOURS,
     DEFAULT_P0,
     DEFAULT_RADIUS,
     DEFAULT_THETA,
@@ -68,7 +69,7 @@ from engine.statistics.metrics import Convention
 
 KNOWN, LOST = "known", "lost"  # the runs of the last view, and what it had that this one has not
 PROMISES = {  # the default first
-    Bound.MARGIN: "The class against its strongest rival alone: the same promise, larger radii where the votes of the "
+    Bound.MARGIN: "The class against its strongest rival: the same guarantee, larger radii where the votes of the "
     "others are split.",
     Bound.COMPLEMENT: "The class against all others together, as in the paper.",
 }
@@ -302,10 +303,18 @@ def _components(
                 "beside it under *Compare with*; the page *Runs* says which run belongs to which.",
             )
         ]  # fmt: skip
-    dataset = st.selectbox("Dataset", study.datasets, key="dataset", bind=URL, on_change=actions.leave_images)
+    dataset = st.selectbox(
+        "Dataset", study.datasets, key="dataset", bind=URL, on_change=actions.leave_images,
+        help="What the images are of. A composition's networks were all evaluated on images of one dataset.",
+    )  # fmt: skip
     found, called = _Found.of(study, dataset), study.called
     trainings = found.trainings
-    training = trainings[st.selectbox("Training", list(trainings), key="training", bind=URL)]
+    training = trainings[
+        st.selectbox(
+            "Training", list(trainings), key="training", bind=URL,
+            help="How the certification network was trained; it answers with a certified radius.",
+        )
+    ]  # fmt: skip
     if asked.get("sigma"):
         _relabel(asked["sigma"][-1], training, linked)
     noise = st.select_slider(
@@ -316,7 +325,9 @@ def _components(
     certify = training.labels[noise]
     core = found.cores[
         st.selectbox(
-            "Core network", list(found.cores_for(certify)), key="core", bind=URL, format_func=lambda n: called.get(n, n)
+            "Core network", list(found.cores_for(certify)), key="core", bind=URL,
+            format_func=lambda name: called.get(name, name),
+            help="The accurate network that answers, without a guarantee, the images that are not selected.",
         )
     ]  # fmt: skip
     selects = found.selections_for(certify, core)
@@ -359,9 +370,9 @@ def _then(found: _Found, choice: Choice) -> Later[Meta] | None:
     runs = found.later_for(choice)
     if not runs:
         return None
-    with st.expander("Then", icon=":material/low_priority:"):
+    with st.expander("Second stage", icon=":material/low_priority:"):
         chosen = st.selectbox(
-            "What is not selected goes to", [NOTHING, *runs], key="then", bind=URL,
+            "Images not selected go to", [NOTHING, *runs], key="then", bind=URL,
             help="The core network, or first to a second certification network with a threshold of its own. Such a "
             "chain has no consensus, and all its stages share α.",
         )  # fmt: skip
@@ -369,15 +380,36 @@ def _then(found: _Found, choice: Choice) -> Later[Meta] | None:
             return None
         run = runs[chosen]
         ways = [OWN_SELECTION, BY_VOTES] if run.selects_by_votes else [OWN_SELECTION]
-        if st.selectbox("Its selection", ways, key="select2", bind=URL) == BY_VOTES:
+        if (
+            st.selectbox(
+                "Its selection",
+                ways,
+                key="select2",
+                bind=URL,
+                help="By which the second stage keeps an image: its "
+                "network's entropy with θ₂ and t₂, or the votes for its class with p₀.",
+            )
+            == BY_VOTES
+        ):
             return Later(run, _p0("p02", "Its share of votes p₀", "p₀"), by_votes=True)
         theta = state.turn(
-            Dial("theta2", "Its threshold θ", "θ₂", DEFAULT_THETA, 0.0, 1.0, THETA_STEP, digits=3, shown=3)
+            Dial(
+                "theta2",
+                "Its threshold θ",
+                "θ₂",
+                DEFAULT_THETA,
+                0.0,
+                1.0,
+                THETA_STEP,
+                digits=3,
+                shown=3,
+                about="The second stage answers where the entropy of its network is at most θ₂.",
+            )
         )
         t = state.turn(
             Dial(
                 "votes2", "Its share of votes t", "t₂", MAJORITY, FEWEST_VOTES, MOST_VOTES, VOTES_STEP, digits=4,
-                shown=2,
+                shown=2, about="The second stage answers where at least this share of its noisy draws selects it.",
             )
         )  # fmt: skip
         return Later(run, theta, t)
@@ -429,6 +461,7 @@ def _alpha() -> float:
         Dial(
             "alpha", "Failure probability α", "α", DEFAULT_ALPHA, SMALLEST_ALPHA, LARGEST_ALPHA, stops=ALPHAS,
             digits=ALPHA_DIGITS,
+            about="A certificate fails with at most this probability over the sampling; the confidence is 1 − α.",
         )
     )  # fmt: skip
 
@@ -444,7 +477,10 @@ def _radius(largest: float) -> float:
 
 def _correction() -> Correction:
     choices = sorted(Correction, key=lambda correction: correction != DEFAULT_CORRECTION)  # the default first
-    chosen = st.selectbox("Correction", choices, format_func=str, key="correction", bind=URL)
+    chosen = st.selectbox(
+        "Correction", choices, format_func=str, key="correction", bind=URL,
+        help="How α is spent on the two bounds, of the selection and of the class. Bonferroni is the paper's.",
+    )  # fmt: skip
     st.caption(Correction(chosen).card.promises)
     return Correction(chosen)
 
@@ -453,7 +489,7 @@ def _bound(settings: Settings) -> Bound:
     asked = st.selectbox(
         "Bound of the class", list(PROMISES), format_func=str, key="bound", bind=URL,
         help="How far the certification network's class is certain. The margin compares it with its strongest rival "
-        "alone, and certifies also where it has less than half of the votes; proof: docs/statistics.md, section 18.",
+        "only, and certifies also where it has less than half of the votes; proof: docs/statistics.md, section 18.",
     )  # fmt: skip
     bound = Bound(asked)
     st.caption(PROMISES[bound])
@@ -477,16 +513,31 @@ def _beside(settings: Settings, found: _Found, others: Sequence[_Found]) -> Sett
     with st.expander("Compare with", icon=":material/stacked_line_chart:"):
         also = _collections(found, others)
         called = found.study.called
-        trainings = _others("Trainings", "with_training", found.trainings, settings.choice.training)
+        trainings = _others(
+            "Trainings", "with_training", found.trainings, settings.choice.training,
+            "Certification networks by other trainings, each drawn as fronts of its own.",
+        )  # fmt: skip
         networks = _others(
-            "Core networks", "with_core", found.cores_for(settings.certify_run), settings.core_run.name, called
-        )
+            "Core networks", "with_core", found.cores_for(settings.certify_run), settings.core_run.name,
+            "Other networks that answer what is not selected, each drawn as fronts of its own.", called,
+        )  # fmt: skip
         selects = found.selections_for(settings.certify_run, settings.core_run)
-        mechanisms = _others("Selections", "with_select", selects, settings.choice.selection, called)
-        noises = st.segmented_control("Noise levels", NOISES, key="noises", bind=URL, default=NOISES[0], required=True)
+        mechanisms = _others(
+            "Selections", "with_select", selects, settings.choice.selection,
+            "Other mechanisms that select: entropy, votes, or a selection network.", called,
+        )  # fmt: skip
+        noises = st.segmented_control(
+            "Noise levels", NOISES, key="noises", bind=URL, default=NOISES[0], required=True,
+            help="Fronts at every noise level at which these networks were sampled, or only at that of the sidebar.",
+        )  # fmt: skip
+        colour = st.segmented_control(
+            "Colour by", COLOURS, key="colour", bind=URL, default=COLOURS[0], required=True,
+            help="A colour and a dash for every composition; or a colour for every σ, or for every training, and a "
+            "dash for every core network or, of one, for the other of the two. Shapes of marks always differ.",
+        )  # fmt: skip
         paper = _paper(found.dataset) if settings.smoothing == GAUSSIAN else ()  # its radii are ℓ2
         convention = st.selectbox(
-            "Convention", list(Convention), format_func=str, key="convention", bind=URL,
+            "Abstentions at r = 0", list(Convention), format_func=str, key="convention", bind=URL,
             help="How abstentions count at r = 0: as in Algorithm 1, or as in the paper's printed tables.",
         )  # fmt: skip
     noise = settings.certify_run.noise if noises == NOISES[1] else None
@@ -520,7 +571,7 @@ def _beside(settings: Settings, found: _Found, others: Sequence[_Found]) -> Sett
     if rule is Convention.PAPER and settings.bound is not Bound.COMPLEMENT:
         st.caption("The paper's convention knows no margin: the bound is the complement while it is chosen.")
         settings = replace(settings, bound=Bound.COMPLEMENT)
-    settings = replace(settings, drawn=drawn, paper=paper, convention=rule)
+    settings = replace(settings, drawn=drawn, colour=colour or COLOURS[0], paper=paper, convention=rule)
     return replace(settings, pin=pin, pin_lost=lost, pin_of=of[0] if of else "")
 
 
@@ -562,7 +613,14 @@ def _links(settings: Settings) -> None:
                 help=about,
             )
         else:
-            st.button("Unpin A", key="unpin", icon=":material/keep_off:", on_click=actions.unpin, type="tertiary")
+            st.button(
+                "Unpin A",
+                key="unpin",
+                icon=":material/keep_off:",
+                on_click=actions.unpin,
+                type="tertiary",
+                help="Compare with nothing.",
+            )
         defaults = _defaults(settings) | state.page_defaults() | links.components(settings)
         ever = state.session().ever
         put = {key: st.session_state[key] for key in CONTROLS if key in ever and key in st.session_state}
@@ -590,13 +648,13 @@ def link(settings: Settings, digests: Mapping[str, str]) -> str:
 
 
 def _others(
-    title: str, key: str, of: Mapping[str, Component], current: str, called: Mapping[str, str] | None = None
+    title: str, key: str, of: Mapping[str, Component], current: str, about: str, called: Mapping[str, str] | None = None
 ) -> list[Component]:
     """The current component and those chosen beside it, in the order of the catalog."""
     if len(of) == 1:
         return list(of.values())
     chosen = st.multiselect(
-        title, list(of), key=key, bind=URL, placeholder="only the current one",
+        title, list(of), key=key, bind=URL, placeholder="only the current one", help=about,
         format_func=lambda name: (called or {}).get(name, name),
     )  # fmt: skip
     return [value for name, value in of.items() if name == current or name in chosen]

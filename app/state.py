@@ -56,6 +56,9 @@ class Session:
     ever: set[str] = field(default_factory=set)  # what was
     offer: tuple[Sequence[str], float, float | None] | None = None  # where Go there goes
     runs: dict[str, str] | None = None  # digests by name, as the page last showed them
+    intro: bool | None = None  # whether the introduction is shown; None before that is known
+    intro_by_reader: bool = False  # whether the reader has said so here, which the browser is to remember
+    tour: int | None = None  # the step of the tour that is shown; None for none
     answered: float | None = None  # when, in the browser's time, the last click was made that has been answered
 
     def put(self, wanted: Mapping[str, object], shown: Mapping[str, object]) -> None:

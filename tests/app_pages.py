@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -49,7 +51,14 @@ def tiles(page: AppTest) -> dict[str, str]:
 
 
 def captions(page: AppTest) -> str:
-    return "\n".join(caption.value for caption in page.caption)
+    """What stands in small letters, the chips' whole sentences among it."""
+    return "\n".join([*(caption.value for caption in page.caption), *chips(page)])
+
+
+def chips(page: AppTest) -> list[str]:
+    """The chips above a page, in full."""
+    every = "".join(one.proto.body for one in page.get("html"))
+    return [html.unescape(said) for said in re.findall(r"<li>(.*?)</li>", every)]
 
 
 def damage(folder: Path, name: str) -> None:

@@ -69,8 +69,9 @@ ENGINE = (
     *("single_image", "training", "published", "aces", "bounds", "compose", "runs", "cli", "__main__"),
 )
 APP = (
-    *("escape", "proofs", "settings", "keys", "links", "tables", "figures", "services", "data", "components"),
-    *("state", "actions", "sidebar", "widgets", "content", "pages", "dashboard", "server", "main"),
+    *("escape", "proofs", "documents", "glossary", "settings", "keys", "links", "tables", "figures", "services"),
+    *("data", "components", "state", "actions", "sidebar", "widgets", "content", "pages", "dashboard", "server"),
+    "main",
 )
 
 

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "app/components/live.py": "tests/browser/test_live.py",
     "app/components/fresh.py": "tests/browser/test_changes.py",
     "app/components/linkbar.py": "tests/browser/test_links.py",
+    "app/components/reminder.py": "tests/browser/test_guide.py",
 }
 MODULES = sorted(
     path.relative_to(ROOT)

@@ -96,7 +96,7 @@ async function resize({ node, Plotly }) {
   const moved = node.offsetWidth !== width || node.offsetHeight !== height;
   if (!moved || !node.offsetWidth) return; // without a width while its tab is hidden
   await Plotly.Plots.resize(node);
-  Plotly.redraw(node); // a legend that has fewer lines now still stands where it had more
+  if (node.data) Plotly.redraw(node); // else it is gone; a legend that has fewer lines now still stands where it had more
 }
 
 function leave(chart) {

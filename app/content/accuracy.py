@@ -36,13 +36,13 @@ def _show(settings: Settings) -> None:
     thetas = tuple(sorted(chosen))  # with the reader's, so that no line comes or goes under the thumb
     curves = data.radius_curves(settings)
     fan = data.fan(settings, thetas, curves.radii)
-    at = settings.theta, settings.radius, settings.position, theme(), settings.symbol
+    at = settings.theta, settings.radius, settings.position, theme(settings), settings.symbol
     accuracy = figures.accuracy_over_radius(curves, fan, *at)
     if not settings.choice.by_votes:  # the paper's thresholds are of scores
         overlay.on_radii(accuracy, overlay.chosen(settings.paper), settings.theta, theme())
     left, right = st.columns(2)
     with left:
-        alt = "Certified accuracy over radius, of ACES and of its networks alone"
+        alt = "Certified accuracy over radius, of ACES and of each of its networks without ACES"
         chart(accuracy, "figure_radius", alt, at=settings.turned)
     selected = figures.selection_over_radius(curves, fan, *at)
     with right:
@@ -60,7 +60,7 @@ def _others(settings: Settings) -> Sequence[float]:
         return SHARES
     return st.multiselect(
         "Other thresholds θ", FAN, SHOWN, format_func=lambda theta: f"{theta:g}", key="fan", bind=keys.URL,
-        placeholder="only the current one",
+        placeholder="only the current one", help="One more curve and row of the table for each of these thresholds.",
     )  # fmt: skip
 
 
@@ -79,8 +79,10 @@ def _table(settings: Settings, thetas: tuple[float, ...]) -> None:
         for t, theta in enumerate(m.thetas.tolist())
     ]
     by_itself = rate(alone.nac, m.images), alone.acr, list(alone.certified_accuracy)
-    found.append(rates.RateRow("smoothed alone", *by_itself, rates.ALONE))
-    found.append(rates.RateRow("core alone", rate(core, m.images), 0.0, [core, *[0.0] * (len(DEFAULT_RADII) - 1)]))
+    found.append(rates.RateRow("certification network only", *by_itself, rates.ALONE))
+    found.append(
+        rates.RateRow("core network only", rate(core, m.images), 0.0, [core, *[0.0] * (len(DEFAULT_RADII) - 1)])
+    )
     alt = "Natural accuracy, average certified radius and certified accuracy by threshold"
     rates.table(found, DEFAULT_RADII, alt, own=0)
     st.caption(f"As the paper's Table 1: certified accuracy in percent of {m.images:,} images at each radius.")

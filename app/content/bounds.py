@@ -109,7 +109,11 @@ def _steps(found: dict[str, Measured]) -> None:
         st.markdown(f"**{step.name}** {step.sentence}{change}")
         with st.container(horizontal=True, gap="small"):
             if st.button(
-                f"Proof: section {step.section}", key=f"proof_{key}", type="tertiary", icon=":material/menu_book:"
+                f"Proof: section {step.section}",
+                key=f"proof_{key}",
+                type="tertiary",
+                icon=":material/menu_book:",
+                help="Opens the section of docs/statistics.md that proves this step.",
             ):
                 _proof(step.section)
             if not (step.chained or step.by_votes):

@@ -41,7 +41,7 @@ JOB = "job"
 
 
 def show(settings: Settings) -> None:
-    """Image and promise above, the job below."""
+    """Image and guarantee above, the job below."""
     theme = figures.DARK if st.context.theme.type == "dark" else figures.LIGHT
     with errors_in_place():
         _show(settings, Limits.from_environment(), theme)
@@ -95,6 +95,7 @@ def _ask(
     st.button(
         "Certify", type="primary", disabled=task is None or busy, key="start", width="stretch",
         on_click=_start, args=(server, session, task),
+        help="Samples the networks on noisy copies of this image, and certifies its answer.",
     )  # fmt: skip
     image, name = (None, "") if chosen is None else (chosen.subject, chosen.name)
     return Question(asked, plan, image, name)
@@ -138,13 +139,14 @@ def _start(server: Server, session: str, task: Task | None) -> None:
 
 def _plan(settings: Settings, limits: Limits) -> Plan:
     mode = st.segmented_control(
-        "Promise",
+        "Stopping rule",
         list(MODES),
         format_func=lambda mode: MODES[Mode(mode)],
         key="mode",
         bind=keys.URL,
         default=Mode.EARLY,
         required=True,
+        help="Whether sampling may end before all n draws are made, with bounds that stay valid.",
     )
     st.caption(ABOUT[Mode(mode or Mode.EARLY)])
     most = min(limits.n, max_n(1 + len(_later(settings))))
@@ -195,8 +197,8 @@ def _draw_facts(server: Server, pair: PairSpec, plan: Plan, was_known: bool) -> 
     if isinstance(rate, str):
         show_error(rate)
     took = "measuring …" if rate is None else f"≈ {duration(plan.n / rate)}" if isinstance(rate, float) else "—"
-    with st.grid(3, min_column_width=100):
-        st.metric("Least n", f"{plan.smallest_n}", help="Fewer draws can certify nothing at this α.")
+    with st.grid(3, min_column_width=120):
+        st.metric("Smallest n", f"{plan.smallest_n}", help="Fewer draws can certify nothing at this α.")
         st.metric("Ceiling", str(round_down(plan.ceiling, decimals=3)), help="The radius that unanimous draws certify.")
         st.metric("Time", took, help="From a short probe of these networks on this server.")
     if rate is not None and not was_known:

@@ -82,9 +82,15 @@ def _copies(chosen: Chosen, sigma: float, smoothing: Smoothing, what: str) -> No
 
 def _file(settings: Settings, card: DatasetCard, limits: Limits) -> tuple[str, bytes] | None:
     """The picture's name and its file."""
-    source = st.segmented_control("Image", SOURCES, key="source", bind=keys.URL, default=SOURCES[0], required=True)
+    source = st.segmented_control(
+        "Image", SOURCES, key="source", bind=keys.URL, default=SOURCES[0], required=True,
+        help="An example that ships, a file of your own, or the camera.",
+    )  # fmt: skip
     if source == "Upload":
-        sent = st.file_uploader("Image file", key="upload", max_upload_size=limits.upload_mb)
+        sent = st.file_uploader(
+            "Image file", key="upload", max_upload_size=limits.upload_mb,
+            help="It stays in this server's memory, and goes when you leave.",
+        )  # fmt: skip
         return (sent.name, sent.getvalue()) if sent is not None else None
     if source == "Camera":
         taken = st.camera_input("Camera", key="camera", help="Needs https, or a server on this machine.")
@@ -103,6 +109,7 @@ def _example(settings: Settings, card: DatasetCard) -> tuple[str, bytes] | None:
         default=next(iter(images)),
         required=True,
         label_visibility="collapsed",
+        help="One image of each class, and photographs.",
     )
     return (name, images[name]) if name in images else None
 
@@ -122,9 +129,21 @@ def _framing(picture: Picture, card: DatasetCard) -> Framing:
     """Sliders that move the window. Each image has its own: they begin anew with another one."""
     name = hashlib.sha256(picture.sha256.encode()).hexdigest()[:8]
     with st.expander("Crop", expanded=False):
-        zoom = st.slider("Window, share of the largest", 0.1, 1.0, 1.0, 0.01, key=f"zoom-{name}")
-        x = st.slider("Left to right", 0.0, 1.0, 0.5, 0.01, key=f"x-{name}")
-        y = st.slider("Top to bottom", 0.0, 1.0, 0.5, 0.01, key=f"y-{name}")
+        zoom = st.slider(
+            "Window, share of the largest",
+            0.1,
+            1.0,
+            1.0,
+            0.01,
+            key=f"zoom-{name}",
+            help="The size of the square that is kept.",
+        )
+        x = st.slider(
+            "Left to right", 0.0, 1.0, 0.5, 0.01, key=f"x-{name}", help="Where the window lies: 0 is at the left edge."
+        )
+        y = st.slider(
+            "Top to bottom", 0.0, 1.0, 0.5, 0.01, key=f"y-{name}", help="Where the window lies: 0 is at the top edge."
+        )
         invert = st.toggle("Invert", key=f"invert-{name}", help="For networks trained on light shapes on black.")
     return Framing(x, y, zoom, invert)
 

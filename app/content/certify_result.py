@@ -94,9 +94,16 @@ def progress(view: View, end: Callable[[JobState], None]) -> None:
     if plan.mode is Mode.EARLY:
         stop.button(
             "Stop now", key="stop", width="stretch", on_click=end, args=(JobState.STOPPED,),
-            disabled=view.drawn < plan.looks[0],
+            disabled=view.drawn < plan.looks[0], help="Keeps the certificate that the draws so far give.",
         )  # fmt: skip
-    cancel.button("Cancel", key="cancel", width="stretch", on_click=end, args=(JobState.CANCELLED,))
+    cancel.button(
+        "Cancel",
+        key="cancel",
+        width="stretch",
+        on_click=end,
+        args=(JobState.CANCELLED,),
+        help="Ends the job without a certificate.",
+    )
     if found is None or not found.drawn:
         st.skeleton(height=200)
     else:
@@ -242,16 +249,20 @@ def _downloads(certificate: Certificate, view: View) -> None:
     name = f"aces-{slug(view.task.name)}"
     with st.container(horizontal=True):
         st.download_button(
-            "Certificate", to_json(certificate), f"{name}-certificate.json", "application/json",
+            "Certificate (JSON)", to_json(certificate), f"{name}-certificate.json", "application/json",
             on_click="ignore", icon=":material/download:", key="get_json",
+            help="Every count and bound, for `python -m engine check`.",
         )  # fmt: skip
         st.download_button(
-            "For people", to_html(certificate, view.task.tensor), f"{name}-certificate.html", "text/html",
+            "Certificate (page to read)", to_html(certificate, view.task.tensor), f"{name}-certificate.html",
+            "text/html",
             on_click="ignore", icon=":material/print:", key="get_html",
+            help="The certificate as a page to read and print.",
         )  # fmt: skip
         st.download_button(
-            "Exact tensor", to_png(view.task.tensor), f"{name}-tensor.png", "image/png",
+            "Exact tensor (PNG)", to_png(view.task.tensor), f"{name}-tensor.png", "image/png",
             on_click="ignore", icon=":material/image:", key="get_tensor",
+            help="The pixels that were certified.",
         )  # fmt: skip
 
 
@@ -277,14 +288,19 @@ def _tiles(certificate: Certificate, found: Certification) -> None:
             f"How much every pixel value may change, of 255 grey levels: the ℓ∞ radius that the {norm} radius implies.",
         )
         _tile(
-            "Certification",
+            "Certification network",
             markdown(classes[asked[-1].c_hat]),
             f"{place}{last.certify:,} of {look.n:,}",
             "The certification network: the class that was guessed from draws of its own, and its votes under noise.",
         )
-        _tile("... alone", str(_radius(alone)), "radius, no core", "What it would certify by itself.")
         _tile(
-            "Core alone",
+            "Radius without ACES",
+            str(_radius(alone)),
+            "no core network",
+            "What the certification network would certify by itself, without a selection.",
+        )
+        _tile(
+            "Core network",
             markdown(classes[certificate.core_answer]),
             "no guarantee",
             "The core network's answer, without noise.",
@@ -375,11 +391,27 @@ def attempt(view: View, found: Certification, start: Callable[[int, float], None
     )
     left, right = st.columns([2, 5], gap="large")
     with left:
-        budget = st.slider("Budget (ℓ2)", 0.05, 6.0, float(np.clip(round(2 * radius, 2), 0.5, 6.0)), 0.05, key="budget")
+        budget = st.slider(
+            "Budget (ℓ2)",
+            0.05,
+            6.0,
+            float(np.clip(round(2 * radius, 2), 0.5, 6.0)),
+            0.05,
+            key="budget",
+            help="How far, in ℓ2, the attack may move the image.",
+        )
         inside = 0 < budget < radius
         st.caption(f"{'inside' if inside else 'outside'} the certified radius {_radius(radius)}")
         running = view.attempt is not None and view.attempt.active
-        st.button("Attack", key="attack", on_click=start, args=(target, budget), disabled=running, width="stretch")
+        st.button(
+            "Attack",
+            key="attack",
+            on_click=start,
+            args=(target, budget),
+            disabled=running,
+            width="stretch",
+            help="Searches, by gradients under noise, for a change that turns the answer.",
+        )
     with right:
         if view.attempt is None:
             return

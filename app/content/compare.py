@@ -24,7 +24,14 @@ def show(settings: Settings) -> None:
     if settings.pin is None:
         st.header("Nothing is pinned yet", anchor=False)
         st.write("Pin the current composition and θ as A, then move on: this page says what changed, image by image.")
-        st.button("Pin this view as A", on_click=actions.pin_here, args=(settings,), key="pin_first", type="primary")
+        st.button(
+            "Pin this view as A",
+            on_click=actions.pin_here,
+            args=(settings,),
+            key="pin_first",
+            type="primary",
+            help="What is shown next is B; tiles then show the difference, B − A.",
+        )
         return
     with errors_in_place():
         _show(settings, settings.pin)

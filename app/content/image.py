@@ -32,13 +32,26 @@ def bar(listed: Sequence[int]) -> int | None:
         before, after = listed[: bisect_left(listed, index)], listed[bisect_right(listed, index) :]
         _step("Previous", before[-1] if before else None, "k")
         _step("Next", after[0] if after else None, "j")
-        st.button("Close", key="close_image", on_click=actions.open_image, args=(None,), shortcut="Esc")
+        st.button(
+            "Close",
+            key="close_image",
+            on_click=actions.open_image,
+            args=(None,),
+            shortcut="Esc",
+            help="Escape does it as well.",
+        )
     return index
 
 
 def _step(label: str, to: int | None, key: str) -> None:
     st.button(
-        label, key=f"{label.lower()}_image", on_click=actions.open_image, args=(to,), disabled=to is None, shortcut=key
+        label,
+        key=f"{label.lower()}_image",
+        on_click=actions.open_image,
+        args=(to,),
+        disabled=to is None,
+        shortcut=key,
+        help=f"To the {label.lower()} one of the images that are listed: {key.upper()} on the keyboard.",
     )
 
 
@@ -164,6 +177,7 @@ def _opened() -> int | None:
         bind=keys.URL,
         placeholder="index",
         width=140,
+        help="The image's position in the split.",
         label_visibility="collapsed",
     )
     state.puts_are_drawn("image")

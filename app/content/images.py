@@ -28,7 +28,7 @@ NO_ANSWER = "—"
 COLUMNS = {
     "picture": st.column_config.ImageColumn("", width=44),
     "index": st.column_config.NumberColumn("index", width=52),
-    "answer is": st.column_config.TextColumn("is", width=66),
+    "answer is": st.column_config.TextColumn("verdict", width=66, help="Whether the answer is the label."),
     "outcome": st.column_config.TextColumn("outcome", width=72),
     "stage": st.column_config.TextColumn("stage", width=56, help="Which stage was guessed to answer."),
     "radius": st.column_config.NumberColumn("radius", format="%.4f", width=60, help="Certified radius, rounded down."),
@@ -73,7 +73,14 @@ def _choose(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> l
         look = VIEWS[0]
         if pictures.images:
             look = view.segmented_control(
-                "View", VIEWS, key="view", bind=keys.URL, default=look, required=True, label_visibility="collapsed"
+                "View",
+                VIEWS,
+                key="view",
+                bind=keys.URL,
+                default=look,
+                required=True,
+                label_visibility="collapsed",
+                help="One row an image, or their pictures.",
             )
         if not len(shown):
             st.info("No image passes these filters.")
@@ -138,6 +145,7 @@ def _gallery(shown: ImageRows, names: tuple[str, ...], pictures: Pictures) -> No
         format_func=lambda i: f"![{i}: {markdown(names[label[i]])}]({pictures.thumbnails[i]})",
         key=keys.GALLERY,
         on_change=actions.open_clicked_picture,
+        help="A click opens the image.",
         label_visibility="collapsed",
         wrap=True,
     )

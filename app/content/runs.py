@@ -27,6 +27,11 @@ from engine.records.runs import Meta
 from engine.tables import Rows, duration
 
 HEADLINE_SECONDS = 1.0  # of working out NAC and ACR before the table is shown without the rest
+ABOUT_BUTTONS = {
+    "Cancel": "Ends the sampling; what was drawn stays.",
+    "Resume": "Goes on from what was drawn.",
+    "Dismiss": "Takes this card away; runs and draws stay.",
+}
 POLL_SECONDS, IDLE_SECONDS = 1.0, 5.0  # while something is sampled, and while somebody else may begin to
 THOUSANDS = {
     name: st.column_config.NumberColumn(format="localized") for name in ("n0", "n", "draws", "cached", "missing")
@@ -40,7 +45,7 @@ COLUMNS = THOUSANDS | {
 
 def show(settings: Settings | None) -> None:
     """The catalog, a run's card, and precomputes under way. Works with an empty catalog as well."""
-    st.header("What there is", anchor=False)
+    st.header("Available runs", anchor=False)
     listing = data.listing()
     if listing.metas:
         _catalog(listing, settings)
@@ -129,15 +134,23 @@ def _start() -> None:
         return
     asked = _text(configs[name])  # a config that was edited asks something else
     n = middle.number_input(
-        "Draws n", 1, None, None, 1000, key="draws", placeholder="as the config says", bind=keys.URL
+        "Draws n",
+        1,
+        None,
+        None,
+        1000,
+        key="draws",
+        placeholder="as the config says",
+        bind=keys.URL,
+        help="Noisy copies per image and network that the bounds rest on; more give larger radii.",
     )
-    if right.button("What would it take?", key="estimate", width="stretch", help="Samples for about 2 s a network."):
+    if right.button("Estimate the cost", key="estimate", width="stretch", help="Samples for about 2 s a network."):
         with st.spinner("Looking at networks, images and what is stored", show_time=True):
             state.keep_plan((name, n, asked), precompute.plan(data.store(), configs[name], n))
     found = state.plan((name, n, asked))
     if found is not None:
         _plan(found, configs[name], n)
-    with st.expander("What it asks for"):
+    with st.expander("Show the config"):
         st.code(asked, language="yaml")
 
 
@@ -164,7 +177,15 @@ def _plan(found: tuple[Planned, ...], config: Path, n: int | None) -> None:
         f"About **{duration(sum(one.seconds for one in found))}** on this machine, by a short probe. "
         "May be cancelled at any time: what was drawn stays."
     )
-    begin.button("Start", type="primary", key="start_sampling", width="stretch", on_click=_begin, args=(config, n))
+    begin.button(
+        "Start",
+        type="primary",
+        key="start_sampling",
+        width="stretch",
+        on_click=_begin,
+        args=(config, n),
+        help="Samples in a process of its own; this page may be closed meanwhile.",
+    )
 
 
 def _configs() -> dict[str, Path]:
@@ -214,7 +235,7 @@ def _show(one: Sampling) -> None:
 
 
 def _button(label: str, one: Sampling, do: Callable[[], object]) -> None:
-    if st.button(label, key=f"{label.lower()}-{one.id}"):
+    if st.button(label, key=f"{label.lower()}-{one.id}", help=ABOUT_BUTTONS[label]):
         with errors_in_place():
             do()
             st.rerun()

@@ -58,7 +58,7 @@ def _show(settings: Settings) -> None:
             strict=True,
         )
     )
-    receiver = figures.receiver(curves, settings.position, settings.theta, settings.radius, theme())
+    receiver = figures.receiver(curves, settings.position, settings.theta, settings.radius, theme(settings))
     with left:
         alt = "Selected of the certifiable images over selected of the others"
         chart(receiver, "figure_receiver", alt, at=settings.turned)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import actions, data, figures, keys
+from app import actions, data, figures, keys, state
 from app.components.chart import chart
 from app.data import Axis
 from app.escape import markdown
@@ -32,10 +32,17 @@ TILES = {
         "%",
         "Answered correctly with a certificate that reaches r; at r = 0, answered correctly.",
     ),
-    "certified_selection": ("Selected, r {r:.9g}", "%", "Certainly sent to the certification network up to r."),
+    "certified_selection": (
+        "Selected, r {r:.9g}",
+        "%",
+        "Certified selection rate: images whose selection of the certification network is certified up to r, each with "
+        "probability at least 1 − α.",
+    ),
     "abstained": ("Abstained", "%", "CERTIFY (Algorithm 1) gives no answer at this α. That is no error."),
 }
-ALT = "Robustness over natural accuracy: a front for every composition, operating points and networks alone marked"
+ALT = (
+    "Robustness over natural accuracy: a front for every composition, operating points and networks without ACES marked"
+)
 
 
 def show(settings: Settings) -> None:
@@ -72,7 +79,7 @@ def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, figures.Ske
     pinned = data.pinned(settings, measure)
     axis = AXES[measure].format(r=settings.radius)
     figure = figures.trade_off(
-        fronts, settings.position, settings.theta, axis, theme(), best, pinned, of_acr=measure is Axis.ACR
+        fronts, settings.position, settings.theta, axis, theme(settings), best, pinned, of_acr=measure is Axis.ACR
     )
     radius = None if measure is Axis.ACR else settings.radius
     overlay.on_trade_off(figure, overlay.chosen(settings.paper), theme(), radius)
@@ -96,6 +103,7 @@ def _asked_of_fronts() -> tuple[Axis, bool]:
         measure = st.segmented_control(
             "Robustness", list(Axis), format_func=str, key="measure", bind=keys.URL, default=Axis.ACR,
             required=True, label_visibility="collapsed",
+            help="What stands for robustness on the vertical axis.",
         )  # fmt: skip
         best_t = st.toggle(
             "best t", key="best_t", bind=keys.URL,
@@ -119,8 +127,17 @@ def _to_deploy(fronts: list[Front], measure: Axis, settings: Settings) -> _Asked
     """The box that answers "which composition and threshold for a NAC of at least x?"."""
     with st.container(border=True, key="deploy"):
         floor = st.number_input(
-            "Deploy for a NAC of at least [%]", 0.0, 100.0, 75.0, 0.5, format="%.1f", key="nac", bind=keys.URL
+            "Deploy for a NAC of at least [%]",
+            0.0,
+            100.0,
+            75.0,
+            0.5,
+            format="%.1f",
+            key="nac",
+            bind=keys.URL,
+            help="Finds the most robust point of all fronts drawn that is at least this accurate, and circles it.",
         )
+        state.puts_are_drawn("nac")
         confident = st.toggle(
             "at 95 % confidence", key="surely", bind=keys.URL,
             help="The lower end of the 95 % interval counts, not the estimate.",
@@ -151,7 +168,14 @@ def _answer(best: deploy.Deployment, measure: Axis, settings: Settings) -> Estim
     )
     there = best.front.address, best.theta, best.t
     actions.offer(*there)
-    go.button("Go there", key="go_deploy", on_click=actions.go_to, args=there, width="stretch")
+    go.button(
+        "Go there",
+        key="go_deploy",
+        on_click=actions.go_to,
+        args=there,
+        width="stretch",
+        help="Sets the composition and the threshold of this point.",
+    )
     return robustness
 
 

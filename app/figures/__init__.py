@@ -4,6 +4,8 @@ Colour says which network or quantity; what the reader sets (theta, radius) is d
 alone: every line has its dash, every mark its shape, every bar its hatching.
 """
 
+from app.figures.annotated import ALT as ANNOTATED
+from app.figures.annotated import annotated
 from app.figures.base import ACR, DARK, DETAIL_HEIGHT, HEIGHT, LIGHT, NAC, RADII, SELECTED, SHARES, TALL, Sketch, Theme
 from app.figures.image import answer_over_theta, bounds_over_theta, class_votes, images, selection_share
 from app.figures.radius import accuracy_over_radius, selection_over_radius
@@ -13,6 +15,7 @@ from app.figures.tradeoff import over_theta, trade_off
 
 __all__ = [
     "ACR",
+    "ANNOTATED",
     "DARK",
     "DETAIL_HEIGHT",
     "HEIGHT",
@@ -25,6 +28,7 @@ __all__ = [
     "Sketch",
     "Theme",
     "accuracy_over_radius",
+    "annotated",
     "answer_over_theta",
     "bounds_over_theta",
     "class_votes",

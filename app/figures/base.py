@@ -37,10 +37,15 @@ class Theme:
     grid: str
     paper: str
     series: tuple[str, str, str, str, str, str, str, str, str, str]
+    looks: tuple[tuple[int, int], ...] = ()  # of the compositions drawn: the numbers of their colours and dashes
 
     def color(self, position: int) -> str:
         """The colour of the composition at this position among those drawn."""
-        return self.series[position % len(self.series)]
+        return self.series[(self.looks[position][0] if self.looks else position) % len(self.series)]
+
+    def dash(self, position: int) -> str:
+        """The dash of its lines."""
+        return DASHES[(self.looks[position][1] if self.looks else position) % len(DASHES)]
 
 
 LIGHT = Theme(

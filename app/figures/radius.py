@@ -27,12 +27,12 @@ def accuracy_over_radius(
     figure = _figure(f"Certified accuracy at {symbol}", theta, curves, theme)
     _fan(figure, curves.radii, [(one.theta, one.aces) for one in fan], "aces", theme, symbol)
     at = _radii(curves.radii)
-    line(figure, curves.radii, curves.alone, theme.muted, "dash", 1.5, name="smoothed alone", **at)
+    line(figure, curves.radii, curves.alone, theme.muted, "dash", 1.5, name="certification network only", **at)
     figure.follows("curve", what="alone")
     line(figure, curves.radii, curves.aces, theme.color(position), "solid", 3, name="ACES", **at)
     figure.follows("curve", what="aces")
     figure.add_scatter(
-        x=[0], y=[curves.core], mode="markers", name="core alone", cliponaxis=False,
+        x=[0], y=[curves.core], mode="markers", name="core network only", cliponaxis=False,
         hovertemplate="%{y:.1f} %, without a certificate",
         marker={"symbol": "square", "size": 11, "color": theme.muted, "line": {"color": theme.paper, "width": 2}},
     )  # fmt: skip

@@ -112,7 +112,7 @@ def receiver(
         hover = f"{plot(label)}, θ %{{customdata:.3f}}: %{{y:.1f}} % against %{{x:.1f}} %<extra></extra>"
         moved = np.diff(curve.true + 1e3 * curve.false, prepend=-1.0) != 0
         line(
-            figure, curve.false[moved], curve.true[moved], theme.color(position), DASHES[position % len(DASHES)],
+            figure, curve.false[moved], curve.true[moved], theme.color(position), theme.dash(position),
             3 if position == current else 1.5, name=f"{plot(short[label])}: {_area(curve)}", legendgroup=plot(label),
             customdata=curve.thetas[moved], hovertemplate=hover,
         )  # fmt: skip

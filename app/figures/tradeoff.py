@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from app.escape import plot
-from app.figures.base import ACR, DASHES, NAC, PERCENT, SELECTED, SHARES, TALL, Sketch, Theme, empty, line, mark, say
+from app.figures.base import ACR, NAC, PERCENT, SELECTED, SHARES, TALL, Sketch, Theme, empty, line, mark, say
 from app.tables.deploy import Deployment, envelope
 from app.tables.short_labels import short_labels
 from app.tables.views import Front
@@ -20,6 +20,7 @@ FADED = 0.65
 NAMED, SHORT = 8, 18  # more fronts, or longer names, would write over each other: the legend names them
 LETTER = 0.013  # of the axis: the width of a letter of a name
 CORE = "core"  # what the squares are called
+LEGEND_WIDTH, LEGEND_KEY, LEGEND_LETTER, LEGEND_ROW = 460, 48, 5.5, 17  # pixels: room, a line, a letter, a row
 ROUGHLY = 800  # steps of each axis below which a front's bends are not seen
 SYMBOLS = ("circle", "square", "diamond", "triangle-down", "pentagon", "hexagon")
 
@@ -62,13 +63,24 @@ def trade_off(
     if fronts:
         figure.update_layout(xaxis_autorangeoptions_include=_ends(fronts, named))
     if not named:
-        figure.update_layout(
-            legend={
-                "orientation": "v", "x": 0, "xanchor": "left", "y": 0.02, "yanchor": "bottom", "tracegroupgap": 0,
-                "font": {"size": 10},
-            }
-        )  # fmt: skip
+        _legend_below(figure, [*short.values()])
     return figure
+
+
+def _legend_below(figure: Sketch, names: Sequence[str]) -> None:
+    """A legend under the axis, where it covers no mark: the figure grows by its rows."""
+    columns = max(1, int(LEGEND_WIDTH / (LEGEND_KEY + LEGEND_LETTER * max(map(len, names), default=1))))
+    rows = -(-len(names) // columns)
+    margin = figure.layout["margin"]
+    below = margin["b"] + LEGEND_ROW * rows
+    figure.update_layout(
+        height=TALL + LEGEND_ROW * rows,
+        margin={**margin, "b": below},
+        legend={
+            "orientation": "h", "x": 0, "xanchor": "left", "y": -margin["b"] / (TALL - margin["t"] - margin["b"]),
+            "yanchor": "top", "tracegroupgap": 0, "font": {"size": 10},
+        },
+    )  # fmt: skip
 
 
 def _ends(fronts: Sequence[Front], named: bool) -> list[float]:
@@ -103,7 +115,7 @@ def _draw_front(
 ) -> None:
     """A line through all thresholds, and marks to click on where the line moves."""
     color, opacity = theme.color(front.position), 1 if is_current else FADED
-    dash = DASHES[front.position % len(DASHES)]
+    dash = theme.dash(front.position)
     x, y = _bends(front.nac, front.robustness)
     line(
         figure, x, y, color, dash, 3 if is_current else 1.5,
@@ -215,7 +227,7 @@ def _draw_cores(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:
         cliponaxis=False,
         showlegend=False,
         customdata=np.array([plot(name) for _, _, name in cores], object),
-        hovertemplate="%{customdata}, alone<br>NAC %{x:.1f} %<extra></extra>",
+        hovertemplate="%{customdata}, core network only<br>NAC %{x:.1f} %<extra></extra>",
         marker={"symbol": "square", "size": 12, "color": theme.muted, "line": {"color": theme.paper, "width": 2}},
     )
 

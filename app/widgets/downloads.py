@@ -47,7 +47,7 @@ def menu(page: str, settings: Settings, drawn: Mapping[str, Sketch], rows: Calla
 def _button(label: str, file: str, mime: str, made: Callable[[], str]) -> None:
     st.download_button(
         label, made, file, mime, key=f"download-{file}", on_click="ignore", type="tertiary",
-        icon=":material/description:",
+        icon=":material/description:", help=f"Saves {file}, with the runs and settings that it rests on.",
     )  # fmt: skip
 
 

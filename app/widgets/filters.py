@@ -52,13 +52,43 @@ def filters(names: Sequence[str], largest: float) -> Filters:
     """The filters of the images, in rows; ``largest`` ends the slider of radii."""
     outcome, verdict, of_class = st.columns([3, 2, 2])
     outcomes = outcome.pills(
-        "Outcome", [kind.label for kind in Outcome], selection_mode="multi", key="outcome", bind=URL
+        "Outcome",
+        [kind.label for kind in Outcome],
+        selection_mode="multi",
+        key="outcome",
+        bind=URL,
+        help="certified: answered with a radius; core: by the core network; consensus: both agree; abstain: no answer.",
     )
-    verdicts = verdict.pills("Answer is", CORRECT_OR_WRONG, selection_mode="multi", key="answer", bind=URL)
-    classes = of_class.multiselect("Class", names, key="class", bind=URL, placeholder="all classes")
+    verdicts = verdict.pills(
+        "Verdict",
+        CORRECT_OR_WRONG,
+        selection_mode="multi",
+        key="answer",
+        bind=URL,
+        help="Whether the answer is the label.",
+    )
+    classes = of_class.multiselect("Class", names, key="class", bind=URL, placeholder="all classes", help="The label.")
     of_radius, of_score = st.columns(2)
-    radius = of_radius.slider("Certified radius", 0.0, largest, (0.0, largest), RADIUS_STEP, key="radii", bind=URL)
-    score = of_score.slider("Median score", 0.0, 1.0, (0.0, 1.0), 0.01, key="scores", bind=URL)
+    radius = of_radius.slider(
+        "Certified radius",
+        0.0,
+        largest,
+        (0.0, largest),
+        RADIUS_STEP,
+        key="radii",
+        bind=URL,
+        help="Images whose certified radius lies in this range; 0 is without a certificate.",
+    )
+    score = of_score.slider(
+        "Median score",
+        0.0,
+        1.0,
+        (0.0, 1.0),
+        0.01,
+        key="scores",
+        bind=URL,
+        help="Images for which the median of what selects, over the draws, lies in this range.",
+    )
     return Filters(
         tuple(kind for kind in Outcome if kind.label in outcomes),
         tuple(k for k, name in enumerate(names) if name in classes),

@@ -10,12 +10,14 @@ import streamlit as st
 from app import data
 from app.escape import markdown, message
 from app.links import Lost, sentence
-from app.settings import NO_MARGIN, Settings, alpha_text, later_label, mismatched
+from app.settings import DEFAULT_BOUND, NO_MARGIN, Settings, alpha_text, later_label, mismatched
 from app.tables.views import subset
+from app.widgets import chips
+from app.widgets.chips import Chip
 from engine.errors import AcesError
 from engine.records.compose import Composition
 from engine.records.runs import decisions
-from engine.smoothing import GAUSSIAN, Smoothing
+from engine.smoothing import GAUSSIAN
 from engine.statistics.bounds import MAJORITY, round_up
 from engine.statistics.intervals import NAMES
 
@@ -23,7 +25,7 @@ FILL_COMMANDS = """python -m engine precompute engine/configs/demo.yaml   # samp
 python -m engine import RUNS.npz                       # or bring in finished runs"""
 
 CONTROLS = {"sigma": "σ", "core": "core network", "select": "selection"}  # as sentences call them, where not by key
-LONGEST = 600  # letters of a sentence with names
+SHARED = "A log keeps no votes that guess, so to answer and to hand on share α"
 
 
 @contextmanager
@@ -41,39 +43,63 @@ def show_error(error: AcesError | str) -> None:
 
 
 def rests_on(settings: Settings, c: Composition) -> None:
-    """One line: images, draws, noise, alpha, correction, components; a badge where the noise is not the training's."""
-    run = settings.certify_run
-    facts = [
-        f"{subset(c.index)} of {markdown(run.dataset)}{f' {markdown(run.split)}' if run.split else ''}",
-        f"{c.n0:,} + {c.n:,} draws {_under(c.smoothing)} σ {c.sigma:g}",
-        f"α {alpha_text(settings.alpha)}, {settings.correction}",
-        f"class bounded by its {settings.bound_used}",
-        *_selects(settings),
-        f"{markdown(run.name)} with {markdown(settings.core_run.name)}"
-        + (f", selected by {markdown(settings.select_run.name)}" if settings.select_run else ""),
+    """Chips: images, draws, noise, alpha, correction, what selects; a badge where the noise is not the training's."""
+    st.html(chips.row([*_sampled(settings, c), *_terms(settings), *_selects(settings)]))
+    warnings = _warnings(settings, c)
+    with st.container():  # also without any: the figures below keep their places, and so their zoom
+        if warnings:
+            st.caption(" ".join(f":orange-badge[:material/warning: {text}]" for text in warnings))
+
+
+def _sampled(settings: Settings, c: Composition) -> list[Chip]:
+    """What was evaluated, how often and under which noise."""
+    run, smoothing = settings.certify_run, c.smoothing
+    split = f" {run.split}" if run.split else ""
+    under = "Gaussian noise" if smoothing == GAUSSIAN else smoothing.label
+    networks = f"Certification network {run.name} with {settings.core_run.name} as core network"
+    return [
+        Chip(f"{len(c.index):,} images", f"{subset(c.index)} of {run.dataset}{split}"),
+        Chip(
+            f"{c.n0:,} + {c.n:,} draws",
+            f"{c.n0:,} draws per image and network to guess (n0), {c.n:,} others to bound (n). {networks}",
+        ),
+        Chip(
+            f"σ {c.sigma:g}" if smoothing == GAUSSIAN else f"σ {c.sigma:g}, {smoothing.label}",
+            f"σ {c.sigma:g}: standard deviation of the {under} at evaluation, where a pixel runs from 0 to 1",
+        ),
     ]
-    badges = "".join(f" :orange-badge[:material/warning: {text}]" for text in _warnings(settings, c))
-    st.caption(" · ".join(facts) + badges)
 
 
-def _selects(settings: Settings) -> list[str]:
-    """What selects where it is not a majority for a score, and what comes behind the first stage."""
-    choice, said = settings.choice, []
+def _terms(settings: Settings) -> list[Chip]:
+    """At which failure probability, how it is spent, and the bound where it is not what pages begin with."""
+    alpha = alpha_text(settings.alpha)
+    found = [
+        Chip(f"α {alpha}", f"α {alpha}, {settings.correction}: every certificate fails with at most this probability"),
+        Chip(str(settings.correction), f"Correction: {settings.correction.card.promises}"),
+    ]
+    if settings.bound_used is not DEFAULT_BOUND:
+        found.append(Chip(f"bound: {settings.bound_used}", f"Class bounded by its {settings.bound_used}"))
+    return found
+
+
+def _selects(settings: Settings) -> list[Chip]:
+    """What selects where it is not a majority for the entropy, and what comes behind the first stage."""
+    choice, found = settings.choice, []
+    if settings.select_run is not None:
+        found.append(Chip("selection network", f"Selected by {settings.select_run.name}"))
     if choice.by_votes:
-        said.append(f"answered where a class has more than p₀ = {settings.theta:g} of the votes")
+        p0 = f"p₀ = {settings.theta:g}"
+        found.append(Chip(f"votes > {p0}", f"Answered where a class has more than {p0} of the votes"))
     elif settings.t != MAJORITY:
-        said.append(f"selected by a share t = {settings.t:g} of the votes")
+        found.append(Chip(f"t {settings.t:g}", f"Selected by a share t = {settings.t:g} of the votes"))
     if choice.then is not None:
-        said.append(
-            f"{markdown(later_label(choice.then))} ({markdown(choice.then.run.name)}), at last the core network"
+        later = later_label(choice.then)
+        found.append(
+            Chip(f"second stage: {later.removeprefix('then ')}", f"{later} ({choice.then.run.name}), then the core")
         )
     if choice.by_votes_of_a_log:
-        said.append("as no log keeps votes that guess, to answer and to hand on share α")
-    return said
-
-
-def _under(smoothing: Smoothing) -> str:
-    return "at" if smoothing == GAUSSIAN else f"under {smoothing.label} at"
+        found.append(Chip("α shared", SHARED))
+    return found
 
 
 def _warnings(settings: Settings, c: Composition) -> list[str]:
@@ -150,7 +176,7 @@ def lost(found: Lost | None, settings: Settings) -> None:
 
 def plain(text: str) -> str:
     """A text as Markdown shows it letter by letter, not too long: names come from files and addresses."""
-    return markdown(text if len(text) <= LONGEST else f"{text[:LONGEST]} …")
+    return markdown(text if len(text) <= chips.LONGEST else f"{text[: chips.LONGEST]} …")
 
 
 def nothing_cached() -> None:

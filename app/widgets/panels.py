@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,7 @@ import streamlit as st
 from app import actions, figures, state
 from app.figures import overlay
 from app.settings import NO_MARGIN, Choice, Settings, alpha_text, spread
+from app.tables.looks import looks
 from app.tables.views import Front
 from engine.statistics.intervals import Estimate
 
@@ -27,9 +29,10 @@ def polled(draw: Callable[..., None], every: float | None, *arguments: Any) -> N
         st.fragment(draw, run_every=every)(*arguments)
 
 
-def theme() -> figures.Theme:
-    """The colours of the reader's scheme."""
-    return figures.DARK if st.context.theme.type == "dark" else figures.LIGHT
+def theme(settings: Settings | None = None) -> figures.Theme:
+    """The colours of the reader's scheme; with ``settings``, given to its compositions as these say."""
+    scheme = figures.DARK if st.context.theme.type == "dark" else figures.LIGHT
+    return scheme if settings is None else replace(scheme, looks=looks(settings.compositions, settings.colour))
 
 
 def picked(how: str, *, is_list: bool = False) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.settings import (
@@ -83,6 +85,11 @@ def test_compositions_are_named_by_what_differs_among_them():
     other = Meta("core", "other", "d", 10)
     assert labels(combinations([GAUSSIAN], [CORE], [None], None)) == ["σ 0.25", "σ 0.5"]
     assert labels(combinations([GAUSSIAN, MACER], [CORE], [None], 0.5)) == ["gaussian · σ 0.5", "macer · σ 0.5"]
+    twice = replace(GAUSSIAN, runs=(*GAUSSIAN.runs[:1], replace(GAUSSIAN.runs[0], name="again")))
+    assert [label for label in twice.labels if "(" in label]  # σ alone does not name the run
+    (one, two) = combinations([twice], [CORE], [None], None)
+    assert labels([one]) == ["σ 0.25"]
+    assert labels([one, two]) == [f"σ {one.noise}", f"σ {two.noise}"]
     assert labels(combinations([MACER], [CORE, other], [None], None)) == ["σ 0.5 · core", "σ 0.5 · other"]
 
 

@@ -51,7 +51,7 @@ A = "gaussian~0.25~fashion_mnist-core~entropy~0.300"
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"select": "votes", "p0": "0.8"}, "answered where a class has more than p₀ = 0.8 of the votes"),
+        ({"select": "votes", "p0": "0.8"}, "Answered where a class has more than p₀ = 0.8 of the votes"),
         (CHAIN, "then gaussian σ 0.5, θ 0.400, t 0.3"),
         ({"then": "gaussian · 0.5", "select2": "votes", "p02": "0.6"}, "then gaussian σ 0.5, p₀ 0.600"),
         ({"select": "votes", **CHAIN}, "p₀ = 0.7 of the votes"),

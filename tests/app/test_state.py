@@ -13,7 +13,7 @@ def test_every_control_is_read_from_the_url(open_page):
     )  # fmt: skip
     said = captions(page)
     assert (shown(page, "theta"), shown(page, "votes")) == (0.42, 0.2)
-    assert "selected by a share t = 0.2 of the votes" in said
+    assert "Selected by a share t = 0.2 of the votes" in said
     assert "a t fixed in advance" in said
     assert "Certified, r 0.5" in tiles(page)
     for fact in ("σ 0.5", "α 0.01, bonferroni", f"fashion_mnist-gaussian-0.5 with {synthetic.OTHER_CORE}"):

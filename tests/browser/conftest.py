@@ -93,7 +93,9 @@ def context() -> Iterator[object]:
         pytest.skip("no Chromium on this machine: `apt-get install chromium` brings it")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser.new_context()
+        context = browser.new_context()
+        context.add_init_script("document.cookie = 'aces_intro=hidden; path=/'")  # as after the first visit
+        yield context
         browser.close()
 
 

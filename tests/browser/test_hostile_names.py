@@ -210,7 +210,7 @@ def test_figures_show_the_letters_in_legend_and_hover(opened, server, trap, name
     cores = opened.evaluate(
         """() => {
           const node = document.querySelector('.st-key-figure_front .js-plotly-plot');
-          const wanted = node.data.findIndex((t) => t.hovertemplate && t.hovertemplate.includes(', alone<br>'));
+          const wanted = node.data.findIndex((t) => t.hovertemplate && t.hovertemplate.includes('core network only<'));
           Plotly.Fx.hover(node, node.data[wanted].customdata.map((_, k) => ({curveNumber: wanted, pointNumber: k})));
           return node.querySelector('.hoverlayer').textContent;
         }"""

@@ -25,7 +25,7 @@ def test_the_table_of_the_paper_stands_under_the_curves(open_page):
     rows = [re.findall("<t[hd].*?>(.*?)</t[hd]>", row) for row in html.split("<tr")[1:]]
     table = pd.DataFrame([row[1:] for row in rows[1:]], [row[0] for row in rows[1:]], rows[0][1:])
     m = evaluate(compose(synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES)), [0.3, 0.5], bound="margin")
-    assert table.index.tolist() == ["θ 0.300", "θ 0.500", "smoothed alone", "core alone"]
+    assert table.index.tolist() == ["θ 0.300", "θ 0.500", "certification network only", "core network only"]
     assert table.loc["θ 0.500", "ACR"] == f"{m.acr[1]:.3f}"
     assert table.loc["θ 0.300"].iloc[3:].tolist() == [f"{rate:.1f}" for rate in m.certified_accuracy[0]]
     low, high = rate_interval(m.nac[:1], IMAGES)

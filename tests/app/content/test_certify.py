@@ -18,7 +18,7 @@ from tests.app.content.certified_page import ID, evidence, finished, html, sampl
 
 def test_before_the_start_it_says_what_can_be_had(open_certify):
     page = open_certify(sigma="0.5")
-    assert values(page) == {"Least n": "13", "Ceiling": "1.585", "Time": "≈ 5.0 s"}
+    assert values(page) == {"Smallest n": "13", "Ceiling": "1.585", "Time": "≈ 5.0 s"}
     assert not page.button(key="start").disabled
     assert not page.error
 

@@ -71,8 +71,9 @@ def test_the_result_has_the_answer_both_units_and_every_network(server, task, op
     server.job = finished(task)
     page = open_certify(job=ID)
     assert "Certified **sneaker**: no change of the image with ℓ2 norm below 0.7927" in text(page)
-    assert values(page) | {"Radius": "0.7927", "Per pixel": "7.21", "Certification": "sneaker", "... alone": "0.7927",
-                           "Core alone": "sneaker", "Selection": "certification"} == values(page)  # fmt: skip
+    assert values(page) | {"Radius": "0.7927", "Per pixel": "7.21", "Certification network": "sneaker",
+                           "Radius without ACES": "0.7927", "Core network": "sneaker",
+                           "Selection": "certification"} == values(page)  # fmt: skip
     assert [one.proto.component_name for one in page.get("bidi_component")].count("aces_figure") == 3
     assert len(page.get("download_button")) == 3
 

@@ -13,7 +13,7 @@ from engine.statistics.metrics import evaluate
 from tests import synthetic
 from tests.app_pages import CERTIFIED, COMPARE, IMAGES, IMAGES_PAGE, SELECTION, captions, tiles
 
-SHARED = "as no log keeps votes that guess, to answer and to hand on share α"
+SHARED = "A log keeps no votes that guess, so to answer and to hand on share α"
 
 
 def of_a_log(demo, *, most: bool) -> SmoothedRun:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -101,6 +103,25 @@ def test_many_fronts_are_named_in_the_legend():
     few, many = (trade_off([front(str(i), i) for i in range(n)]) for n in (8, 9))
     assert (few.layout.showlegend, many.layout.showlegend) == (False, True)
     assert sum(t.showlegend is not False for t in many.data) == 9
+
+
+def test_a_legend_stands_under_the_axis_and_the_figure_grows_by_its_rows():
+    few, many = (trade_off([front(str(i), i) for i in range(n)]) for n in (9, 24))
+    for figure in (few, many):
+        assert figure.layout.legend.y < 0
+        assert figure.layout.legend.yanchor == "top"
+    plot = [figure.layout.height - figure.layout.margin.t - figure.layout.margin.b for figure in (few, many)]
+    assert plot[0] == plot[1]
+    assert few.layout.height < many.layout.height
+
+
+def test_colours_and_dashes_are_those_that_the_theme_gives():
+    theme = replace(LIGHT, looks=((1, 0), (1, 2), (0, 0)))
+    sketch = app.figures.trade_off([front(str(i), i) for i in range(3)], 0, 0.3, "ACR", theme)
+    lines = {t["legendgroup"]: t["line"] for t in sketch.traces if t.get("mode") == "lines" and "legendgroup" in t}
+    assert [(lines[f"σ {i}"]["color"], lines[f"σ {i}"]["dash"]) for i in range(3)] == [
+        (LIGHT.series[1], "solid"), (LIGHT.series[1], "dot"), (LIGHT.series[0], "solid"),
+    ]  # fmt: skip
 
 
 def test_long_names_go_to_the_legend_and_are_cut_in_their_middle():

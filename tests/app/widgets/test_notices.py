@@ -31,7 +31,13 @@ def test_another_noise_than_the_trainings_wears_a_badge(open_page, demo):
 
 def test_says_what_the_numbers_rest_on_and_what_they_do_not_promise(open_page):
     said = captions(open_page())
-    for fact in ("40 images, one in 20 of fashion_mnist test", "100 + 10,000 draws at σ 0.25", "α 0.001"):
+    for fact in (
+        "40 images, one in 20 of fashion_mnist test",
+        "100 draws per image",
+        "10,000 others",
+        "σ 0.25",
+        "α 0.001",
+    ):
         assert fact in said
     for caveat in ("ℓ2", "at least 1 − α per image and per θ fixed in advance", "carry no certificate", "from 0 to 1"):
         assert caveat in said
