@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -33,11 +34,15 @@ def shown(card: PageCard) -> Callable[[], None]:
 
 pages = {path: st.Page(shown(card), title=card.title, url_path=path) for path, card in PAGES.items()}
 first = PAGES[keys.FIRST_PAGE]
-# A default page answers at / alone: its path leads nowhere, so the page stands there once more.
-named = st.Page(shown(first), title=first.title, url_path=first.path, visibility="hidden")
-pages[first.path] = st.Page(shown(first), title=first.title, url_path="first", default=True)
+# A default page answers at / alone: its path leads nowhere, so the page stands there once more. The navigation marks
+# only what it shows, which is the one of the two whose address is open.
+of_path = urlsplit(st.context.url or "").path.rstrip("/").endswith(f"/{first.path}")
+named = st.Page(shown(first), title=first.title, url_path=first.path, visibility="visible" if of_path else "hidden")
+pages[first.path] = st.Page(
+    shown(first), title=first.title, url_path="first", default=True, visibility="hidden" if of_path else "visible"
+)
 state.remember(pages)
-page = st.navigation([*pages.values(), named], position="top")
+page = st.navigation([named, *pages.values()], position="top")
 card = PAGES.get(page.url_path, first)
 st.set_page_config(page_title=f"{card.title} · ACES Explorer")  # tabs tell the pages apart
 listing = data.listing()

@@ -432,7 +432,7 @@ def _beside(settings: Settings, found: _Found, every_dataset: Sequence[_Found]) 
 
 def _links(settings: Settings) -> None:
     """Pin, reset, copy the address."""
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", key="view_links"):
         if settings.pin is None:
             about = "Then every tile shows the difference to it, and Compare what changed."
             st.button(
