@@ -167,9 +167,11 @@ def open_clicked_row(rows: ImageRows) -> None:
 
 @state.whole
 def open_clicked_picture() -> None:
-    """A click on a picture of the gallery opens its image."""
-    if st.session_state[GALLERY] is not None:
-        open_image(st.session_state[GALLERY])
+    """A click on a card of the gallery opens its image, and does so again after it was closed."""
+    chosen = st.session_state[GALLERY]
+    if chosen is not None:
+        open_image(chosen)
+        st.session_state[GALLERY] = None
 
 
 @state.whole

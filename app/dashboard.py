@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -50,20 +51,23 @@ def _opened(settings: Callable[[], Settings | None]) -> tuple[st.Page, PageCard]
     """The page of this address, which is drawn with the ``settings`` of then."""
     drawn = {path: _drawn(card, settings) for path, card in PAGES.items()}
     pages = {
-        path: st.Page(drawn[path], title=card.title, url_path=path, visibility=_listed(card))
+        path: st.Page(drawn[path], title=card.title, url_path=path, visibility=_seen(card.listed))
         for path, card in PAGES.items()
     }
     first = PAGES[keys.FIRST_PAGE]
-    # A default page answers at / alone: its path leads nowhere, so the page stands there once more.
-    named = st.Page(drawn[first.path], title=first.title, url_path=first.path, visibility="hidden")
-    pages[first.path] = st.Page(drawn[first.path], title=first.title, url_path="first", default=True)
+    # A default page answers at / alone: its path leads nowhere, so the page stands there once more. The navigation
+    # marks only what it shows, which is the one of the two whose address is open.
+    of_path = urlsplit(st.context.url or "").path.rstrip("/").endswith(f"/{first.path}")
+    show, title = drawn[first.path], first.title
+    named = st.Page(show, title=title, url_path=first.path, visibility=_seen(of_path))
+    pages[first.path] = st.Page(show, title=title, url_path="first", default=True, visibility=_seen(not of_path))
     state.remember(pages)
-    page = st.navigation([*pages.values(), named], position="top")
+    page = st.navigation([named, *pages.values()], position="top")
     return page, PAGES.get(page.url_path, first)
 
 
-def _listed(card: PageCard) -> Literal["visible", "hidden"]:
-    return "visible" if card.listed else "hidden"
+def _seen(listed: bool) -> Literal["visible", "hidden"]:
+    return "visible" if listed else "hidden"
 
 
 def _drawn(card: PageCard, settings: Callable[[], Settings | None]) -> Callable[[], None]:

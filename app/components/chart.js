@@ -3,6 +3,11 @@
 const USUAL = "{usual}", WHOLE = "{whole}"; // served by this program itself, see files.py
 const NEVER = ["sendChartToCloud"]; // it would upload the figure
 const LASSOS = ["lasso2d", "select2d"];
+const TWICE = ["autoScale2d"]; // what the button beside it does, and a double click
+const BAR = 24; // px beside the figure for its buttons, which so cover neither title nor legend nor ticks
+const NARROW = 440, BELOW = 45, ROW = 17; // px: a figure's width, from its plot to a legend below it, and a line of that
+const AXIS = /^[xy]axis\d*/;
+const TOUCHED = matchMedia("(hover: none)"); // no pointer to bring the buttons up, and a drag scrolls the page
 const CORNERS = "M3 3h7v2H5v5H3zM14 3h7v7h-2V5h-5zM3 14h2v5h5v2H3zM19 14h2v7h-7v-2h5z";
 const FULLSCREEN = {
   name: "Fullscreen",
@@ -53,28 +58,54 @@ async function draw(chart, text) {
   if (text === chart.text) return; // what has not changed is not drawn again
   chart.text = text;
   const { node } = chart;
-  const { figure, alt, picks, live, at } = JSON.parse(text);
-  const { height, ...layout } = figure.layout;
+  const { figure, key, alt, picks, live, at } = JSON.parse(text);
   node.setAttribute("aria-label", alt);
-  node.style.height = `${height}px`; // on the element and not in the figure, which fills it and so the screen
+  chart.isNarrow = isNarrow(node);
+  const height = `${figure.layout.height + (chart.isNarrow ? room(figure) : 0)}px`;
+  node.style.height = height; // on the element and not in the figure, which fills it and so the screen
+  const place = node.closest("[data-testid=stElementContainer]");
+  if (place) place.style.height = height;
   const Plotly = await library(figure.data.some((trace) => trace.type === "scattergl") ? WHOLE : USUAL);
   if (text !== chart.text) return; // overtaken while the library was on its way
   take(chart, Plotly);
   const isNew = !node.data;
+  const layout = fitted(figure.layout, chart.isNarrow);
   layout.selectionrevision = text; // the outline of a lasso goes with the marks that it was drawn around
   chart.undo();
   chart.isAhead = false;
   chart.shown = null;
   chart.figure = { data: figure.data, layout, live, at };
+  const axes = Object.entries(layout).filter(([name]) => AXIS.test(name));
+  chart.given = Object.fromEntries(axes.map(([name, axis]) => [name, String(axis.range)])); // plotly writes into these
   await chart.Plotly.react(node, figure.data, layout, isNew ? toolbar(picks) : undefined);
   if (isNew) listen(chart, picks);
+  if (isNew) keepZoom(chart, key);
   window.live?.now(); // the dials may have gone on since
+}
+
+// The buttons stand below each other in a column of their own; in a narrow figure the legend goes from beside the title
+// to below the axis. Where fingers scroll, a drag is the page's until a button is touched.
+function fitted(given, isNarrow) {
+  const { height, ...layout } = given, { margin, template, title, legend } = layout;
+  layout.margin = { ...margin, r: margin.r + BAR };
+  layout.modebar = { orientation: "v", bgcolor: "rgba(0, 0, 0, 0)", color: template.layout.font.color, activecolor: title.font.color };
+  if (TOUCHED.matches) layout.dragmode = false;
+  const below = { x: 0, xanchor: "left", y: (-2 * BELOW) / height, yanchor: "top", font: { size: 10 } };
+  if (isNarrow && legend?.orientation === "h") layout.legend = { ...legend, ...below };
+  return layout;
+}
+
+// What a legend below a narrow figure takes, two names a line.
+function room({ data, layout }) {
+  const named = data.filter((trace) => trace.name && trace.showlegend !== false).length;
+  return layout.showlegend === false || layout.legend?.orientation !== "h" ? 0 : ROW * Math.ceil(named / 2);
 }
 
 function toolbar(picks) {
   return {
     displaylogo: false,
-    modeBarButtonsToRemove: picks === "lasso" ? NEVER : [...NEVER, ...LASSOS],
+    displayModeBar: TOUCHED.matches || "hover",
+    modeBarButtonsToRemove: [...NEVER, ...TWICE, ...(picks === "lasso" ? [] : LASSOS)],
     modeBarButtonsToAdd: [FULLSCREEN],
     toImageButtonOptions: { format: "svg", filename: "aces" },
   };
@@ -91,11 +122,40 @@ function listen(chart, picks) {
   chart.resized.observe(node);
 }
 
-async function resize({ node, Plotly }) {
+// Where the reader has zoomed to, until a double click: the page may be left and opened again meanwhile.
+function keepZoom(chart, key) {
+  const { node } = chart, zooms = (window.zooms ??= {});
+  const ranges = () => {
+    const revision = chart.figure.layout.uirevision; // of axes that mean something else now, nothing is kept
+    if (zooms[key]?.revision !== revision) zooms[key] = { revision, ranges: {} };
+    return zooms[key].ranges;
+  };
+  node.on("plotly_relayout", (event) => {
+    for (const axis of new Set(Object.keys(event).map((name) => name.match(AXIS)?.[0]))) {
+      const { autorange, range } = node._fullLayout[axis] ?? {};
+      if (range && !autorange && String(range) !== chart.given[axis]) ranges()[axis] = [...range];
+      else delete ranges()[axis];
+    }
+  });
+  const known = Object.entries(ranges()).filter(([axis]) => node._fullLayout[axis]);
+  if (!known.length) return;
+  node._fullLayout._guiEditing = true; // as if done by hand just now: redraws keep it, a double click takes it back
+  chart.Plotly.relayout(node, Object.fromEntries(known.map(([axis, range]) => [`${axis}.range`, [...range]])));
+  node._fullLayout._guiEditing = false;
+}
+
+const isNarrow = (node) => node.offsetWidth < NARROW;
+
+async function resize(chart) {
+  const { node, text, Plotly } = chart;
   const { width, height } = node._fullLayout;
   const moved = node.offsetWidth !== width || node.offsetHeight !== height;
   if (!moved || !node.offsetWidth) return; // without a width while its tab is hidden
   await Plotly.Plots.resize(node);
+  if (chart.isNarrow !== isNarrow(node) && text === chart.text) {
+    chart.text = null;
+    return draw(chart, text);
+  }
   if (node.data) Plotly.redraw(node); // else it is gone; a legend that has fewer lines now still stands where it had more
 }
 

@@ -40,7 +40,7 @@ def chart(
     none after a double click. ``at``: the values of the dials that it shows, by their keys, where its ``live`` parts
     follow these.
     """
-    said = json.dumps({"alt": alt, "picks": picks, "live": figure.live, "at": at})
+    said = json.dumps({"key": key, "alt": alt, "picks": picks, "live": figure.live, "at": at})
     _mount(
         key=key,
         data=f'{{"figure": {figure.to_json()}, {said[1:]}'.encode(),

@@ -25,10 +25,20 @@ function start(dials) {
   dials.address = () => every(toAddress);
   dials.click = (mark) => Object.values(dials.values)[0].click({ at: performance.now(), mark });
   document.addEventListener("click", (event) => event.target.closest?.(SETTERS) && dials.click(null), true);
+  document.addEventListener("beforeinput", withPoint, true);
   addEventListener("popstate", () => every(fromAddress));
   const rewritten = (event) => event.navigationType !== "traverse" && dials.address();
   window.navigation?.addEventListener("currententrychange", rewritten);
   return dials;
+}
+
+// Streamlit's number boxes: browsers drop a comma there without a word, and 0,45 would be 45. Where only whole numbers
+// go, it can only part thousands.
+function withPoint(event) {
+  const { target, data } = event;
+  if (target.type !== "number" || !data?.includes(",") || Number.isInteger(Number(target.step || "any"))) return;
+  event.preventDefault();
+  document.execCommand("insertText", false, data.replace(",", "."));
 }
 
 // When the page has answered what was last asked of it, or too much time has gone by.
@@ -42,7 +52,7 @@ function mount(parent, said) {
   const node = parent.appendChild(document.createElement("div"));
   node.className = "dial";
   node.innerHTML = `<label></label><input type="range" min="0" step="any">
-    <div><input type="number" step="any" inputmode="decimal"></div>`;
+    <div><input type="text" inputmode="decimal" autocomplete="off"></div>`;
   const [label, slider, box] = node.querySelectorAll("label, input");
   const dial = { label, slider, box, said, own: (shared().values[said.key] ??= { at: 0, key: said.key }) };
   label.htmlFor = slider.id = `dial-${said.key}`;
@@ -56,6 +66,7 @@ function mount(parent, said) {
   slider.addEventListener("keydown", (event) => press(dial, event, { ...arrows, ArrowRight: 1, ArrowLeft: -1 }));
   box.addEventListener("keydown", (event) => (event.key === "Enter" ? read(dial) : press(dial, event, arrows)));
   box.addEventListener("blur", () => read(dial, true));
+  box.addEventListener("input", () => box.setCustomValidity(""));
   return dial;
 }
 
@@ -92,7 +103,6 @@ function draw({ label, slider, box, said }) {
   label.textContent = said.label;
   if (said.about) label.title = said.about;
   if (said.about) slider.setAttribute("aria-description", said.about);
-  [box.min, box.max] = [said.low, said.high];
 }
 
 // ``heard``: how many controls the server has set, as far as this page has been told.
@@ -131,12 +141,13 @@ function press(dial, event, steps) {
 function read(dial, leaves = false) {
   const { box, said, own } = dial;
   if (box.value === dial.text) return;
-  const value = round(said, box.valueAsNumber);
+  const value = round(said, typed(box.value));
   const fits = value >= said.low && value <= said.high;
   if (fits) choose(dial, value);
   else if (leaves) show(dial, own.value);
   else {
     box.setAttribute("aria-invalid", "true");
+    box.setCustomValidity(`A number from ${written(said, said.low)} to ${written(said, said.high)}, please.`);
     box.reportValidity();
   }
 }
@@ -151,6 +162,13 @@ function show(dial, value) {
   dial.value = value;
   dial.text = box.value = text;
   box.removeAttribute("aria-invalid");
+  box.setCustomValidity("");
+}
+
+// A comma is the decimal one: 0,45 is 0.45. What has two separators, or nothing, is no number.
+function typed(text) {
+  const plain = text.trim().replace(",", ".");
+  return plain === "" ? NaN : Number(plain);
 }
 
 function round(said, value) {

@@ -20,6 +20,12 @@ from engine.statistics.aces import Outcome
 COPIES = 4
 BADGES = {Outcome.CERTIFIED: "blue", Outcome.CORE: "green", Outcome.CONSENSUS: "violet", Outcome.ABSTAIN: "orange"}
 
+WITHOUT = {
+    Outcome.CORE: "No certificate: the core network answers",
+    Outcome.CONSENSUS: "No certificate: an answer by consensus",
+    Outcome.ABSTAIN: "No certificate: no answer",
+}
+
 
 def bar(listed: Sequence[int]) -> int | None:
     """Which image is open, by its index or from one of those ``listed`` to the next; None if none is."""
@@ -62,6 +68,7 @@ def show(settings: Settings, index: int, names: tuple[str, ...], pictures: Pictu
         _answered(settings, index, shown, pictures)
         return
     e = data.explanation(settings, index)
+    _headline(e.outcome, e.radius)
     left, right = st.columns([2, 5])
     with left:
         _verdict(e, shown, pictures)
@@ -81,6 +88,12 @@ def show(settings: Settings, index: int, names: tuple[str, ...], pictures: Pictu
     _formulas(e, shown)
 
 
+def _headline(outcome: Outcome, radius: float) -> None:
+    """How far the answer is certain: what one opens an image for."""
+    said = f"Certified radius {explain.round_down(radius)}" if outcome is Outcome.CERTIFIED else WITHOUT[outcome]
+    st.header(said, anchor=False)
+
+
 def _answered(settings: Settings, index: int, names: tuple[str, ...], pictures: Pictures) -> None:
     """The answer of a chain, or where the votes select: whose it is, and its radii over the threshold."""
     over, rows = data.over_thetas_of(settings, index), data.image_rows(settings)
@@ -88,6 +101,7 @@ def _answered(settings: Settings, index: int, names: tuple[str, ...], pictures: 
     answer = data.answer(settings)
     at = int((answer.index == index).argmax())
     outcome = Outcome(answer.outcome[at, 0])
+    _headline(outcome, float(answer.radius[at, 0]))
     left, right = st.columns([2, 5])
     with left:
         png = pictures.large(index)

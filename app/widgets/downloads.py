@@ -32,7 +32,7 @@ def menu(page: str, settings: Settings, drawn: Mapping[str, Sketch], rows: Calla
         return
     origin = _origin(settings)
     with popover:
-        st.caption("The camera above each figure saves it as SVG.")
+        st.caption("The camera beside each figure saves it as SVG.")
         for form, (ending, mime) in TABLES.items():
             _button(
                 f"Table, {form.value}", f"aces-{page}.{ending}", mime, partial(_table, settings, rows, form, origin)

@@ -50,6 +50,11 @@ class Filters:
 
 def filters(names: Sequence[str], largest: float) -> Filters:
     """The filters of the images, in rows; ``largest`` ends the slider of radii."""
+    with st.expander("Filters", icon=":material/filter_list:"):
+        return _drawn(names, largest)
+
+
+def _drawn(names: Sequence[str], largest: float) -> Filters:
     outcome, verdict, of_class = st.columns([3, 2, 2])
     outcomes = outcome.pills(
         "Outcome",

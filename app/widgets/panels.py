@@ -86,15 +86,14 @@ def chosen_after_looking(settings: Settings) -> None:
     count, alpha = len(compared), settings.alpha
     if count < 2:
         return
-    said, keep = st.columns([5, 2], vertical_alignment="center")
-    said.caption(
+    st.caption(
         f"{count} compositions are compared, core networks aside, at α {alpha_text(alpha)} each. To choose σ, "
         "training, network or selection after looking is a choice like θ's: on an image that was looked at, the "
         f"promise of the one chosen fails with probability at most {count} α = {min(count * alpha, 1):.3g} over the "
         "sampling. Other images need no correction." + same_noise(compared)
     )
     share = spread(alpha, count)
-    keep.button(
+    st.button(
         f"Use α = {share:g}",
         key="spread_alpha",
         on_click=actions.set_alpha,

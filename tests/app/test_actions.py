@@ -24,7 +24,7 @@ def test_what_is_pinned_is_the_view_of_then_and_is_let_go_again(open_page):
 
 
 def test_picked_images_are_let_through_again_by_one_button(open_page):
-    page = open_page(IMAGES_PAGE, pick="20.60.nonsense")
+    page = open_page(IMAGES_PAGE, view="Table", pick="20.60.nonsense")
     assert len(page.dataframe[0].value) == 2
     page = pressed(page, "unpick")
     assert len(page.dataframe[0].value) == 40

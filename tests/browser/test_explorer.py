@@ -25,6 +25,7 @@ PAGES = {
     "images": ("figure_images",),
     "compare": (),
     "paper": (),
+    "bounds": ("figure_steps",),
     "runs": (),
     "certify": (),
 }
@@ -171,7 +172,7 @@ def drag(page: Page, key: str, corners: list[tuple[float, float]]) -> None:
 
 
 def test_a_row_opens_its_image(open_page):
-    page = open_page("images", "theta=0.3")
+    page = open_page("images", "theta=0.3&view=Table")
     page.locator("[data-testid=stDataFrame] .dvn-scroller").click(position={"x": 18, "y": 90})  # a canvas: no DOM rows
     page.get_by_text("Guess the selection.").wait_for()
     assert query(page)["image"] == "20"

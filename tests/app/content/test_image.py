@@ -15,6 +15,15 @@ def test_an_image_opens_with_its_figures_bounds_and_formulas(open_page):
     assert any(markdown.value.startswith("**Bound the class.**") for markdown in page.markdown)
 
 
+def test_the_radius_is_the_headline_where_there_is_one(open_page):
+    table = open_page(IMAGES_PAGE, theta="0.3", view="Table").dataframe[0].value
+    for outcome, starts in (("certified", "Certified radius "), ("core", "No certificate: ")):
+        row = table[table["outcome"] == outcome].iloc[0]
+        said = open_page(IMAGES_PAGE, theta="0.3", image=str(row["index"])).header[0].value
+        assert said.startswith(starts)
+        assert (said == f"Certified radius {row['radius']:.4f}") == (outcome == "certified")
+
+
 def test_an_undecided_selection_is_said_and_no_votes_invented(open_page):
     c = compose(synthetic.smoothed(0.25, IMAGES), synthetic.core(IMAGES))
     between = ((k, index) for k in range(100) for index in c.index.tolist())

@@ -1,12 +1,42 @@
 from __future__ import annotations
 
 import numpy as np
+from streamlit.testing.v1 import AppTest
 
-from tests.app_pages import IMAGES, IMAGES_PAGE, specs
+from tests.app_pages import A_PIN, IMAGES, IMAGES_PAGE, specs
+
+
+def test_cards_come_first_and_say_what_the_table_says(open_page):
+    page = open_page(IMAGES_PAGE, theta="0.3")
+    assert not page.dataframe
+    cards = cards_of(page)
+    table = open_page(IMAGES_PAGE, theta="0.3", view="Table").dataframe[0].value
+    assert 0 < len(cards) < IMAGES  # a page of them
+    for card, row in zip(cards, table.itertuples(), strict=False):
+        assert f"![]({row.picture}) **{row.index}: {row.label}**" in card
+        assert f"-badge[{row.outcome}]" in card
+        assert (f" r {row.radius:.4f}" in card) == (row.outcome == "certified")
+
+
+def test_with_something_pinned_both_answers_stand_beside_each_other(open_page):
+    alone = open_page(IMAGES_PAGE, theta="0.3", sigma="0.5", view="Table").dataframe[0].value
+    now = open_page(IMAGES_PAGE, theta="0.3", view="Table").dataframe[0].value
+    both = open_page(IMAGES_PAGE, theta="0.3", view="Table", pin=A_PIN).dataframe[0].value
+    assert "answer" not in both
+    for name in ("answer", "answer is", "outcome", "radius"):
+        assert both[f"A {name}"].tolist() == alone[name].tolist()
+        assert both[f"B {name}"].tolist() == now[name].tolist()
+    assert both["A radius"].tolist() != both["B radius"].tolist()
+    assert all(card.count("-badge[") == 2 for card in cards_of(open_page(IMAGES_PAGE, theta="0.3", pin=A_PIN)))
+
+
+def cards_of(page: AppTest) -> list[str]:
+    gallery = next(group.proto for group in page.get("button_group") if group.proto.id.endswith("-gallery"))
+    return [option.content for option in gallery.options]
 
 
 def test_the_table_lists_certifys_answers_with_pictures(open_page):
-    table = open_page(IMAGES_PAGE, theta="0.3").dataframe[0].value
+    table = open_page(IMAGES_PAGE, theta="0.3", view="Table").dataframe[0].value
     assert len(table) == IMAGES
     assert table["index"].tolist() == list(range(0, 20 * IMAGES, 20))
     assert table["picture"].str.startswith("data:image/png;base64,").all()
@@ -30,7 +60,7 @@ def test_damaged_pictures_are_named_and_missed(open_page, demo):
 
 
 def test_radius_and_entropy_filter_the_images(open_page):
-    page = open_page(IMAGES_PAGE, theta="0.3")
+    page = open_page(IMAGES_PAGE, theta="0.3", view="Table")
     page.slider(key="radii").set_value((0.2, 0.5)).run()
     page.slider(key="scores").set_value((0.0, 0.2)).run()
     table = page.dataframe[0].value

@@ -41,7 +41,7 @@ def test_a_selection_network_replaces_the_entropy(open_page, demo):
 def test_what_a_run_does_not_record_is_missing_and_not_0(open_page, demo):
     run = synthetic.smoothed(0.25, IMAGES)
     write_run(replace(run, entropy_median=np.full(IMAGES, np.nan, np.float32)), demo / f"{run.meta.name}.npz")
-    table = open_page(IMAGES_PAGE).dataframe[0]
+    table = open_page(IMAGES_PAGE, view="Table").dataframe[0]
     assert table.value["score"].isna().all()
     assert table.proto.placeholder == "missing"
     assert "This run records no scores" in specs(open_page(SELECTION))[0]

@@ -17,11 +17,11 @@ from tests.app_pages import IMAGES, IMAGES_PAGE, captions
     ],
 )
 def test_filters_stand_in_the_url_and_shorten_the_table(open_page, query, column, allowed):
-    page = open_page(IMAGES_PAGE, theta="0.3", **query)
+    page = open_page(IMAGES_PAGE, theta="0.3", view="Table", **query)
     table = page.dataframe[0].value
     assert 0 < len(table) < IMAGES
     assert set(table[column]) == allowed
-    assert f"{len(table)} of 40 images" in captions(page)
+    assert f"{len(table)} of 40 images pass the filters" in captions(page)
 
 
 def test_filters_that_let_nothing_through_say_so(open_page):
