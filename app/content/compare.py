@@ -14,13 +14,13 @@ from app.widgets import downloads
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import chosen_after_looking, number, picked
 from engine.errors import AcesError
-from engine.statistics.comparison import VERDICTS, Comparison, Means
+from engine.statistics.comparison import JUDGED, Comparison, Means
 from engine.statistics.intervals import Estimate
 from engine.tables import Rows
 
 
 def show(settings: Settings) -> None:
-    """Differences with paired intervals, of all compositions drawn, and which images changed their verdict."""
+    """Differences with paired intervals, of all compositions drawn, and which images changed their outcome."""
     if settings.pin is None:
         st.header("Nothing is pinned yet", anchor=False)
         st.write("Pin the current composition and θ as A, then move on: this page says what changed, image by image.")
@@ -54,7 +54,7 @@ def _show(settings: Settings, pin: Pin) -> None:
         _values(rows, found.a, a, settings.radius)
     for problem in problems:
         st.caption(markdown(problem))
-    st.header("Verdicts, image by image", anchor=False)
+    st.header("Outcomes, image by image", anchor=False)
     _matrix(found)
     downloads.menu("compare", settings, {}, partial(_rows, rows, a))
 
@@ -126,7 +126,7 @@ def _difference(label: str, e: Estimate, unit: str, digits: int, images: int) ->
 
 
 def _matrix(found: Comparison) -> None:
-    names = [verdict.label for verdict in VERDICTS]
+    names = [judged.label for judged in JUDGED]
     table = pd.DataFrame(found.counts, columns=[f"B {name}" for name in names])
     table.insert(0, "A", names)
     st.dataframe(
@@ -139,7 +139,7 @@ def _matrix(found: Comparison) -> None:
     )
     changed = found.images - int(found.counts.trace())
     st.caption(
-        f"{changed:,} of {found.images:,} images changed their verdict: {found.by_b_alone:,} are answered correctly by "
+        f"{changed:,} of {found.images:,} images changed their outcome or its correctness: {found.by_b_alone:,} are answered correctly by "
         f"B alone, {found.by_a_alone:,} by A alone."
     )
     picked("A click on a cell picks its images.")
@@ -148,7 +148,7 @@ def _matrix(found: Comparison) -> None:
 def _pick_cell(found: Comparison) -> None:
     cell = actions.clicked_cell()
     if cell is not None and cell[1].startswith("B "):
-        column = [verdict.label for verdict in VERDICTS].index(cell[1].removeprefix("B "))
+        column = [judged.label for judged in JUDGED].index(cell[1].removeprefix("B "))
         actions.pick(found.cells[cell[0]][column].tolist())
 
 

@@ -18,7 +18,7 @@ from engine.statistics.metrics import composition_ceiling
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedOutcome:
     """What became of an image: CERTIFY's outcome, and whether its answer is the label; an abstention is none."""
 
     outcome: Outcome
@@ -31,10 +31,10 @@ class Judged:
         return f"{self.outcome.label}, {'correct' if self.correct else 'wrong'}" if answered else "abstained"
 
 
-VERDICTS = (
-    *(Judged(outcome, correct) for outcome in (Outcome.CERTIFIED, Outcome.CORE, Outcome.CONSENSUS)
+JUDGED = (
+    *(JudgedOutcome(outcome, correct) for outcome in (Outcome.CERTIFIED, Outcome.CORE, Outcome.CONSENSUS)
       for correct in (True, False)),
-    Judged(Outcome.ABSTAIN, False),
+    JudgedOutcome(Outcome.ABSTAIN, False),
 )  # fmt: skip
 
 
@@ -69,8 +69,8 @@ class Means:
 class Comparison:
     """B less A over the ``images`` that both saw, paired, with 95 % intervals; rates in percentage points.
 
-    ``a`` and ``b``: what either is there. ``cells`` [7][7]: the images of each verdict of A (row) and B (column), in
-    the order of ``VERDICTS``.
+    ``a`` and ``b``: what either is there. ``cells`` [7][7]: the images of each judged outcome of A (row) and B (column), in
+    the order of ``JUDGED``.
     """
 
     images: int
@@ -97,7 +97,7 @@ class Comparison:
         return self._moved(True, False)
 
     def _moved(self, a: bool, b: bool) -> int:
-        correct = np.array([verdict.correct for verdict in VERDICTS])
+        correct = np.array([judged.correct for judged in JUDGED])
         return int(self.counts[np.ix_(correct == a, correct == b)].sum())
 
 
@@ -137,7 +137,7 @@ def compare(a: Answers, b: Answers) -> Comparison:
             f"A and B number the images differently ({differ} of {len(index)} labels differ): pin a composition whose "
             f"runs are of the same copy of the dataset"
         )
-    verdicts_a, verdicts_b = _verdicts(a, rows_a), _verdicts(b, rows_b)
+    judged_a, judged_b = _judged(a, rows_a), _judged(b, rows_b)
     return Comparison(
         len(index),
         _means(a, rows_a),
@@ -145,14 +145,14 @@ def compare(a: Answers, b: Answers) -> Comparison:
         _difference(100.0 * a.natural[rows_a], 100.0 * b.natural[rows_b], 100.0, 100.0),
         _difference(a.radius[rows_a], b.radius[rows_b], a.ceiling, b.ceiling),
         _difference(100.0 * a.reached[rows_a], 100.0 * b.reached[rows_b], 100.0, 100.0),
-        tuple(tuple(index[of_a & of_b] for of_b in verdicts_b) for of_a in verdicts_a),
+        tuple(tuple(index[of_a & of_b] for of_b in judged_b) for of_a in judged_a),
     )
 
 
-def _verdicts(of: Answers, rows: Array) -> list[Array]:
-    """For every verdict, whether it is that of each image, bool [N]."""
+def _judged(of: Answers, rows: Array) -> list[Array]:
+    """For every judged outcome, whether it is that of each image, bool [N]."""
     outcome, correct = of.outcome[rows], of.correct[rows]
-    return [(outcome == v.outcome) & (correct == v.correct) for v in VERDICTS]
+    return [(outcome == one.outcome) & (correct == one.correct) for one in JUDGED]
 
 
 def _means(of: Answers, rows: Array) -> Means:

@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from engine.errors import AcesError
 from engine.statistics.aces import DEFAULT_CORRECTION, Outcome
-from engine.statistics.comparison import VERDICTS, Answers, Judged, answers, compare
+from engine.statistics.comparison import JUDGED, Answers, JudgedOutcome, answers, compare
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import composition_ceiling, evaluate
 from tests import random_runs
@@ -54,11 +54,11 @@ def test_images_are_paired_by_index_and_differences_are_b_less_a():
 
 def test_each_cell_holds_its_images():
     found = compare(A, B)
-    cell = {(a, b): found.cells[i][j].tolist() for i, a in enumerate(VERDICTS) for j, b in enumerate(VERDICTS)}
-    certified, abstained = Judged(Outcome.CERTIFIED, True), Judged(Outcome.ABSTAIN, False)
+    cell = {(a, b): found.cells[i][j].tolist() for i, a in enumerate(JUDGED) for j, b in enumerate(JUDGED)}
+    certified, abstained = JudgedOutcome(Outcome.CERTIFIED, True), JudgedOutcome(Outcome.ABSTAIN, False)
     assert cell[certified, certified] == [1]
     assert cell[abstained, certified] == [2]
-    assert cell[Judged(Outcome.CORE, True), Judged(Outcome.CORE, False)] == [3]
+    assert cell[JudgedOutcome(Outcome.CORE, True), JudgedOutcome(Outcome.CORE, False)] == [3]
     assert found.counts.sum() == 3
 
 
@@ -70,18 +70,18 @@ def test_values_stand_beside_differences_on_the_images_that_both_saw():
     assert (found.by_a_alone, found.by_b_alone) == (1, 1)
 
 
-def test_verdicts_are_told_apart_in_words():
-    assert [verdict.label for verdict in VERDICTS] == [
+def test_judged_outcomes_are_told_apart_in_words():
+    assert [judged.label for judged in JUDGED] == [
         "certified, correct", "certified, wrong", "core, correct", "core, wrong", "consensus, correct",
         "consensus, wrong", "abstained",
     ]  # fmt: skip
 
 
-def test_every_image_has_one_verdict():
+def test_every_image_has_one_judged_outcome():
     c = random_runs.composed(4)
     found = compare(answers(c, 0.3, 0.25, 0.01, DEFAULT_CORRECTION), answers(c, 0.7, 0.25, 0.01, DEFAULT_CORRECTION))
     assert found.counts.sum() == len(c) == found.images
-    wrong = [k for k, verdict in enumerate(VERDICTS) if not verdict.correct]
+    wrong = [k for k, judged in enumerate(JUDGED) if not judged.correct]
     assert found.counts[wrong].sum() == len(c) - answers(c, 0.3, 0.0, 0.01, DEFAULT_CORRECTION).correct.sum()
 
 
