@@ -139,8 +139,8 @@ def _matrix(found: Comparison) -> None:
     )
     changed = found.images - int(found.counts.trace())
     st.caption(
-        f"{changed:,} of {found.images:,} images changed their outcome or its correctness: {found.by_b_alone:,} are answered correctly by "
-        f"B alone, {found.by_a_alone:,} by A alone."
+        f"{changed:,} of {found.images:,} images changed their outcome or its correctness: {found.by_b_alone:,} are "
+        f"answered correctly by B alone, {found.by_a_alone:,} by A alone."
     )
     picked("A click on a cell picks its images.")
 

@@ -69,8 +69,8 @@ class Means:
 class Comparison:
     """B less A over the ``images`` that both saw, paired, with 95 % intervals; rates in percentage points.
 
-    ``a`` and ``b``: what either is there. ``cells`` [7][7]: the images of each judged outcome of A (row) and B (column), in
-    the order of ``JUDGED``.
+    ``a`` and ``b``: what either is there. ``cells`` [7][7]: the images of each judged outcome of A (row) and B
+    (column), in the order of ``JUDGED``.
     """
 
     images: int
