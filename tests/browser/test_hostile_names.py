@@ -135,6 +135,7 @@ def visit(page: Page, server: str, path: str, query: str = "") -> None:
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
     page.wait_for_selector("[data-stale=true]", state="detached")
     page.wait_for_load_state("networkidle")
+    page.locator(".rests-on").evaluate_all("every => every.forEach((one) => { one.open = true; })")  # the full names
 
 
 def shown(page: Page, selector: str) -> str:
