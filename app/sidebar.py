@@ -168,29 +168,33 @@ def _reads_as(text: str, value: object) -> bool:
 
 
 def renewed(asked: Mapping[str, Sequence[str]], listing: Listing) -> Mapping[str, Sequence[str]]:
-    """An address from before its runs were told apart by collections, as it reads today; the controls are set so.
+    """An address from before its runs were told apart by collections, as it reads today; the page begins anew with it.
 
     Its σ may name its run in brackets, and it names no collection: that is the one which has most of what it asks for.
     """
-    if not asked:
-        return asked
-    asked, every = dict(asked), _Study.every(listing)
-    for study in every:
-        for e in study.usable:
-            for label, run in e.labels.items():
-                if asked.get("sigma", [""])[-1] == f"{run.noise:g} ({run.name})" and label == f"{run.noise:g}":
-                    asked["sigma"] = [label]
-                    asked.setdefault("collection", [study.name])
-                    st.session_state["sigma"] = label
-    if len(every) > 1 and "collection" not in asked:
-        wanted = {name for key in ("core", "select") for name in asked.get(key, ())}
-        wanted |= set(links.read_runs(asked.get(links.RUNS, ())))
-        of = {key: asked[key][-1] for key in ("dataset", "training") if asked.get(key)}
-        best = max(every, key=lambda study: study.has(wanted, **of))  # the first of those that have as much
-        asked["collection"] = [best.name]
-    if len(every) > 1 and asked["collection"][-1] in [study.name for study in every]:
-        st.session_state["collection"] = asked["collection"][-1]
+    every = _Study.every(listing) if asked else []
+    found = _today(asked, every)
+    if found:
+        for key, text in found.items():
+            st.query_params[key] = text
+        st.rerun()
     return asked
+
+
+def _today(asked: Mapping[str, Sequence[str]], every: Sequence[_Study]) -> dict[str, str]:
+    """What is to be written into an old address."""
+    for study in every:
+        for label, run in ((label, run) for e in study.usable for label, run in e.labels.items()):
+            old = f"{run.noise:g} ({run.name})"
+            if label != old and asked.get("sigma", [""])[-1] == old:
+                return {"sigma": label, **({"collection": study.name} if study.name else {})}
+    if len(every) < 2 or "collection" in asked:
+        return {}
+    wanted = {name for key in ("core", "select") for name in asked.get(key, ())}
+    wanted |= set(links.read_runs(asked.get(links.RUNS, ())))
+    of = {key: asked[key][-1] for key in ("dataset", "training") if asked.get(key)}
+    best = max(every, key=lambda study: study.has(wanted, **of))  # the first of those that have as much
+    return {} if best is every[0] else {"collection": best.name}
 
 
 @dataclass(frozen=True)

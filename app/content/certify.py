@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 
 from app import figures, keys
-from app.content import certify_input, certify_result
+from app.content import certify_history, certify_input, certify_result
 from app.content.certify_input import Chosen
 from app.escape import markdown, message
 from app.services.certify_queue import JobState, Server, Task, View
@@ -68,6 +68,7 @@ def _show(settings: Settings, limits: Limits, theme: figures.Theme) -> None:
             polled(_draw_answer, every, server, session, view.id, _active(view), now)
         st.divider()
         polled(_draw_details, every, server, session, view.id, _active(view), now, theme)
+    certify_history.show(server, session, JOB)
 
 
 def _ask(
@@ -134,7 +135,8 @@ def _start(server: Server, session: str, task: Task | None) -> None:
     """A callback, so that the page is drawn once and not twice before the first numbers."""
     assert task is not None, "the button is disabled"
     with errors_in_place():
-        st.query_params[JOB] = server.submit(session, task)
+        st.query_params[JOB] = id = server.submit(session, task)
+        certify_history.remember(server, session, id)
 
 
 def _plan(settings: Settings, limits: Limits) -> Plan:

@@ -26,6 +26,7 @@ from app.services.question import Asked, Question
 from engine import processes
 from engine.errors import AcesError
 from engine.single_image.case import Case
+from engine.single_image.certificate import Certificate
 from engine.single_image.certify import Certification
 from engine.single_image.messages import (
     Attack,
@@ -112,6 +113,14 @@ class View:
     seconds: float = 0.0
     ended: datetime | None = None
     attempt: Try | None = None
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """What can be promised, made anew at every look; None while the job is active, and where that is nothing."""
+        found = self.found
+        if self.state.active or found is None or found.evidence.answer(found.plan) is None:
+            return None
+        return found.certificate(self.ended)
 
     @property
     def drawn(self) -> int:
@@ -224,6 +233,15 @@ class Server:
                 if not job.sessions:
                     if job.view.state.active:
                         self._end(job, JobState.CANCELLED)
+                    del self._jobs[id]
+
+    def release(self, session: str, id: str) -> None:
+        """A session looks at this job no longer: it goes, unless another session does or it is active."""
+        with self._changed:
+            job = self._jobs.get(id)
+            if job is not None and not job.view.state.active:
+                job.sessions.discard(session)
+                if not job.sessions:
                     del self._jobs[id]
 
     @property

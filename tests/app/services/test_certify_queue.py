@@ -182,6 +182,20 @@ def test_a_job_lives_as_long_as_a_session_that_looks_at_it(server):
     assert wait(server, server.submit("a", task()), ended).state is JobState.DONE  # the left one was cancelled
 
 
+def test_what_the_last_session_releases_goes_unless_it_is_active(server):
+    id = server.submit("a", task(LONG))
+    server.release("a", id)
+    assert server.view("a", id).state.active
+    server.end(id, JobState.STOPPED)
+    wait(server, id, ended)
+    server.view("b", id)
+    server.release("a", id)
+    server.release("a", id)
+    assert server.load[0] == 1
+    server.release("b", id)
+    assert server.view("b", id) is None
+
+
 def test_two_hundred_jobs_leave_nothing_behind(server):
     for k in range(200):
         server.submit(f"session {k}", task(LONG))
