@@ -272,7 +272,10 @@ def test_back_and_forward_bring_back_what_the_address_says(open_page):
     page.wait_for_function("document.querySelector('.st-key-theta_box input').value === '0.505'")
 
 
-@pytest.mark.parametrize(("typed", "stands"), [("2", 0.3), ("-1", 0.3), ("", 0.3), ("1e-1", 0.1), ("0.12349", 0.123)])
+@pytest.mark.parametrize(
+    ("typed", "stands"),
+    [("2", 0.3), ("-1", 0.3), ("", 0.3), ("1.000,5", 0.3), ("1e-1", 0.1), ("0.12349", 0.123), ("0,45", 0.45)],
+)
 def test_what_no_threshold_can_be_is_refused_where_it_was_typed(open_page, typed, stands):
     page = open_page()
     box(page, "theta").fill(typed)
