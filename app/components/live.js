@@ -255,6 +255,14 @@ const PARTS = {
     const { x, y } = receiver(packs.counts, certifiable(packs, values.radius), values.votes);
     return { x: [x[at]], y: [y[at]], text: [`<b>θ ${written("theta", values.theta)}</b>`] };
   },
+  outcome(live, part, values, trace, figure) {
+    const found = answerOf(live, values.sigma, values, values.theta);
+    if (!found) return null;
+    const at = shownOf(figure, found.counts).filter((i) => found.outcome[i] === part.outcome && isFinite(found.counts.score[i]));
+    const y = at.map((i) => (part.outcome === CERTIFIED ? found.radius[i] : 0));
+    const x = at.map((i) => found.counts.score[i]), customdata = at.map((i) => found.counts.index[i]);
+    return { x, y, customdata, text: y.map((radius) => towardsZero(radius, 4)) };
+  },
   rule: (live, part, values) => ({ x: values[part.dial], text: `${part.symbol} ${written(part.dial, values[part.dial])}` }),
   axis: (live, part, values) => ({ text: part.title.replace("{r}", digits(values.radius, 9)) }),
   title: (live, part, values) => ({ text: `<b>${part.before} ${written("theta", values.theta)}</b>` }),
@@ -268,14 +276,14 @@ const NEEDS = {
   bars: ["sigma", "alpha", "radius"], title: ["theta"],
   axis: ["radius"],
   signed: ["sigma", "theta", "votes", "alpha"], receiver: ["votes", "alpha", "radius"],
-  here: ["theta", "votes", "alpha", "radius"],
+  here: ["theta", "votes", "alpha", "radius"], outcome: ["sigma", "theta", "votes", "alpha"],
 };
 const needs = (part) =>
   (part.is === "rule" ? [part.dial] : NEEDS[part.is]).filter(
     (key) => !(key === "radius" && part.measure === "acr") && !(key === "theta" && part.theta !== undefined),
   );
 const WITHIN = ["points", "rule", "title", "curve", "here"]; // no axis moves by them
-const IN_PLACE = { rule: moveRule, title: retitle, marks: moveMarks, bars: null, axis: null }; // and any other part's trace
+const IN_PLACE = { rule: moveRule, title: retitle, marks: moveMarks, bars: null, axis: null, outcome: null }; // and any other part's trace
 
 // A figure as it is at ``values``. While a dial is turned its parts are moved in place; at rest those by which an axis
 // may move are drawn anew.
@@ -287,10 +295,17 @@ function followChart(live, chart, values, atRest) {
   if (chart.shown === known + atRest || chart.shown === known + true) return;
   chart.shown = known + atRest;
   chart.undo();
-  const found = parts.map((part) => [part, PARTS[part.is](live, part, values, chart.figure.data[part.trace])]).filter(([, what]) => what);
+  const found = parts.map((part) => [part, PARTS[part.is](live, part, values, chart.figure.data[part.trace], chart.figure)]).filter(([, what]) => what);
   if (atRest && found.some(([part]) => !WITHIN.includes(part.is))) return chart.redraw(patched(chart.figure, found));
   if (chart.isAhead && (atRest || !found.length)) chart.redraw();
   for (const [part, what] of found) (part.is in IN_PLACE ? IN_PLACE[part.is] : moveTrace)?.(chart, part, what, live, values);
+}
+
+// Which rows of a composition a map of images shows: those whose marks it has, whatever outcome they are drawn under.
+function shownOf(figure, counts) {
+  const marks = figure.live.filter((part) => part.is === "outcome").flatMap((part) => figure.data[part.trace].customdata);
+  const shown = (figure.images ??= new Set(marks));
+  return Array.from(counts.index.keys()).filter((i) => shown.has(counts.index[i]));
 }
 
 function patched(figure, found) {

@@ -49,7 +49,7 @@ def show(settings: Settings) -> None:
             if index is not None:
                 image.show(settings, index, names, pictures)
     caveats(settings)
-    following.show(settings, ())
+    following.show(settings, tuple(settings.compositions[at] for at in following.noises(settings).values()))
 
 
 def _pictures(settings: Settings) -> Pictures:
@@ -66,7 +66,7 @@ def _choose(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> l
     pinned = _of_a(settings)
     left, right = st.columns([3, 2])
     with right:
-        drawn = _map(shown, settings)
+        drawn = _map(shown, settings, follows=chosen.stay)
         picked("A click on a mark, a box or a lasso picks images.", is_list=True)
     with left:
         said, view = st.columns([3, 2], vertical_alignment="center")
@@ -104,10 +104,10 @@ def _of_a(settings: Settings) -> ImageRows | None:
     return None
 
 
-def _map(shown: ImageRows, settings: Settings) -> figures.Sketch:
-    score = settings.mechanism.score
-    figure = figures.images(shown, None if settings.choice.by_votes else settings.theta, score, theme())
-    alt = f"Every image by median {score} and certified radius, a shape per outcome; a lasso picks images"
+def _map(shown: ImageRows, settings: Settings, *, follows: bool) -> figures.Sketch:
+    theta = None if settings.choice.by_votes else settings.theta
+    figure = figures.images(shown, theta, settings.mechanism.score, theme(), follows=follows and theta is not None)
+    alt = f"Every image by median {settings.mechanism.score} and certified radius, a shape per outcome; a lasso picks"
     chart(figure, keys.MAP, alt, partial(actions.pick_marked, keys.MAP), "lasso", at=settings.turned)
     return figure
 

@@ -124,16 +124,16 @@ def bounds_over_theta(answer: Certificates, theta: float, theme: Theme, symbol: 
     return figure
 
 
-def images(rows: ImageRows, theta: float | None, score: str, theme: Theme) -> Sketch:
+def images(rows: ImageRows, theta: float | None, score: str, theme: Theme, *, follows: bool = False) -> Sketch:
     """Every image as a mark: certified radius over median score, a shape and colour an outcome; carry the index.
 
-    Without ``theta`` no score selects.
+    Without ``theta`` no score selects. The marks may follow the dials where these decide on no image's being shown.
     """
     figure = empty("Images", f"median {score}", "certified radius", theme, MAP_HEIGHT)
     known = ~np.isnan(rows.score_median)
     for outcome in Outcome:
         at = np.flatnonzero((rows.outcome == outcome) & known)
-        if not len(at):
+        if not len(at) and not follows:
             continue
         figure.add_scatter(
             type="scattergl" if len(rows) > MANY else "scatter",
@@ -151,6 +151,8 @@ def images(rows: ImageRows, theta: float | None, score: str, theme: Theme) -> Sk
             hovertemplate="image %{customdata}, %{x:.3f}: radius %{text}",
             **radii(rows.radius[at]),
         )
+        if follows:
+            figure.follows("outcome", outcome=int(outcome))
     figure.update_layout(xaxis_range=[-0.02, 1.02], yaxis_rangemode="tozero", dragmode="lasso")
     if not known.any():
         say(figure, "This run records no scores of single images.", theme)

@@ -39,6 +39,7 @@ def of_counts(c: Composition) -> bytes:
     c_hat = c.class_counts0.argmax(1)
     return pack(
         {
+            "index": c.index.astype(np.float64),  # beyond 2**53 none is read
             "thetas": c.thetas,
             "votes0": _rises(c.select_counts0),
             "votes": _rises(c.select_counts),

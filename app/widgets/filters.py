@@ -31,6 +31,12 @@ class Filters:
     radius: tuple[float, float]
     score: tuple[float, float]
     picked: tuple[int, ...]
+    largest: float  # to which radii reach
+
+    @property
+    def stay(self) -> bool:
+        """Whether the same images pass whatever they are answered."""
+        return not self.outcomes and not self.verdicts and self.radius == (0.0, self.largest)
 
     def keep(self, rows: ImageRows) -> Array:
         """The rows that pass, bool [N]."""
@@ -101,4 +107,5 @@ def _drawn(names: Sequence[str], largest: float) -> Filters:
         radius,
         score,
         state.picked(),
+        largest,
     )

@@ -65,7 +65,7 @@ def settle(page: Page) -> None:
 
 
 def start(page: Page) -> None:
-    page.locator(".st-key-start button:not([disabled])").click()
+    page.locator(".st-key-start button:not([disabled]):visible").click()
 
 
 def send(page: Page, name: str, data: bytes) -> None:
@@ -78,7 +78,7 @@ def send(page: Page, name: str, data: bytes) -> None:
 
 def download(page: Page, key: str) -> bytes:
     with page.expect_download() as caught:
-        page.locator(f".st-key-{key} button").click()
+        page.locator(f".st-key-{key} button:visible").click()
     return Path(caught.value.path()).read_bytes()
 
 
@@ -92,7 +92,7 @@ def test_an_upload_is_certified_and_its_certificate_checks(open_page):
     send(page, "../../etc/passwd.jpg", data)
     page.get_by_text("Turned upright").wait_for()
     start(page)
-    page.wait_for_selector(".st-key-get_json button")
+    page.wait_for_selector(".st-key-get_json button:visible")
     certificate = from_json(download(page, "get_json"))
     tensor = to_tensor(read_picture(data), certificate.image.framing, certificate.image.shape)
     check(certificate, tensor)
@@ -116,20 +116,20 @@ def test_what_cannot_be_certified_gets_a_sentence_and_the_next_upload_works(open
         page.locator("[data-testid=stAlert]").filter(has_text=message).wait_for()
         settle(page)
         assert page.locator("[data-testid=stException]").count() == 0, name
-        assert page.locator(".st-key-start button[disabled]").count() == 1, name
+        assert page.locator(".st-key-start button[disabled]:visible").count() == 1, name
     send(page, "large.png", bytes(11_000_000))
     page.get_by_text("must be 10.0MB or smaller").wait_for()
     send(page, "palette.png", GOOD["palette.png"][0])
     page.get_by_text("laid on white").wait_for()
-    page.wait_for_selector(".st-key-start button:not([disabled])")
+    page.wait_for_selector(".st-key-start button:not([disabled]):visible")
 
 
 def test_stopping_early_gives_a_certificate_by_the_looks_so_far(open_page):
     page = open_page(LONG)
     start(page)
     page.get_by_text("If you stop now:").wait_for()
-    page.locator(".st-key-stop button:not([disabled])").click()
-    page.wait_for_selector(".st-key-get_json button")
+    page.locator(".st-key-stop button:not([disabled]):visible").click()
+    page.wait_for_selector(".st-key-get_json button:visible")
     certificate = from_json(download(page, "get_json"))
     check(certificate)
     assert 1_000 <= certificate.looks[-1].n < 1_000_000
@@ -138,12 +138,12 @@ def test_stopping_early_gives_a_certificate_by_the_looks_so_far(open_page):
 def test_a_job_survives_a_reload_is_seen_in_a_second_tab_and_can_be_cancelled_there(open_page):
     page = open_page(LONG)
     start(page)
-    page.wait_for_selector(".st-key-cancel button")
+    page.wait_for_selector(".st-key-cancel button:visible")
     id = job(page)
     page.reload()
-    page.wait_for_selector(".st-key-cancel button")
+    page.wait_for_selector(".st-key-cancel button:visible")
     second = open_page(f"job={id}", wait=".st-key-cancel")
-    second.locator(".st-key-cancel button").click()
+    second.locator(".st-key-cancel button:visible").click()
     for tab in (second, page):
         tab.get_by_text("Cancelled: no certificate.").wait_for()
     assert second.locator(".st-key-get_json").count() == 0
@@ -154,15 +154,15 @@ def test_fixed_n_is_provisional_and_cannot_be_stopped_for_a_certificate(open_pag
     start(page)
     page.get_by_text("Provisional until the last draw").wait_for()
     assert page.locator(".st-key-stop").count() == 0
-    page.locator(".st-key-cancel button").click()
+    page.locator(".st-key-cancel button:visible").click()
     page.get_by_text("Cancelled: no certificate.").wait_for()
 
 
 def test_the_attack_shows_what_it_found(open_page):
     page = open_page()
     start(page)
-    page.wait_for_selector(".st-key-attack button")
-    page.locator(".st-key-attack button").click()
+    page.wait_for_selector(".st-key-attack button:visible")
+    page.locator(".st-key-attack button:visible").click()
     page.get_by_text("certified radius. Before:").wait_for()
     assert page.get_by_text("an attack that fails proves nothing").count() == 1
 
@@ -182,7 +182,7 @@ def test_the_crop_moves_the_exact_tensor(open_page):
     page.locator("[data-testid=stSlider]", has_text="Left to right").locator("input[type=range]").press("Home")
     page.wait_for_function("([node, before]) => node.src !== before", arg=[picture.element_handle(), before])
     start(page)
-    page.wait_for_selector(".st-key-get_json button")
+    page.wait_for_selector(".st-key-get_json button:visible")
     assert json.loads(download(page, "get_json"))["image"]["framing"]["x"] == 0.0
 
 
@@ -215,7 +215,7 @@ def test_a_result_stays_with_its_picture_when_another_one_is_uploaded(open_page)
     page = open_page("source=Upload")
     send(page, "first.png", GOOD["plain.png"][0])
     start(page)
-    page.wait_for_selector(".st-key-get_json button")
+    page.wait_for_selector(".st-key-get_json button:visible")
     settle(page)
     assert title(page) == "Result, of first.png at θ 0.600"
     assert not is_grey(page)
@@ -229,10 +229,10 @@ def test_a_result_stays_with_its_picture_when_another_one_is_uploaded(open_page)
     settle(page)
     assert title(page) == "Previous result, of first.png at θ 0.600"
     assert is_grey(page)
-    assert page.locator(".st-key-get_json button").is_visible() is False  # folded away under what it belongs to
+    assert page.locator(".st-key-get_json button:visible").is_visible() is False  # folded away under what it belongs to
     page.get_by_text("Files of the previous result").click()
     with page.expect_download() as caught:
-        page.locator(".st-key-get_json button").click()
+        page.locator(".st-key-get_json button:visible").click()
     assert caught.value.suggested_filename == "aces-first-certificate.json"
     assert page.locator("[class*=st-key-result] img[src*='invalid'], [class*=st-key-result] img[src='x']").count() == 0
     start(page)
@@ -244,7 +244,7 @@ def test_a_result_stays_with_its_picture_when_another_one_is_uploaded(open_page)
 def test_a_result_is_grey_while_the_controls_say_something_else(open_page):
     page = open_page("sigma=0.5")
     start(page)
-    page.wait_for_selector(".st-key-get_json button")
+    page.wait_for_selector(".st-key-get_json button:visible")
     settle(page)
     assert not is_grey(page)
     theta = page.locator(".st-key-theta input[type=range]")
@@ -269,11 +269,11 @@ def test_a_result_is_grey_while_the_controls_say_something_else(open_page):
 def test_a_running_job_keeps_its_question_while_the_controls_move(open_page):
     page = open_page(LONG + "&sigma=0.5")
     start(page)
-    page.wait_for_selector(".st-key-cancel button")
+    page.wait_for_selector(".st-key-cancel button:visible")
     page.locator(".st-key-theta input[type=range]").press("ArrowRight")
     page.get_by_text("Now chosen: θ 0.601.").wait_for()
     assert title(page).startswith("Previous job, of ")
-    page.locator(".st-key-stop button:not([disabled])").click()
+    page.locator(".st-key-stop button:not([disabled]):visible").click()
     page.get_by_text("Files of the previous result").click()
     assert from_json(download(page, "get_json")).plan.theta == 0.6
 
@@ -285,7 +285,7 @@ def said_beside(page: Page) -> str:
 
 def issued(page: Page) -> Certificate:
     """The certificate of a job that has ended."""
-    page.wait_for_selector(".st-key-get_json button")
+    page.wait_for_selector(".st-key-get_json button:visible")
     settle(page)
     return from_json(download(page, "get_json"))
 
@@ -317,7 +317,7 @@ def test_a_selection_network_is_chosen_certifies_is_checked_and_attacked(open_pa
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"{2 * (100 + 10_000):,} draws again, no votes otherwise than recorded" in done.stdout
-    page.locator(".st-key-attack button").click()
+    page.locator(".st-key-attack button:visible").click()
     page.get_by_text("certified radius. Before:").wait_for()
     assert page.get_by_text("The image before: ").count() == 1
 
@@ -341,7 +341,7 @@ def test_while_it_may_be_stopped_the_same_words_stand_beside_the_answer(open_pag
     start(page)
     page.get_by_text("If you stop now:").wait_for()
     page.get_by_text("whether the answer is right is not said").first.wait_for()
-    page.locator(".st-key-cancel button").click()
+    page.locator(".st-key-cancel button:visible").click()
     page.get_by_text("Cancelled: no certificate.").wait_for()
 
 

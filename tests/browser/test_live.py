@@ -25,6 +25,8 @@ MOVED = [  # what a dial moves
     ("", "radius", (THETA,)),
     ("?measure=certified+accuracy+at+r", "radius", (FRONT, THETA)),
     ("certified-accuracy", "theta", (RADIUS, SELECTED)),
+    ("images", "theta", (keys.MAP,)),
+    ("images", "votes", (keys.MAP,)),
     ("images?image=40", "theta", ("figure_share", "figure_bounds")),
     ("selection", "theta", (ENTROPIES, SIGNED, RECEIVER)),
     ("selection", "votes", (SIGNED, RECEIVER)),
