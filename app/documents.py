@@ -13,6 +13,7 @@ DOCUMENTS = {
     "statistics": "why every certificate holds, with proofs",
     "bounds": "what each step from the paper's certificate brings",
     "certify": "certifying one picture",
+    "paper": "figures and tables for a paper",
     "demo": "the demo that ships",
     "zoo": "the networks that ship",
     "formats": "run files and imports",

@@ -13,6 +13,7 @@ from tests import ROOT
 
 OWN = ("engine", "app", "cache", "benchmarks")
 PATH = re.compile(rf"({'|'.join(OWN)})(\.\w+)*\._\w+(\.\w+)*")
+PUBLIC = {"__version__"}
 FOREIGN = {"_page_hash", "_sql"}  # of streamlit's AppTest, and of diskcache
 
 
@@ -20,7 +21,9 @@ def private_names(tree: ast.AST) -> Iterator[str]:
     """Names that are imported, looked up or patched although they begin with an underscore; not those of ``self``."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in OWN:
-            yield from (f"{node.module}.{a.name}" for a in node.names if a.name.startswith("_"))
+            yield from (
+                f"{node.module}.{a.name}" for a in node.names if a.name.startswith("_") and a.name not in PUBLIC
+            )
         elif isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr) and node.attr not in FOREIGN:
             if not (isinstance(node.value, ast.Name) and node.value.id == "self"):
                 yield ast.unparse(node)

@@ -193,5 +193,5 @@ def _answered(one: Mapping[Any, Any]) -> str:
     """An answer, whether it is right, its outcome, and its radius if it has a certificate."""
     answer = "no answer" if one["answer"] == NO_ANSWER else f"{markdown(one['answer'])}, {one['answer is']}"
     kind = Outcome[one["outcome"].upper()]
-    radius = f" r {one['radius']:.4f}" if kind is Outcome.CERTIFIED else ""
+    radius = f" r {one['radius']}" if kind is Outcome.CERTIFIED else ""
     return f"*{answer}* :{image.BADGES[kind]}-badge[{kind.label}]{radius}"

@@ -37,7 +37,10 @@ def show(settings: Settings) -> None:
     """A preset, its look and its words, the figure, and files of it."""
     with errors_in_place():
         rests_on(settings, data.composition(settings))
-        key = st.selectbox("Figure or table of the paper", [*PRESETS, *TABLES], key="preset", bind=keys.URL)
+        key = st.selectbox(
+            "Figure or table of the paper", [*PRESETS, *TABLES], key="preset", bind=keys.URL,
+            help="Which one to make, of the runs and at the settings of the sidebar.",
+        )  # fmt: skip
         preset = TABLES[key] if key in TABLES else PRESETS[key]
         st.caption(
             f"**{preset.title}.** {preset.shows} From the stored counts, at the sidebar's α, correction, bound and t."
@@ -78,13 +81,21 @@ def _table(settings: Settings, key: str, preset: PaperTable) -> None:
     left, right = st.columns(2)
     with left:
         radii = tuple(sorted(_several("Radii r", _radii(settings, preset.radii), preset.radii, f"radii_{key}")))
-        with_selection = st.toggle("Certified selection rate", preset.with_selection, key=f"selection_{key}")
+        with_selection = st.toggle(
+            "Certified selection rate", preset.with_selection, key=f"selection_{key}",
+            help="Its rows too: how many images are certainly sent to the certification network at each radius.",
+        )  # fmt: skip
     with right:
         thetas = _thetas(settings, key, preset.thetas)
-        alone = st.multiselect("Networks alone", (SMOOTHED, CORE), (SMOOTHED, CORE), key=f"alone_{key}")
+        alone = st.multiselect(
+            "Networks alone", (SMOOTHED, CORE), (SMOOTHED, CORE), key=f"alone_{key}",
+            help="Rows of the networks by themselves, without ACES.",
+        )  # fmt: skip
     made = written(settings, preset.of_all, radii, thetas, alone, with_selection)
     name = file_name(key, settings)
-    caption = st.text_area("Caption", _caption(settings, with_selection), key=f"caption_{key}", height=80)
+    caption = st.text_area(
+        "Caption", _caption(settings, with_selection), key=f"caption_{key}", height=80, help="Stands above the table."
+    )
     table = replace(made.table, caption=caption, label=name)
     rows = latex.plain_rows(table)
     narrow = {name: st.column_config.TextColumn(_narrow(name), help=name) for name in rows[0]}
@@ -129,18 +140,36 @@ def _thetas(settings: Settings, key: str, begun: tuple[float, ...]) -> tuple[flo
 
 
 def _several(label: str, options: list[float], begun: tuple[float, ...], key: str) -> list[float]:
-    return st.multiselect(label, options, begun, format_func=lambda value: f"{value:g}", key=key)
+    return st.multiselect(
+        label, options, begun, format_func=lambda value: f"{value:g}", key=key, help="Those that are drawn or printed."
+    )
 
 
 def _look(key: str, preset: PaperFigure) -> Look:
     named = next(name for name, width in WIDTHS.items() if width in (preset.width, None))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.segmented_control("Width", list(WIDTHS), default=named, key=f"width_{key}", required=True)
+        chosen = st.segmented_control(
+            "Width", list(WIDTHS), default=named, key=f"width_{key}", required=True,
+            help="A column or the whole width of a page of text, or a width of your own.",
+        )  # fmt: skip
         fixed = WIDTHS[chosen or named]
-        width = fixed or st.number_input("Width [in]", 1.5, 20.0, preset.width, 0.25, key=f"inches_{key}", width=130)
-        height = st.number_input("Height [in]", 1.0, 20.0, preset.height, 0.1, key=f"height_{key}", width=130)
-        family = st.segmented_control("Font", list(FONTS), default="serif", key="paper_font", required=True)
-        size = st.number_input("Size [pt]", 5.0, 20.0, 8.0, 0.5, key="paper_size", width=130)
+        width = fixed or st.number_input(
+            "Width [in]", 1.5, 20.0, preset.width, 0.25, key=f"inches_{key}", width=130, help="Of the file, in inches."
+        )
+        height = st.number_input(
+            "Height [in]", 1.0, 20.0, preset.height, 0.1, key=f"height_{key}", width=130, help="Of the file, in inches."
+        )
+        family = st.segmented_control(
+            "Font",
+            list(FONTS),
+            default="serif",
+            key="paper_font",
+            required=True,
+            help="The family; the file embeds it.",
+        )
+        size = st.number_input(
+            "Size [pt]", 5.0, 20.0, 8.0, 0.5, key="paper_size", width=130, help="Of its letters, in points."
+        )
     return Look(width, height, FONTS[family or "serif"], size)
 
 
@@ -176,7 +205,7 @@ def _files(plate: Plate, look: Look, name: str) -> None:
 
 def _download(label: str, file: str, mime: str, made: Callable[[], str | bytes]) -> None:
     st.download_button(
-        label, made, file, mime, key=f"download-{label}", on_click="ignore", icon=":material/download:"
+        label, made, file, mime, key=f"download-{label}", on_click="ignore", icon=":material/download:", help=file
     )  # fmt: skip
 
 

@@ -37,10 +37,10 @@ def test_pictures_that_do_not_ship_come_from_the_datasets_files(open_page, demo,
     with Store(tmp_path / "store") as store:
         for run in renamed.values():
             store.put(run)
-    page = open_page(IMAGES_PAGE, dataset="cifar10")
+    page = open_page(IMAGES_PAGE, dataset="cifar10", view="Table")
     assert "picture" not in page.dataframe[0].value
     write_photographs(tmp_path / "data" / "cifar10" / "test.parquet", renamed["core"])
-    page = open_page(IMAGES_PAGE, dataset="cifar10")
+    page = open_page(IMAGES_PAGE, dataset="cifar10", view="Table")
     assert page.dataframe[0].value["picture"].str.startswith("data:image/png").all()
 
 

@@ -84,7 +84,8 @@ def computed_with(page: Page, key: str, value: float) -> Locator:
     if key == "radius":
         return page.locator("[data-testid=stMetric]").filter(has_text=f"Certified, r {value:g}")
     if key == "alpha":
-        return page.get_by_text(f"α {value:.9f}".rstrip("0") + ", ")
+        said = f"α {value:.9f}".rstrip("0")
+        return page.locator(".rests-on .chip").get_by_text(said, exact=True)
     return page.locator(".st-key-figure_theta .js-plotly-plot").filter(has_text=f"θ {value:.3f}")
 
 

@@ -111,7 +111,7 @@ def test_the_control_of_theta_speaks_of_whatever_selects(open_app):
 
 
 def test_images_that_were_picked_are_left_with_their_dataset(open_app):
-    page = open_app("images", dataset="fashion_mnist", pick="0.20", image="20")
+    page = open_app("images", dataset="fashion_mnist", view="Table", pick="0.20", image="20")
     assert len(page.dataframe[0].value) == 2
     page.selectbox(key="dataset").select("cifar10").run()
     assert not page.exception
