@@ -57,6 +57,7 @@ function follow(live, atRest) {
   for (const chart of window.charts ?? [])
     if (chart.figure?.live.length && chart.figure.at) followChart(live, chart, values, atRest);
   if (live.said.tiles.length) followTiles(live, values);
+  document.body.dataset.waits = changed(live.said.at, values).join(" "); // style.css fades what cannot follow
   const table = document.querySelector(".rates table");
   if (table) followTable(live, table, values);
   live.timed?.(performance.now() - begun, atRest); // benchmarks set it

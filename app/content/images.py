@@ -42,7 +42,7 @@ def show(settings: Settings) -> None:
     with errors_in_place():
         rests_on(settings, data.composition(settings))
         names, pictures = data.class_names(settings.certify_run), _pictures(settings)
-        opened = st.container()
+        opened = st.container(key="opened")
         listed = _choose(settings, names, pictures)
         with opened, errors_in_place():
             index = image.bar(listed)
@@ -68,7 +68,7 @@ def _choose(settings: Settings, names: tuple[str, ...], pictures: Pictures) -> l
     with right:
         drawn = _map(shown, settings, follows=chosen.stay)
         picked("A click on a mark, a box or a lasso picks images.", is_list=True)
-    with left:
+    with left, st.container(key="listed"):
         said, view = st.columns([3, 2], vertical_alignment="center")
         passed = "images pass the filters" if len(shown) < len(rows) else "images"
         said.caption(

@@ -33,6 +33,7 @@ MOVED = [  # what a dial moves
     ("selection", "radius", (ENTROPIES, RECEIVER)),
 ]
 AT_REST = "() => window.live?.said && !window.live.frame && !window.live.resting"
+OPACITY = "node => Number(getComputedStyle(node).opacity)"
 COUNT_RUNS = """() => {
   const app = document.querySelector("[data-testid=stApp]");
   window.runs = 0;
@@ -108,6 +109,9 @@ def test_figures_follow_the_thumb_and_stay_when_the_server_answers(open_page, ad
     page.wait_for_function(AT_REST)
     held, tiles_held = {figure: picture(page, figure) for figure in moved}, tiles(page)
     assert page.evaluate("window.runs") == 0  # all of it without the server
+    waiting = page.locator(".st-key-deploy [data-testid=stMarkdown] >> nth=0")
+    faded = not address and dial != "theta"
+    assert not waiting.count() or (waiting.evaluate(OPACITY) < 0.5) == faded
     page.mouse.up()
     settle(page)
     assert page.evaluate("window.runs") == 1
@@ -116,6 +120,7 @@ def test_figures_follow_the_thumb_and_stay_when_the_server_answers(open_page, ad
         assert not is_unlike(now, held[figure]), figure
     if address.startswith("images"):  # the numbers of one image wait for the server
         return
+    assert not waiting.count() or waiting.evaluate(OPACITY) == 1
     assert tiles(page) == tiles_held
     if tiles_before:
         assert tiles_held != tiles_before
