@@ -110,8 +110,7 @@ def test_figures_follow_the_thumb_and_stay_when_the_server_answers(open_page, ad
     held, tiles_held = {figure: picture(page, figure) for figure in moved}, tiles(page)
     assert page.evaluate("window.runs") == 0  # all of it without the server
     waiting = page.locator(".st-key-deploy [data-testid=stMarkdown] >> nth=0")
-    faded = not address and dial != "theta"
-    assert not waiting.count() or (waiting.evaluate(OPACITY) < 0.5) == faded
+    assert not waiting.count() or (waiting.evaluate(OPACITY) < 0.5) == (dial != "theta")
     page.mouse.up()
     settle(page)
     assert page.evaluate("window.runs") == 1
