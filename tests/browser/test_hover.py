@@ -20,7 +20,7 @@ POINTED = """async key => {
   const found = [];
   for (const [curve, trace] of plot._fullData.entries()) {
     const axis = trace.meta && trace.meta.radii;
-    if (!axis || trace.hoverinfo === "skip") continue;
+    if (!axis || trace.hoverinfo === "skip" || !trace[axis].length) continue;
     const values = Array.from(trace[axis], Math.abs);
     const at = values.indexOf(Math.max(...values.filter(v => v < plot._fullLayout[axis + "axis"].range[1])));
     window.Plotly.Fx.hover(plot, [{curveNumber: curve, pointNumber: at}]);
