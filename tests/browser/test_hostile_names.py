@@ -260,7 +260,8 @@ def test_precomputes_and_cards_show_the_letters(opened, server, trap, names):
     assert f"{names.image}: 1 of 2 images" in said
     assert f"no {names.image} {names.html}" in said
     opened.locator("[class*=st-key-catalog-] canvas").first.click(position={"x": 12, "y": 60}, force=True)
-    opened.wait_for_selector("[data-testid=stJson]", timeout=60_000)
+    opened.wait_for_selector("[data-testid=stJson]", timeout=60_000, state="attached")
+    opened.locator("[data-testid=stExpander] details:has([data-testid=stJson])").evaluate("node => (node.open = true)")
     opened.wait_for_load_state("networkidle")
     assert "content sha256" in shown(opened, "[data-testid=stMain]")
     assert_harmless(opened, trap)
