@@ -78,7 +78,7 @@ class Library:
         asked = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
         if asked and scope["path"].endswith(f"/{files.PATH}"):
             await _answer(scope, send)
-        elif asked and b"text/html" in dict(scope["headers"]).get(b"accept", b""):
+        elif asked and _may_be_page(scope):
             await self._app(scope, receive, _Page(send))
         else:
             await self._app(scope, receive, send)
@@ -109,6 +109,12 @@ class _Page:
         headers = [(name, value) for name, value in self._start["headers"] if name.lower() not in dropped]
         await self._send({**self._start, "headers": [*headers, _length(body)]})
         await self._send({"type": "http.response.body", "body": body})
+
+
+def _may_be_page(scope: Scope) -> bool:
+    """Whether a reader opens an address. What has an ending is a file: a report that is downloaded stays as it is."""
+    is_file = "." in scope["path"].rpartition("/")[2]
+    return not is_file and b"text/html" in dict(scope["headers"]).get(b"accept", b"")
 
 
 def _is_page(start: Message) -> bool:

@@ -13,8 +13,9 @@ from app import actions, data, figures, keys
 from app.components.chart import chart
 from app.content import image
 from app.escape import markdown
+from app.figures.image import MANY
 from app.services.pictures import Pictures
-from app.settings import Settings
+from app.settings import Choice, Settings
 from app.tables.views import ImageRows
 from app.widgets import downloads, filters, following
 from app.widgets.notices import caveats, errors_in_place, rests_on
@@ -39,8 +40,12 @@ COLUMNS: dict[str, Any] = {
 
 def show(settings: Settings) -> None:
     """Which images, and what each is answered."""
+    followed: tuple[Choice, ...] = ()
     with errors_in_place():
-        rests_on(settings, data.composition(settings))
+        c = data.composition(settings)
+        rests_on(settings, c)
+        if len(c) <= MANY:  # else the map waits for the server
+            followed = tuple(settings.compositions[at] for at in following.noises(settings).values())
         names, pictures = data.class_names(settings.certify_run), _pictures(settings)
         opened = st.container(key="opened")
         listed = _choose(settings, names, pictures)
@@ -49,7 +54,7 @@ def show(settings: Settings) -> None:
             if index is not None:
                 image.show(settings, index, names, pictures)
     caveats(settings)
-    following.show(settings, tuple(settings.compositions[at] for at in following.noises(settings).values()))
+    following.show(settings, followed)
 
 
 def _pictures(settings: Settings) -> Pictures:

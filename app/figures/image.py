@@ -129,7 +129,7 @@ def images(rows: ImageRows, theta: float | None, score: str, theme: Theme, *, fo
 
     Without ``theta`` no score selects. The marks may follow the dials where these decide on no image's being shown.
     """
-    follows = follows and len(rows) <= MANY  # WebGL marks that are drawn again in a burst of keys do not all come
+    follows = follows and len(rows) <= MANY  # WebGL marks hung where a burst of keys had them redrawn
     figure = empty("Images", f"median {score}", "certified radius", theme, MAP_HEIGHT)
     known = ~np.isnan(rows.score_median)
     for outcome in Outcome:

@@ -12,7 +12,6 @@ import streamlit as st
 
 from engine.statistics.intervals import Estimate
 
-KEY = "rates"
 MISSING = "missing"
 ALONE, OWN = "alone", "own"
 
@@ -36,12 +35,11 @@ def table(rows: Sequence[RateRow], radii: Sequence[float], alt: str, *, own: int
     head = ["", "NAC %", "95 % interval", "ACR", *(f"r {radius:g}" for radius in radii)]
     cells = "".join(f"<th scope=col>{text}</th>" for text in head)
     body = "".join(_row(row, OWN if at == own else row.follows) for at, row in enumerate(rows))
-    with st.container(key=KEY):
-        st.html(
-            f"<div class=rates role=region tabindex=0 aria-label='{escape(alt)}'>"
-            f"<table data-radii='{json.dumps([*radii])}'>"
-            f"<thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
+    st.html(
+        f"<div class=rates role=region tabindex=0 aria-label='{escape(alt)}'>"
+        f"<table data-radii='{json.dumps([*radii])}'>"
+        f"<thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def _row(row: RateRow, follows: str) -> str:

@@ -60,6 +60,11 @@ def test_what_is_no_page_stays(how):
     assert asked("/x", accept="text/html", **how)[2] == how.get("answer", PAGE)
 
 
+@pytest.mark.parametrize("path", ["/media/0123abcd.html", "/behind/a/proxy/media/a.html", "/component/x/index.html"])
+def test_a_file_that_is_html_stays(path):
+    assert asked(path, accept="text/html,*/*")[2] == PAGE  # a report asks nobody for anything
+
+
 def test_what_no_reader_of_pages_asks_for_stays():
     assert asked("/", accept="application/json")[2] == PAGE
 
