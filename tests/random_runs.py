@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from engine.records.compose import Composition, compose
@@ -79,6 +81,27 @@ def selection(
         select,
         np.full(images, np.nan),
     )
+
+
+def uneven(run, ns: tuple[int, ...] = (30, 77, 200), parts: tuple[int, ...] | None = None, seed: int = 9):
+    """``run`` with other numbers of draws by image, thinned from its own; with ``parts`` as if they ended at looks."""
+    rng = np.random.default_rng(seed)
+    which = rng.integers(0, len(ns), len(run.index))
+    which[: len(ns)] = np.arange(len(ns))
+    draws = np.array(ns)[which]
+    changes = {"select_counts": _thinned(rng, np.diff(run.select_counts, axis=1, prepend=0), draws).cumsum(1)}
+    if isinstance(run, SmoothedRun):
+        changes["class_counts"] = _thinned(rng, run.class_counts, draws)
+    told = run.meta if parts is None else replace(run.meta, decided={"radii": [0.25]})
+    divided = {} if parts is None else {"alpha_parts": np.array(parts)[which]}
+    return replace(run, meta=replace(told, n=max(ns)), draws=draws, **divided, **changes)
+
+
+def _thinned(rng: np.random.Generator, counts: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """So many of the votes of each row."""
+    rest = counts.sum(1)
+    assert (rest >= draws).all()
+    return np.stack([rng.multivariate_hypergeometric(row, n) for row, n in zip(counts, draws, strict=True)])
 
 
 def core_of(run: SmoothedRun, seed: int = 2) -> CoreRun:

@@ -29,9 +29,10 @@ SHARES.flags.writeable = False
 
 
 def can_be_live(c: Composition) -> bool:
-    """Whether the browser can follow: one stage, in which the stored counts of a score decide."""
+    """Whether the browser can follow: one stage, in which the stored counts of a score decide, of one n."""
     stored = np.array_equal(*neighbours(c.thetas, c.thetas, None))
-    return stored and not (c.by_votes or c.then or c.from_log or c.from_log_select)
+    alike = c.even and c.part == c.part_select == 1
+    return stored and alike and not (c.by_votes or c.then or c.from_log or c.from_log_select)
 
 
 def of_counts(c: Composition) -> bytes:

@@ -31,6 +31,10 @@ class Composition:
     of which a threshold p_0 asks for a share; there are no select counts then. Of a log whose votes select,
     ``class_counts`` has the fewest votes of the guessed class and ``class_count_high`` int32 [N] the most; None else.
     ``then``: the stages that an image goes through, one after the other, before it comes to the core network.
+    ``draws``, ``draws_select`` int64 [N]: how many draws each image had where that differs, of which ``n`` and
+    ``n_select`` are then the most; ``parts``, ``parts_select`` int64 [N]: what the bounds of each divide alpha by,
+    where its draws ended at a look. All are None where every image is alike (``even``); ``part`` and ``part_select``
+    are the divisors of all.
     """
 
     index: Array
@@ -59,6 +63,17 @@ class Composition:
     by_votes: bool = False
     class_count_high: Array | None = None
     then: tuple[LaterStage, ...] = ()
+    draws: Array | None = None
+    draws_select: Array | None = None
+    parts: Array | None = None
+    parts_select: Array | None = None
+    part: int = 1
+    part_select: int = 1
+
+    @property
+    def even(self) -> bool:
+        """Whether all images of its first stage have the same numbers of draws, and bounds that spend alike."""
+        return self.draws is self.draws_select is self.parts is self.parts_select is None
 
     @property
     def stages(self) -> int:
@@ -83,6 +98,26 @@ class Composition:
     def __len__(self) -> int:
         return len(self.index)
 
+    def alike(self) -> list[tuple[slice | Array, Composition]]:
+        """The images by their draws and what their bounds spend: their rows, and the composition of these, ``even``."""
+        if self.even:
+            return [(slice(None), self)]
+        each = np.stack([self.draws_of(), self.parts_of(), self.draws_of(select=True), self.parts_of(select=True)], 1)
+        _, group = np.unique(each, axis=0, return_inverse=True)
+        order = np.argsort(group, kind="stable")
+        rows = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+        return [(some, self.rows(some)) for some in rows]
+
+    def draws_of(self, *, select: bool = False) -> Array:
+        """How many draws of the class, or of the selection, estimate each image, int64 [N]."""
+        draws, n = (self.draws_select, self.n_select) if select else (self.draws, self.n)
+        return np.full(len(self), n) if draws is None else draws
+
+    def parts_of(self, *, select: bool = False) -> Array:
+        """What the bounds of the class, or of the selection, of each image divide alpha by, int64 [N]."""
+        parts, part = (self.parts_select, self.part_select) if select else (self.parts, self.part)
+        return np.full(len(self), part) if parts is None else parts
+
     def rows(self, keep: slice | Array) -> Composition:
         """The composition of some of the images (of a slice views, no copies)."""
         then = tuple(replace(stage, composition=stage.composition.rows(keep)) for stage in self.then)
@@ -91,7 +126,15 @@ class Composition:
             for name, value in vars(self).items()
             if isinstance(value, np.ndarray) and name != "thetas"
         }
-        return Composition(**{**vars(self), **per_image, "then": then})
+        some = {**vars(self), **per_image, "then": then}
+        for many, one in _PER_IMAGE.items():  # what is the same for all that are left is one number again
+            values = some[many]
+            if values is not None and len(values) and (values == values[0]).all():
+                some[many], some[one] = None, int(values[0])
+        return Composition(**some)
+
+
+_PER_IMAGE = {"draws": "n", "draws_select": "n_select", "parts": "part", "parts_select": "part_select"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +168,7 @@ def compose(
     index = common_images(certify, core, selection)
     in_certify, in_core, in_select = (_rows_of(run.index, index) for run in (certify, core, selection))
     recorded = certify.predict_class is not None and selection.predict_select is not None
-    return Composition(
+    joined = Composition(
         index=index,
         label=certify.label[in_certify],
         core=core.prediction[in_core],
@@ -159,7 +202,16 @@ def compose(
             if by_votes and certify.meta.from_log and certify.class_count_high is not None
             else None
         ),
+        draws=_some(certify.draws, in_certify),
+        draws_select=_some(selection.draws, in_select),
+        parts=_some(certify.alpha_parts, in_certify),
+        parts_select=_some(selection.alpha_parts, in_select),
     )
+    return joined if joined.even else joined.rows(slice(None))
+
+
+def _some(values: Array | None, rows: Array | slice) -> Array | None:
+    return None if values is None else values[rows]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import math
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import IO, Any, ClassVar, Self, cast
 
@@ -25,7 +25,7 @@ from engine.output import write_file
 from engine.smoothing import GAUSSIAN, SMOOTHINGS, Smoothing
 
 FORMAT = "aces-run"
-VERSIONS = (1, 2)  # what is read; a run that needs nothing of version 2 is written as version 1
+VERSIONS = (1, 2, 3)  # what is read; a run is written as the lowest that says all of it
 DEFAULT_MECHANISM = {"smoothed": "entropy", "selection": "network"}  # what version 1 means, which names none
 ACES_LOG, COHEN_LOG = LOGS = ("ACES log", "Cohen log")  # what `extra` names as the source of imported runs
 MOST_VOTES = "most_votes"  # in `extra` of a run that holds `class_count_high`
@@ -66,6 +66,9 @@ class Meta:
 
     ``n_decided``: every n that was decided on, in order. Where it holds more than one, the draws were continued after
     the results of fewer could be seen, and bounds for an n fixed in advance (docs/statistics.md) do not hold as stated.
+    ``n_mean``: where the images had different numbers of draws, of which ``n`` is the most, the mean; None where all
+    had n. ``budget``: by what rule these were chosen from the n0 draws. ``decided``: for which questions the draws of
+    an image ended as soon as they were answered; the bounds of such a run spend a part of alpha each.
     ``as_run``: how the network ran (device kind, hardware, memory format, batch, compiled): what a promise of equal
     bytes covers.
     ``mechanism``: what scored the draws, ``smoothing``: under which noise, a name of ``smoothing.SMOOTHINGS``; both
@@ -85,6 +88,9 @@ class Meta:
     n0: int | None = None
     n: int | None = None
     n_decided: tuple[int, ...] | None = None
+    n_mean: float | None = None
+    budget: Mapping[str, Any] | None = None
+    decided: Mapping[str, Any] | None = None
     seed: int | None = None
     precision: str | None = None
     as_run: Mapping[str, Any] | None = None
@@ -103,8 +109,10 @@ class Meta:
     @property
     def version(self) -> int:
         """Of the run file: the lowest that says all of this."""
+        if self.decided is not None:
+            return 3
         usual = self.mechanism == DEFAULT_MECHANISM.get(self.kind) and self.smoothing in (None, GAUSSIAN.name)
-        return 1 if usual else 2
+        return 1 if usual and self.n_mean is None and self.budget is None else 2
 
     def to_json(self) -> dict[str, Any]:
         """The ``meta`` entry of a run file, as JSON types."""
@@ -146,10 +154,14 @@ class Meta:
         meta = cls(**values, extra=extra)
         meta.check()
         if meta.version > data["version"]:
-            defaults = {"mechanism": DEFAULT_MECHANISM.get(meta.kind), "smoothing": GAUSSIAN.name}
+            defaults = {
+                **dict.fromkeys(("decided", "n_mean", "budget")),
+                "mechanism": DEFAULT_MECHANISM.get(meta.kind),
+                "smoothing": GAUSSIAN.name,
+            }
             entry = next(name for name, default in defaults.items() if getattr(meta, name) != default)
             raise RunError(
-                f"meta.{entry} is {getattr(meta, entry)!r} in a file of version {data['version']}, which means "
+                f"meta.{entry} is {quoted(getattr(meta, entry))} in a file of version {data['version']}, which means "
                 f"{defaults[entry]!r}: such a run is of version {meta.version}"
             )
         return meta
@@ -166,7 +178,7 @@ class Meta:
             raise RunError(f"meta.radius_digits is {self.radius_digits!r}; expected an integer of at least 1")
         self._check_provenance()
         if self.kind == "core":
-            for name in ("mechanism", "smoothing"):
+            for name in ("mechanism", "smoothing", "n_mean", "budget", "decided"):
                 if getattr(self, name) is not None:
                     raise RunError(f"meta.{name} is {getattr(self, name)!r}; a core run is not sampled and has none")
             return
@@ -175,8 +187,20 @@ class Meta:
         for name in ("n0", "n"):
             if not _is_int(getattr(self, name)) or getattr(self, name) < 1:
                 raise RunError(f"meta.{name} is {getattr(self, name)!r}; expected an integer of at least 1")
+        self._check_draws()
         if isinstance(self.sigma, bool) or not isinstance(self.sigma, int | float) or not 0 < self.sigma < math.inf:
             raise RunError(f"meta.sigma is {self.sigma!r}; expected a positive number, in pixel units of [0, 1]")
+
+    def _check_draws(self) -> None:
+        """What tells how many draws the images had."""
+        mean = self.n_mean
+        if mean is not None and (
+            isinstance(mean, bool) or not isinstance(mean, int | float) or not 0 < mean <= self.draws
+        ):
+            raise RunError(f"meta.n_mean is {quoted(mean)}; expected a number above 0 and at most n, {self.draws}")
+        for name in ("budget", "decided"):
+            if not isinstance(getattr(self, name), dict | None):
+                raise RunError(f"meta.{name} is {quoted(getattr(self, name))}; expected an object")
 
     def _check_provenance(self) -> None:
         """What is only reported may be missing, but must be of the kind that a reader expects."""
@@ -194,7 +218,12 @@ class Meta:
             raise RunError(f"meta.n_decided is {decided!r}; expected a list of positive integers")
         if self.as_run is not None and not isinstance(self.as_run, dict):
             raise RunError(f"meta.as_run is {self.as_run!r}; expected an object")
-        shown = {"as_run": self.as_run, **{name: self.extra.get(name) for name in SHOWN_EXTRA}}
+        shown = {
+            "as_run": self.as_run,
+            "budget": self.budget,
+            "decided": self.decided,
+            **{name: self.extra.get(name) for name in SHOWN_EXTRA},
+        }
         notes = self.extra.get("notes")
         wrong = faulty_part(shown, "meta") or faulty_part(notes, "meta.notes", LONGEST_NOTE)
         if wrong is not None:
@@ -267,6 +296,8 @@ class SmoothedRun:
     ``index``, ``label`` int64 [N]; ``class_counts0``, ``class_counts`` int32 [N, m], rows summing to n0 and n;
     ``thetas`` float64 [T], rising; ``select_counts0``, ``select_counts`` int32 [N, T], never falling along T;
     ``entropy_median`` float32 [N] (all NaN where not recorded); optional ``entropy_quantiles`` float32 [N, 5];
+    optional ``draws`` int64 [N], how many of the n draws an image had, which its votes then sum to; with
+    ``meta.decided`` ``alpha_parts`` int64 [N], what alpha is divided by in the bounds of each image;
     optional ``class_count_high`` int32 [N], the most votes of the guessed class that a log's radius allows, of which
     ``class_counts`` has the fewest (``meta.most_votes`` says that it is there);
     optional ``predict_class`` int64 [N] and ``predict_select`` int8 [N, T], recorded PREDICT decisions
@@ -286,6 +317,8 @@ class SmoothedRun:
     predict_class: Array | None = None
     predict_select: Array | None = None
     class_count_high: Array | None = None
+    draws: Array | None = None
+    alpha_parts: Array | None = None
 
     KIND: ClassVar[str] = "smoothed"
 
@@ -302,10 +335,11 @@ class SmoothedRun:
         _cast(self, "predict_class", np.int64, (n,))
         _cast(self, "predict_select", np.int8, (n, t))
         _cast(self, "class_count_high", np.int32, (n,))
+        _cast_draws(self, n)
         _check_index(self)
         _check_range(self, "label", 0, m - 1)
-        _check_votes(self, "class_counts0", self.meta.draws0)
-        _check_votes(self, "class_counts", self.meta.draws)
+        _check_votes(self, "class_counts0", np.full(n, self.meta.draws0))
+        _check_votes(self, "class_counts", draws_of(self))
         _check_selection(self)
         _check_unit(self, "entropy_median", nan_for_all=True)
         _check_unit(self, "entropy_quantiles")
@@ -319,7 +353,8 @@ class SelectionRun:
     """Noisy evaluation of N images by a selection network; it replaces a smoothed run's own entropies.
 
     ``index`` int64 [N]; ``thetas`` float64 [T]; ``select_counts0``, ``select_counts`` int32 [N, T] (draws whose
-    score is <= theta); ``score_median`` float32 [N]; optional ``predict_select`` int8 [N, T].
+    score is <= theta); ``score_median`` float32 [N]; optional ``predict_select`` int8 [N, T], ``draws`` and
+    ``alpha_parts`` int64 [N], as in a ``SmoothedRun``.
     """
 
     meta: Meta
@@ -329,6 +364,8 @@ class SelectionRun:
     select_counts: Array
     score_median: Array
     predict_select: Array | None = None
+    draws: Array | None = None
+    alpha_parts: Array | None = None
 
     KIND: ClassVar[str] = "selection"
 
@@ -339,6 +376,7 @@ class SelectionRun:
         _cast_selection(self, n, t)
         _cast(self, "score_median", np.float32, (n,))
         _cast(self, "predict_select", np.int8, (n, t))
+        _cast_draws(self, n)
         _check_index(self)
         _check_selection(self)
         _check_unit(self, "score_median", nan_for_all=True)
@@ -448,11 +486,12 @@ def _load(file: IO[bytes], *only: str) -> dict[str, Array]:
 
 def _from_arrays(loaded: dict[str, Array]) -> Run:
     data = _json_of(loaded)
-    if "draws" in loaded and isinstance(data, dict) and data.get("version") == 2:  # version 1 gives the name no meaning
-        raise NewerFormatError("n differs by image (array 'draws'), which this engine does not read: update it")
+    if isinstance(data, dict) and data.get("version") != 1 and data.get("n") is None and "draws" in loaded:
+        data = data | {"n": int(loaded["draws"].max(initial=0))} if loaded["draws"].dtype.kind in "iu" else data
     meta = Meta.from_json(data)
     kind = KINDS[meta.kind]
-    wanted = [f.name for f in fields(kind) if f.name != "meta"]
+    unknown = {1: ("draws", "alpha_parts"), 2: ("alpha_parts",)}.get(data["version"], ())  # names without a meaning yet
+    wanted = [f.name for f in fields(kind) if f.name != "meta" and f.name not in unknown]
     missing = [name for name in wanted if name not in loaded and name not in _OPTIONAL]
     if missing:
         raise RunError(f"a {meta.kind} run needs {', '.join(missing)}")
@@ -527,12 +566,14 @@ def _check_version(data: Mapping[str, Any]) -> None:
     if version not in VERSIONS:
         newer = isinstance(version, int | float) and version > VERSIONS[-1]
         raise (NewerFormatError if newer else RunError)(
-            f"meta.version is {version!r}; this engine reads versions {VERSIONS[0]} and {VERSIONS[-1]}: update it"
+            f"meta.version is {version!r}; this engine reads versions {VERSIONS[0]} to {VERSIONS[-1]}: update it"
         )
     _check_smoothing(data.get("smoothing", GAUSSIAN.name))
 
 
-_OPTIONAL = ("entropy_quantiles", "predict_class", "predict_select", "class_count_high", "logits")
+_OPTIONAL = (
+    *("entropy_quantiles", "predict_class", "predict_select", "class_count_high", "draws", "alpha_parts", "logits"),
+)
 
 
 def _is_int(value: Any) -> bool:
@@ -604,12 +645,42 @@ def _check_each(run: Run | Images, name: str, good: Callable[[Array], Array], al
         raise RunError(f"{name} is {value[tuple(where)]} in row {where[0]}; allowed: {allowed}")
 
 
-def _check_votes(run: SmoothedRun, name: str, total: int) -> None:
-    _check_range(run, name, 0, total)
+def _cast_draws(run: SmoothedRun | SelectionRun, n: int) -> None:
+    """How many draws each image had, of which ``meta`` tells the mean; what all had alike is said by ``meta.n``."""
+    _cast(run, "draws", np.int64, (n,))
+    _cast(run, "alpha_parts", np.int64, (n,))
+    most, mean = run.meta.draws, run.meta.n_mean
+    _check_range(run, "draws", 1, most)
+    if (run.alpha_parts is None) != (run.meta.decided is None):
+        raise RunError("an array alpha_parts belongs to a run whose meta says what was decided, and only there")
+    _check_range(run, "alpha_parts", 1, None)
+    if run.draws is not None and (run.draws == most).all():
+        object.__setattr__(run, "draws", None)
+    if run.draws is None and mean is not None:
+        raise RunError(f"meta.n_mean is {mean:g}, but every image has {most} draws")
+    if run.draws is None:
+        return
+    found = float(run.draws.mean())
+    if mean is not None and abs(mean - found) > 1e-6 * found:
+        raise RunError(f"meta.n_mean is {mean:g}; the mean of draws is {found:g}")
+    if run.predict_select is not None or run.meta.from_log:
+        raise RunError("a log's run has one n: draws that differ by image were counted, not told")
+    if mean is None:
+        object.__setattr__(run, "meta", replace(run.meta, n_mean=found))
+
+
+def draws_of(run: SmoothedRun | SelectionRun) -> Array:
+    """How many draws estimate each image of a run, int64 [N]."""
+    return np.full(len(run.index), run.meta.draws) if run.draws is None else run.draws
+
+
+def _check_votes(run: SmoothedRun, name: str, total: Array) -> None:
+    """The classes of every image [N, m] share its ``total`` [N] votes."""
+    _check_range(run, name, 0, int(total.max()))
     sums = getattr(run, name).sum(1, dtype=np.int64)
     if (sums != total).any():
         row = int((sums != total).argmax())
-        raise RunError(f"{name} sums to {sums[row]} in row {row}; expected {total} draws")
+        raise RunError(f"{name} sums to {sums[row]} in row {row}; expected {total[row]} draws")
 
 
 def _check_most(run: SmoothedRun) -> None:
@@ -638,8 +709,8 @@ def _check_selection(run: SmoothedRun | SelectionRun) -> None:
     if (np.diff(thetas) <= 0).any():
         at = int((np.diff(thetas) <= 0).argmax())
         raise RunError(f"thetas do not rise: {thetas[at]} is followed by {thetas[at + 1]} at position {at + 1}")
-    for name, total in (("select_counts0", run.meta.draws0), ("select_counts", run.meta.draws)):
-        _check_range(run, name, 0, total)
+    for name, total in (("select_counts0", np.full(len(run.index), run.meta.draws0)), ("select_counts", draws_of(run))):
+        _check_range(run, name, 0, int(total.max()))
         counts = getattr(run, name)
         falls = counts[:, 1:] < counts[:, :-1]  # not np.diff: a full-size difference would double the memory
         if falls.any():
@@ -647,8 +718,11 @@ def _check_selection(run: SmoothedRun | SelectionRun) -> None:
             raise RunError(
                 f"{name} falls from {counts[row, at]} to {counts[row, at + 1]} at theta {thetas[at + 1]:g} in row {row}"
             )
+        if (counts[:, -1] > total).any():
+            row = int((counts[:, -1] > total).argmax())
+            raise RunError(f"{name} is {counts[row, -1]} in row {row}; it had {total[row]} draws")
         if thetas[-1] == 1 and (counts[:, -1] != total).any():
             row = int((counts[:, -1] != total).argmax())
             raise RunError(
-                f"{name} is {counts[row, -1]} at theta 1 in row {row}; every draw is selected there: {total}"
+                f"{name} is {counts[row, -1]} at theta 1 in row {row}; every draw is selected there: {total[row]}"
             )

@@ -15,7 +15,7 @@ from engine.mechanisms import mechanism
 from engine.models import Checkpoint
 from engine.records.counts import Counts, count
 from engine.records.draws import concatenate
-from engine.records.runs import Meta, Run, SmoothedRun
+from engine.records.runs import Meta, Run, SmoothedRun, draws_of
 from engine.sampling.inference import FrozenNetwork, Layout, check_network, freeze
 from engine.sampling.stream import Source, Stage, sample, segments
 
@@ -72,16 +72,16 @@ def _image(run: SmoothedRun, at: int, images: ImageSet) -> torch.Tensor:
 
 
 def _sample_again(run: SmoothedRun, at: int, network: FrozenNetwork, image: torch.Tensor) -> Verdict:
-    meta, index = run.meta, int(run.index[at])
+    meta, index, n_of_image = run.meta, int(run.index[at]), int(draws_of(run)[at])
     score, seed = mechanism(meta.mechanism or "").score, meta.seed or 0
     source = Source(network, score, meta.noise, seed, lambda _: image, smoothing=meta.smoothing_card)
     guess, estimate = (
         count(concatenate([draws for _, draws in sample(source, segments(index, stage, 0, n))]), meta.num_classes)
-        for stage, n in ((Stage.GUESS, meta.draws0), (Stage.ESTIMATE, meta.draws))
+        for stage, n in ((Stage.GUESS, meta.draws0), (Stage.ESTIMATE, n_of_image))
     )
     differing = _differing(guess, run.class_counts0[at], run.select_counts0[at])
     differing += _differing(estimate, run.class_counts[at], run.select_counts[at])
-    return Verdict(index, differing, meta.draws0 + meta.draws)
+    return Verdict(index, differing, meta.draws0 + n_of_image)
 
 
 def _differing(counts: Counts, class_counts: np.ndarray, select_counts: np.ndarray) -> int:

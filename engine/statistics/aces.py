@@ -30,6 +30,7 @@ from engine.statistics.stage import (
     columns,
     critical,
     handing_on,
+    joined,
     levels_of,
     prediction_votes,
     stage_bounds,
@@ -279,6 +280,11 @@ def predict_stage(
     c: Composition, thetas: Array, alpha: float, t: float, stages: int, rest: Array, agree: Array
 ) -> Predictions:
     """PREDICT at one of ``stages``; ``rest`` [N] is answered where it hands on, ``agree`` [N] as in ``Predictions``."""
+    if not c.even:
+        alike = c.alike()
+        each = [predict_stage(some, thetas, alpha, t, stages, rest[rows], agree[rows]) for rows, some in alike]
+        found = joined([rows for rows, _ in alike], [_Decided(p.selected, p.classed) for p in each])
+        return Predictions(thetas, c.label, c.core, found.selected, found.classed, rest, agree)
     if not c.by_votes and c.predict_class is not None and c.predict_select is not None:
         _check_recorded(stages)
         lower, upper = neighbours(c.thetas, thetas, None)
@@ -289,13 +295,22 @@ def predict_stage(
     share: Array | float = thetas if c.by_votes else t
     for_certify, for_core = prediction_votes(c, thetas)
     # At 1/2: the two-sided p-value of k among n is <= alpha/2 exactly when the larger of k and n - k reaches this.
-    level = alpha / 4 / stages
+    level = alpha / 4 / stages / c.part_select
     to_certify = for_certify >= critical(c, level, share)
     for_core, level = handing_on(c, for_core, level)
     to_core = for_core >= critical(c, level, 1 - share)
     selected = np.where(to_certify, np.int8(CERTIFY), np.where(to_core, np.int8(CORE), np.int8(ABSTAIN)))
-    classed = _class_told(c, alpha / 2) if c.undirected else predict_class(c.class_counts, alpha / 2)
+    of_class = alpha / 2 / c.part
+    classed = _class_told(c, of_class) if c.undirected else predict_class(c.class_counts, of_class)
     return Predictions(thetas, c.label, c.core, selected, classed, rest, agree)
+
+
+@dataclass(frozen=True, eq=False)
+class _Decided:
+    """Of ``Predictions``, what the counts of its own images decide."""
+
+    selected: Array
+    classed: Array
 
 
 def _check_recorded(stages: int) -> None:

@@ -17,10 +17,10 @@ from engine.errors import AcesError
 from engine.records.compose import Composition
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, check_draws, predict_class
 from engine.statistics.bounds import MAJORITY, check_level, z_table
-from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+from engine.statistics.corrections import CERTIFY, Correction, levels
 from engine.statistics.margin import Bound, check_bound, class_bound
 from engine.statistics.metrics import Convention, check_radii, count, evaluate, pareto_front
-from engine.statistics.stage import columns, critical, prediction_votes, selection_votes
+from engine.statistics.stage import columns, critical, levels_at, prediction_votes, selection_votes
 from engine.statistics.thresholds import neighbours
 
 SHARES = (MAJORITY, 0.01, *(k / 20 for k in range(1, 20) if k != 10), 0.99)  # of equal points the first one's is kept
@@ -109,13 +109,14 @@ def over_shares(
     shape = (len(ts), len(c.thetas))
     correct, robust = np.zeros(shape, np.int64), np.zeros(shape)
     block = max(1, BLOCK_ENTRIES // len(c.thetas))
-    for start in range(0, len(c), block):
-        rows = c.rows(slice(start, start + block))
-        _add_correct(correct, rows, ts, alpha)
-        if radius == 0:
-            _add_answered(robust, rows, ts, alpha, correction, bound)
-        else:
-            _add_robust(robust, rows, ts, alpha, correction, bound, radius)
+    for _, alike in c.alike():
+        for start in range(0, len(alike), block):
+            rows = alike.rows(slice(start, start + block))
+            _add_correct(correct, rows, ts, alpha)
+            if radius == 0:
+                _add_answered(robust, rows, ts, alpha, correction, bound)
+            else:
+                _add_robust(robust, rows, ts, alpha, correction, bound, radius)
     return 100 * (correct / len(c)), robust / len(c) if radius is None else 100 * (robust / len(c))
 
 
@@ -133,15 +134,16 @@ def _each(
 
 def _add_correct(total: Array, c: Composition, ts: Sequence[float], alpha: float) -> None:
     """Add how many of PREDICT's answers are correct, [K, T]: what ``metrics.predictions_correct`` counts."""
-    classed = predict_class(c.class_counts, alpha / 2)
+    classed = predict_class(c.class_counts, alpha / 2 / c.part)
     by_certify, by_core = classed == c.label, c.core == c.label
     # Where neither is selected, consensus answers; so the one that is selected adds what it has more than that.
     agreed = by_certify & (classed == c.core) & (classed != ABSTAIN)
     of_certify, of_core = by_certify & ~agreed, by_core & ~agreed
     for_certify, for_core = prediction_votes(c, c.thetas)
     certify_votes, not_core, core_votes = for_certify[of_certify], for_core[of_certify], for_core[of_core]
+    level = alpha / 4 / c.part_select
     for k, t in enumerate(ts):
-        to_certify, to_core = critical(c, alpha / 4, t), critical(c, alpha / 4, 1 - t)
+        to_certify, to_core = critical(c, level, t), critical(c, level, 1 - t)
         chosen = certify_votes >= to_certify
         chosen &= not_core < to_core  # as in ``predict``, where alpha is so large that both hold
         total[k] += agreed.sum() + count(chosen) + count(core_votes >= to_core)
@@ -153,7 +155,7 @@ def _add_answered(
     """Add how many of CERTIFY's answers are correct, [K, T]: what ``metrics.at_0`` counts at radius 0."""
     bound, spend = check_bound(bound, c.from_log), levels(correction, alpha)
     c_hat = c.class_counts0.argmax(1)
-    (s_1, a_1), (s_0, a_0) = spend.of(CERTIFY), spend.of(CORE)
+    (s_1, a_1), (s_0, a_0) = levels_at(c, spend)
     counts, link = (c.class_counts0, c.class_counts), c.smoothing.link
     if_1, if_0 = (class_bound(*counts, c.n, c_hat, level, link, bound) for level in (a_1, a_0))
     right, right_core = c_hat == c.label, (c.core == c.label)[:, None]
@@ -177,7 +179,7 @@ def _add_robust(
     """Add the correctly certified radii, or with ``radius`` how many reach it, [K, T]."""
     bound = check_bound(bound, c.from_log)
     c_hat = c.class_counts0.argmax(1)
-    s_1, a_1 = levels(correction, alpha).of(CERTIFY)
+    (s_1, a_1), _ = levels_at(c, levels(correction, alpha))
     z = class_bound(c.class_counts0, c.class_counts, c.n, c_hat, a_1, c.smoothing.link, bound).z
     of_class = c.sigma * z
     able = (c_hat == c.label) & (of_class >= (radius or np.nextafter(0, 1)))  # no other image adds anything

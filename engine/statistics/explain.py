@@ -17,7 +17,7 @@ from engine.statistics.aces import Outcome, answer_by, bounds_of_stages
 from engine.statistics.bounds import MAJORITY, lower_confidence_bound, round_up
 from engine.statistics.corrections import CERTIFY, Correction, Levels, levels
 from engine.statistics.margin import Bound, Rival, check_bound, one_class
-from engine.statistics.stage import StageBounds, selection_votes
+from engine.statistics.stage import StageBounds, levels_at, selection_votes
 from engine.statistics.thresholds import neighbours
 
 UNDECIDED = "undecided"
@@ -189,7 +189,7 @@ def _numbers(
     """The numbers of the first stage of one image."""
     votes = selection_votes(row, np.array([theta]), correction, t)
     chose_certify = bool(votes.s_hat[0, 0] == CERTIFY)
-    a_s, a_c = spend.of(int(votes.s_hat[0, 0]))
+    a_s, a_c = levels_at(row, spend)[0 if chose_certify else 1]
     k_s = int((votes.certify if chose_certify else votes.core)[0, 0])
     below, above = (None, None) if row.by_votes else _beside(row, theta, correction)
     c_hat = int(bounded.c_hat[0])

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from engine.arrays import Array
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.records.runs import SmoothedRun
+from engine.records.runs import SmoothedRun, draws_of
 from engine.statistics.aces import (
     DEFAULT_ALPHA,
     DEFAULT_CORRECTION,
@@ -198,13 +198,10 @@ def standalone(
     check_level(alpha)
     bound = check_bound(bound, run.meta.from_log)
     c_hat = run.class_counts0.argmax(1)
-    link = run.meta.smoothing_card.link
-    found = class_bound(run.class_counts0, run.class_counts, run.meta.draws, c_hat, alpha, link, bound)
-    radius, answered = run.meta.noise * found.z, found.holds
+    radius, answered, classed = _by_itself(run, c_hat, alpha, bound)
     if Convention(convention) is Convention.PAPER:
         radius = printed(radius, run.meta.radius_digits)
     correct = c_hat == run.label
-    classed = run.predict_class if run.predict_class is not None else predict_class(run.class_counts, alpha)
     accuracy = [100 * np.mean(correct & (answered if r == 0 else radius >= r)) for r in radii]
     return Standalone(
         radii,
@@ -215,6 +212,21 @@ def standalone(
         correct,
         len(c_hat),
     )
+
+
+def _by_itself(run: SmoothedRun, c_hat: Array, alpha: float, bound: Bound) -> tuple[Array, Array, Array]:
+    """Radius, whether the class is certain, and PREDICT's class, [N] each, of images by their draws."""
+    radius, answered, classed = np.zeros(len(c_hat)), np.zeros(len(c_hat), bool), np.zeros(len(c_hat), np.int64)
+    link = run.meta.smoothing_card.link
+    parts = np.ones(len(c_hat), np.int64) if run.alpha_parts is None else run.alpha_parts
+    each, group = np.unique(np.stack([draws_of(run), parts], 1), axis=0, return_inverse=True)
+    for at, (n, part) in enumerate(each.tolist()):
+        some = group == at
+        counts = run.class_counts0[some], run.class_counts[some]
+        found = class_bound(*counts, n, c_hat[some], alpha / part, link, bound)
+        radius[some], answered[some] = run.meta.noise * found.z, found.holds
+        classed[some] = predict_class(counts[1], alpha / part)
+    return radius, answered, classed if run.predict_class is None else run.predict_class
 
 
 def certified_curve(answer: Certificates, column: int, radii: npt.ArrayLike) -> Array:
@@ -242,10 +254,11 @@ def composition_ceiling(
     stages = [(c, t), *((stage.composition, stage.t) for stage in c.then)]
     return max(
         min(
-            ceiling(one.sigma, one.n, of_class, one.smoothing.link),
-            ceiling(one.sigma_select, one.n_select, select, one.smoothing_select.link, share),
+            ceiling(one.sigma, one.n, of_class / one.part, one.smoothing.link),
+            ceiling(one.sigma_select, one.n_select, select / one.part_select, one.smoothing_select.link, share),
         )
-        for one, share in stages
+        for stage, share in stages
+        for _, one in stage.alike()
     )
 
 

@@ -9,22 +9,23 @@ import numpy as np
 from engine.arrays import Array
 from engine.records.compose import Composition
 from engine.statistics.bounds import MAJORITY, z_table
-from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+from engine.statistics.corrections import CORE, Correction, levels
 from engine.statistics.intervals import area, area_interval
-from engine.statistics.stage import selection_votes
+from engine.statistics.stage import levels_at, selection_votes
 
 
 def signed_radii(c: Composition, thetas: Array, alpha: float, correction: Correction, t: float = MAJORITY) -> Array:
     """Within which radius the selection cannot change, [N, T]: positive where it chooses the certification network,
     negative where the core network, 0 where it abstains (Fig. 6 of the paper). ``t`` as in ``certify``.
     """
-    votes = selection_votes(c, thetas, correction, t)
-    spend = levels(correction, alpha)
-    core = votes.s_hat == CORE
-    link = c.smoothing_select.link
-    to_core = z_table(c.n_select, spend.of(CORE)[0], link, 1 - t)(np.where(core, votes.core, 0))
-    to_certify = z_table(c.n_select, spend.of(CERTIFY)[0], link, t)(np.where(core, 0, votes.certify))
-    signed: Array = c.sigma_select * (to_certify - to_core)
+    signed = np.empty((len(c), len(thetas)))
+    for rows, some in c.alike():
+        votes = selection_votes(some, thetas, correction, t)
+        (to_certify, _), (to_core, _) = levels_at(some, levels(correction, alpha))
+        core, link, n = votes.s_hat == CORE, some.smoothing_select.link, some.n_select
+        against = z_table(n, to_core, link, 1 - t)(np.where(core, votes.core, 0))
+        for_it = z_table(n, to_certify, link, t)(np.where(core, 0, votes.certify))
+        signed[rows] = some.sigma_select * (for_it - against)
     return signed
 
 
@@ -49,7 +50,7 @@ class Separation:
 
 def separation(c: Composition, wanted: Array, t: float = MAJORITY) -> Separation:
     """How the selection separates the images ``wanted`` bool [N]: selected is what more than t of the n draws say."""
-    selected = c.select_counts > t * c.n_select
+    selected = c.select_counts > t * c.draws_of(select=True)[:, None]
     first = np.where(selected.any(1), selected.argmax(1), selected.shape[1])  # the threshold at which it turns
     true, false = (_share(selected[part]) for part in (wanted, ~wanted))
     early, late = first[wanted], first[~wanted]

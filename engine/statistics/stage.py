@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -47,9 +48,12 @@ def selection_votes(
 ) -> SelectionVotes:
     """Look the votes up at ``thetas`` [T'], from the stored thresholds on which the correction lets an answer rest.
 
+    Of a composition whose images are ``even``.
+
     Between two stored thresholds monotonicity serves: a score is <= theta at least as often as at the lower
     neighbour, and > theta at least as often as at the upper one.
     """
+    assert c.even, "votes of images that had different numbers of draws"
     if c.by_votes:
         return _votes_for_classes(c, thetas)
     lower, upper = neighbours(c.thetas, thetas, correction)
@@ -167,14 +171,24 @@ def stage_bounds(
     as_printed: bool = False,
     handed_on: bool = False,
 ) -> StageBounds:
-    """The bounds at ``thetas`` [T] of the first stage of ``c``; ``radius_core`` only where ``handed_on`` asks."""
+    """The bounds at ``thetas`` [T] of the first stage of ``c``; ``radius_core`` only where ``handed_on`` asks.
+
+    Where numbers of draws differ, by those of each image (section 20 of docs/statistics.md).
+    """
+    if not c.even:
+        alike = c.alike()
+        found = [
+            stage_bounds(some, thetas, t, spend, correction, bound, as_printed=as_printed, handed_on=handed_on)
+            for _, some in alike
+        ]
+        return joined([rows for rows, _ in alike], found)
     # Where the votes select, a class with more than half of them is the top one: the complement is all there is.
     bound = Bound.COMPLEMENT if c.by_votes else check_bound(bound, c.from_log)
     votes = selection_votes(c, thetas, correction, t)
     guess_1 = votes.s_hat == CERTIFY
     c_hat = c.class_counts0.argmax(1)  # the first on ties; from the n0 draws, so that the n draws stay fresh
 
-    (s_1, a_1), (s_0, a_0) = spend.of(CERTIFY), spend.of(CORE)
+    (s_1, a_1), (s_0, a_0) = levels_at(c, spend)
     counts, link = (c.class_counts0, c.class_counts), c.smoothing.link
     of_class = [class_bound(*counts, c.n, c_hat, level, link, bound) for level in (a_1, a_0)]
     radii = [c.sigma * one.z[:, None] for one in of_class]
@@ -188,6 +202,40 @@ def stage_bounds(
     hands_on = ~guess_1 & (to_core >= critical(c, s_0, 1 - share))
     radius_core = _radii(np.where(guess_1, 0, to_core), c, s_0, 1 - share) if handed_on else np.zeros((1, 1))
     return StageBounds(guess_1, radius_select, radius_core, hands_on, c_hat, np.where(guess_1, *radii), class_holds)
+
+
+def levels_at(c: Composition, spend: Levels) -> tuple[tuple[float, float], tuple[float, float]]:
+    """What the bounds of the selection and of the class spend where the guess is to certify, and where it is core.
+
+    Of draws that ended at a look: its part of that, as at every look the bounds are bad with at most its part
+    (lemma 3 of docs/statistics.md). An ``even`` composition's; a part of 1 changes no level.
+    """
+    of_guess = spend.of(CERTIFY), spend.of(CORE)
+    certify, core = ((select / c.part_select, of_class / c.part) for select, of_class in of_guess)
+    return certify, core
+
+
+AnyBounds = TypeVar("AnyBounds")
+
+
+def joined(rows: Sequence[slice | Array], found: Sequence[AnyBounds]) -> AnyBounds:
+    """One dataclass of arrays from those of parts of the images, whose ``rows`` say where each image stands.
+
+    Arrays [n, ...] of a part become [N, ...]; one that stands for all images of its part, [1, ...] there, is repeated.
+    """
+    back = np.argsort(np.concatenate([np.asarray(some) for some in rows]), kind="stable")
+    first = found[0]
+    values = {
+        name: np.concatenate(
+            [_of_each(getattr(part, name), len(np.asarray(some))) for part, some in zip(found, rows, strict=True)]
+        )[back]
+        for name in vars(first)
+    }
+    return type(first)(**values)
+
+
+def _of_each(values: Array, images: int) -> Array:
+    return values if len(values) == images else np.broadcast_to(values, (images, *values.shape[1:]))
 
 
 def best_of(looks: Sequence[StageBounds]) -> StageBounds:

@@ -29,7 +29,7 @@ from engine.records.runs import (
     write_run,
 )
 from tests import ROOT
-from tests.random_runs import core_of, meta, selection, smoothed
+from tests.random_runs import core_of, meta, selection, smoothed, uneven
 
 DEMO = ROOT / "cache" / "demo"
 
@@ -283,9 +283,9 @@ def test_runs_without_images_or_thresholds_are_refused():
     ("changes", "said"),
     [
         ({"format": "other"}, "no ACES run file"),
-        ({"version": 0}, "meta.version is 0; this engine reads versions 1 and 2"),
-        ({"version": "2"}, "meta.version is '2'; this engine reads versions 1 and 2"),
-        ({"version": 3}, "meta.version is 3; this engine reads versions 1 and 2: update it"),
+        ({"version": 0}, "meta.version is 0; this engine reads versions 1 to 3"),
+        ({"version": "2"}, "meta.version is '2'; this engine reads versions 1 to 3"),
+        ({"version": 4}, "meta.version is 4; this engine reads versions 1 to 3: update it"),
         ({"version": 2, "mechanism": ""}, "meta.mechanism is ''; expected a non-empty text"),
         ({"version": 2, "mechanism": "a\nb"}, r"meta.mechanism is 'a\\nb'; expected"),
         ({"version": 2, "mechanism": ["network"]}, r"meta.mechanism is \['network'\]; expected"),
@@ -498,6 +498,9 @@ def test_meta_keeps_what_it_was_given():
         engine_version="0.1",
         n_decided=(500, 1000),
         as_run={"device": "cpu", "batch": 50},
+        n_mean=100.5,
+        budget={"lose": 0.01},
+        decided={"radii": [0.5]},
         extra={"x": 1},
     )
     assert all(getattr(given, name) is not None for name in entries)
@@ -551,7 +554,7 @@ def test_version_1_means_the_defaults_and_says_nothing_else():
     assert said == "meta.mechanism is 'entropy'; a core run is not sampled and has none"
 
 
-@pytest.mark.parametrize("version", [3, 99, 2.5, 1e300])
+@pytest.mark.parametrize("version", [4, 99, 3.5, 1e300])
 def test_a_newer_version_is_told_apart_from_damage(version, tmp_path):
     path = tmp_path / "new.npz"
     path.write_bytes(npz(meta=np.array(json.dumps({"format": "aces-run", "version": version, "unheard": "of"}))))
@@ -565,10 +568,79 @@ def test_what_of_version_2_is_not_read_yet_is_never_read_as_something_else():
     for unknown in ("laplace", ["gaussian"], 3):
         with pytest.raises(NewerFormatError, match=r"smoothing is .*; this engine knows gaussian, uniform: update it"):
             from_bytes(file_with(run, two | {"smoothing": unknown}))
-    with pytest.raises(NewerFormatError, match=r"n differs by image .*: update it"):
-        from_bytes(file_with(run, two | {"n": None}, draws=np.full(5, 200)))
     assert from_bytes(file_with(run, two | {"smoothing": "gaussian"})).meta.mechanism == "entropy"
     assert same(from_bytes(file_with(run, draws=np.full(5, 200))), run)  # to version 1, an array like any other
+
+
+UNEVEN = [
+    uneven(smoothed()),
+    uneven(selection()),
+    uneven(smoothed(), parts=(18, 18, 2)),
+    uneven(selection(), parts=(3, 3, 3)),
+]
+
+
+@pytest.mark.parametrize("run", UNEVEN, ids=["smoothed", "selection", "decided", "decided selection"])
+def test_draws_that_differ_by_image_are_kept(run):
+    assert run.meta.version == (2 if run.alpha_parts is None else 3)
+    assert run.meta.n_mean == run.draws.mean()
+    again = from_bytes(to_bytes(run))
+    assert same(again, run)
+    assert again.draws.dtype == np.int64
+    told = json.loads(str(np.load(io.BytesIO(to_bytes(run)))["meta"]))
+    assert (told["version"], told["n"], told["n_mean"]) == (run.meta.version, 200, run.meta.n_mean)
+
+
+def test_draws_of_another_program_need_no_mean_and_no_n_beside_them():
+    run = uneven(smoothed())
+    for left_out in ("n_mean", "n"):
+        assert same(from_bytes(file_with(run, {left_out: None})), run)
+
+
+def test_equal_draws_are_one_n():
+    run = smoothed(images=5)
+    assert same(replace(run, draws=np.full(5, 200)), run)
+    assert same(from_bytes(file_with(run, {"version": 2}, draws=np.full(5, 200))), run)
+
+
+@pytest.mark.parametrize(
+    ("changes", "arrays", "said"),
+    [
+        ({}, {"draws": lambda draws: draws + 1}, "draws is 201 in row 2; allowed: 1..200"),
+        ({}, {"draws": lambda draws: draws - 1}, "meta.n_mean is 131.725; the mean of draws is 130.725"),
+        (
+            {"n_mean": None},
+            {"draws": lambda draws: draws - (draws == 30)},
+            "class_counts sums to 30 in row 0; expected 29 draws",
+        ),
+        ({}, {"draws": lambda draws: 0 * draws}, "draws is 0 in row 0; allowed: 1..200"),
+        ({}, {"draws": lambda draws: draws[:-1]}, r"draws has shape \(39,\); expected \(40,\)"),
+        ({}, {"draws": lambda draws: draws + 0.5}, "draws has dtype float64"),
+        ({"version": 3}, {"alpha_parts": lambda draws: 0 * draws + 1}, "alpha_parts belongs to a run whose meta says"),
+        ({"n_mean": 7.0}, {}, "meta.n_mean is 7; the mean of draws is"),
+        ({"n_mean": "many"}, {}, "meta.n_mean is 'many'; expected a number above 0 and at most n, 200"),
+        ({"budget": [1]}, {}, r"meta.budget is \[1\]; expected an object"),
+        ({"version": 3, "decided": {"radii": [0.5]}}, {}, "alpha_parts belongs to a run whose meta says"),
+        ({"version": 1}, {}, "meta.n_mean is .* in a file of version 1, which means None: such a run is of version 2"),
+    ],
+)
+def test_draws_that_break_the_contract_are_refused(changes, arrays, said):
+    run = uneven(smoothed())
+    with pytest.raises(RunError, match=said):
+        from_bytes(file_with(run, changes, **{name: of(run.draws) for name, of in arrays.items()}))
+
+
+def test_a_run_that_was_decided_is_no_run_of_version_2():
+    run = uneven(smoothed(), parts=(18, 18, 2))
+    with pytest.raises(RunError, match=r"meta\.decided is .* in a file of version 2, .* such a run is of version 3"):
+        from_bytes(file_with(run, {"version": 2}))
+    with pytest.raises(RunError, match="alpha_parts is 0 in row 0; allowed: at least 1"):
+        replace(run, alpha_parts=0 * run.alpha_parts)
+
+
+def test_a_mean_without_draws_is_refused():
+    with pytest.raises(RunError, match=r"meta\.n_mean is 100, but every image has 200 draws"):
+        from_bytes(file_with(smoothed(images=5), {"version": 2, "n_mean": 100.0}))
 
 
 @pytest.mark.parametrize("path", sorted(DEMO.glob("*.json")), ids=lambda path: path.stem)
