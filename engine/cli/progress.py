@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 from engine.escape import terminal
-from engine.sampling.precompute import Progress as SamplingProgress
+from engine.sampling.work import Progress as SamplingProgress
 from engine.training.loop import EpochReport
 
 

@@ -45,6 +45,11 @@ class Draws:
         assert 0 <= k <= len(self), f"{k} of {len(self)} draws"
         return Draws(self.classes[:k], self.scores[:k])
 
+    def after(self, k: int) -> Draws:
+        """The draws behind the first ``k``."""
+        assert 0 <= k <= len(self), f"{k} of {len(self)} draws"
+        return Draws(self.classes[k:], self.scores[k:])
+
 
 def concatenate(parts: Sequence[Draws]) -> Draws:
     """One stream from its consecutive parts; no parts give no draws."""

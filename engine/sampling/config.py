@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from engine import datasets
 from engine.errors import AcesError
 from engine.mechanisms import mechanism
 from engine.smoothing import GAUSSIAN, smoothing
+from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
+from engine.statistics.bounds import MAJORITY
+from engine.statistics.budget import Budget, Quantity
+from engine.statistics.corrections import Correction
+from engine.statistics.deciding import Question
 
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
 
@@ -87,6 +92,65 @@ class Data(BaseModel):
     skip_damaged: bool = False
 
 
+def _share(value: object) -> object:
+    """``1%`` as 0.01."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return float(value.strip().removesuffix("%")) / 100
+    return value
+
+
+def _range(value: object) -> object:
+    """One threshold as a range of its own."""
+    return value if isinstance(value, list | tuple) else (value, value)
+
+
+def _numbers(value: object) -> object:
+    """One number as a list of one."""
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+Theta = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Terms(BaseModel):
+    """Of the certificates that a budget or a question has in mind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    alpha: Annotated[float, Field(gt=0, lt=1)] = DEFAULT_ALPHA
+    correction: Correction = DEFAULT_CORRECTION
+
+
+class BudgetEntry(_Terms):
+    """Each image gets the draws that it is worth: at most ``lose`` of the ``at`` is lost, at every ``theta``.
+
+    ``lose``: 1% or 0.01. ``theta``: a threshold, or the two ends of a range. ``least``: the fewest draws of an image.
+    ``n0``: of the guess draws that choose, in place of the config's.
+    """
+
+    lose: Annotated[float, BeforeValidator(_share), Field(gt=0, lt=1)] = 0.01
+    at: Quantity = Quantity.ACR
+    theta: Annotated[tuple[Theta, Theta], BeforeValidator(_range)] = (0.0, 1.0)
+    least: Positive = 1000
+    n0: Positive | None = None
+
+    def rule(self) -> Budget:
+        """As the statistics take it."""
+        return Budget(self.lose, self.at, self.theta, self.least, self.alpha, self.correction)
+
+
+class DecideEntry(_Terms):
+    """The draws of an image end when it is known whether it is certified at the radii ``r``, selected at ``theta``."""
+
+    r: Annotated[tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], BeforeValidator(_numbers)]
+    theta: Theta = 1.0
+    t: Annotated[float, Field(gt=0, lt=1)] = MAJORITY
+
+    def question(self) -> Question:
+        """As the statistics take it."""
+        return Question(self.r, self.theta, self.t, self.alpha, self.correction)
+
+
 class Config(BaseModel):
     """Which images, how many draws, which networks."""
 
@@ -101,9 +165,35 @@ class Config(BaseModel):
     n: Positive = 10_000
     seed: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
+    budget: BudgetEntry | None = None
+    decide: DecideEntry | None = None
     certify: tuple[SmoothedEntry, ...] = ()
     select: tuple[SelectEntry, ...] = ()
     core: tuple[Entry, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Config:
+        if self.budget is not None and self.decide is not None:
+            raise ValueError("budget measures and decide does not: name one of them")
+        own = self.budget and self.budget.n0
+        if own is not None and "n0" in self.model_fields_set and self.n0 != own:
+            raise ValueError(f"n0 is {self.n0}, and {own} in budget: say it once")
+        return self
+
+    @property
+    def guesses(self) -> int:
+        """n0, of the budget where it says one."""
+        return (self.budget and self.budget.n0) or self.n0
+
+    @property
+    def rule(self) -> Budget | None:
+        """By which the draws of an image are chosen."""
+        return None if self.budget is None else self.budget.rule()
+
+    @property
+    def question(self) -> Question | None:
+        """Whose answer ends the draws of an image."""
+        return None if self.decide is None else self.decide.question()
 
     def card(self) -> datasets.DatasetCard:
         """The card of the dataset: a known one, or the user's own, which ``data`` describes."""

@@ -7,8 +7,10 @@ import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from engine import __version__
 from engine.datasets import ImageSet
@@ -128,9 +130,11 @@ def record(job: Job, config: Config, images: ImageSet) -> Meta:
         created=_now(),
         engine_version=__version__,
         sigma=job.sigma,
-        n0=config.n0 if sampled else None,
+        n0=config.guesses if sampled else None,
         n=config.n if sampled else None,
         n_decided=(config.n,) if sampled else None,
+        budget=_stated(config.budget, {"n0"}) if sampled else None,
+        decided=_stated(config.decide) if sampled else None,
         seed=config.seed if sampled else None,
         precision=config.precision if sampled else "float32",
         network=NetworkInfo(card.name, job.checkpoint.sha256, card.training, card.sigma_train),
@@ -140,6 +144,11 @@ def record(job: Job, config: Config, images: ImageSet) -> Meta:
     )
     meta.check()  # a name that may not be is refused before anything is sampled
     return meta
+
+
+def _stated(entry: BaseModel | None, left_out: set[str] | None = None) -> dict[str, Any] | None:
+    """What a config says of the draws of an image, as its run tells it."""
+    return None if entry is None else entry.model_dump(mode="json", exclude=left_out)
 
 
 def _now() -> str:
@@ -153,10 +162,19 @@ def same_work(run: Run, meta: Meta, images: ImageSet) -> bool:
     """Whether a stored run is what sampling ``meta`` on ``images`` would give."""
     identity = (
         *("kind", "dataset", "split", "sigma", "smoothing", "n0", "n", "seed", "precision", "network", "mechanism"),
+        "budget",
     )
     same_meta = all(getattr(run.meta, name) == getattr(meta, name) for name in identity)
+    same_meta &= _asked(run.meta) == _asked(meta)
     same_images = run.meta.extra.get("images") == meta.extra.get("images")
     return same_meta and same_images and np.array_equal(run.index, images.index)
+
+
+def _asked(meta: Meta) -> dict[str, Any] | None:
+    """What was to be decided, without the looks at which it was: they are the network's."""
+    if meta.decided is None:
+        return None
+    return {name: value for name, value in meta.decided.items() if name not in ("looks", "split")}
 
 
 def continued(run: Run, meta: Meta, images: ImageSet) -> Meta:
@@ -164,7 +182,7 @@ def continued(run: Run, meta: Meta, images: ImageSet) -> Meta:
 
     Raises ``AcesError`` if the run differs in more than n.
     """
-    if not same_work(run, replace(meta, n=run.meta.n), images):
+    if not same_work(run, replace(meta, n=run.meta.n, budget=run.meta.budget, decided=run.meta.decided), images):
         raise AcesError(
             f"the store holds another run named '{meta.name}' (its network, images, noise, n0, seed, precision or "
             f"selection mechanism differ); give this one a `name` in the config, or use another --cache"

@@ -1,30 +1,26 @@
 """Dataset x network x sigma -> runs in the store: what is there is not sampled again, an interruption costs a moment.
 
 Reading order: ``precompute`` prepares every job, so that whatever must be refused is refused before anything is
-sampled; ``fill`` samples the draws that the store lacks, through an executor; ``assemble`` counts them from the store.
+sampled; ``sampled`` fills in the draws that the store lacks, as many as each image is worth; ``assemble`` counts them.
 """
 
 from __future__ import annotations
 
 import json
-import random
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
 
 from cache.entries import DamagedError
-from cache.store import BlockKey, Part, Store
+from cache.store import Store
+from engine.arrays import Array
 from engine.datasets import ImageSet
-from engine.errors import AcesError
-from engine.mechanisms import Mechanism
-from engine.records.counts import Counts, count, thresholds
-from engine.records.draws import BLOCK, CHUNK, Draws, concatenate
+from engine.records.counts import Counts, count, nearest, thresholds
 from engine.records.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun
 from engine.sampling.config import Config
+from engine.sampling.decide import decide, looks_of
 from engine.sampling.executors import Executor
 from engine.sampling.inference import (
     FrozenNetwork,
@@ -37,35 +33,10 @@ from engine.sampling.inference import (
     resolve_device,
 )
 from engine.sampling.plan_runs import LOG, Job, continued, jobs, record, same_work
-from engine.sampling.stream import Source, Stage, StreamPart, sample, segments
-
-FLUSH_SECONDS = 0.25  # draws wait at most so long before they are stored: what an interruption costs
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands: ``draws`` of ``total`` are done, ``cached`` of them were in the store, ``seconds`` passed."""
-
-    job: str
-    images: int
-    total_images: int
-    draws: int
-    cached: int
-    total: int
-    seconds: float
-
-    @property
-    def rate(self) -> float:
-        """Sampled draws per second, without those that the store had."""
-        return (self.draws - self.cached) / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """At this rate; None as long as there is none."""
-        return (self.total - self.draws) / self.rate if self.rate > 0 else None
-
-
-Report = Callable[[Progress], None]
+from engine.sampling.stream import Stage, sample
+from engine.sampling.work import Report, Work, fill, stored_draws
+from engine.statistics.budget import GuessVotes, choose
+from engine.statistics.looks import Split
 
 
 def precompute(
@@ -91,17 +62,6 @@ def precompute(
     return made
 
 
-@dataclass(frozen=True, eq=False)
-class Work:
-    """A job that may run: its record, images and frozen network; or ``done``, the run that the store has already."""
-
-    meta: Meta
-    images: ImageSet
-    network: FrozenNetwork | None
-    mechanism: Mechanism
-    done: Run | None = None
-
-
 def prepare(job: Job, config: Config, images: ImageSet, store: Store, device: str) -> Work:
     """Everything that can be refused, and the probe of the network's layout. Raises ``AcesError``; samples nothing."""
     transform = job.checkpoint.transform
@@ -114,8 +74,13 @@ def prepare(job: Job, config: Config, images: ImageSet, store: Store, device: st
             return Work(stored.meta, images, None, job.mechanism, stored)
         meta = continued(stored, meta, images)
     network = _frozen(job, meta, images, store, device)
-    as_run = network.as_run if job.kind != "core" else None
-    return Work(replace(meta, as_run=as_run), images, network, job.mechanism)
+    if job.kind == "core":
+        return Work(meta, images, network, job.mechanism)
+    meta = replace(meta, as_run=network.as_run)
+    if config.decide is not None and meta.decided is not None:
+        looks = list(looks_of(meta.draws, network))
+        meta = replace(meta, decided={**meta.decided, "looks": looks, "split": str(Split.HALF_LAST)})
+    return Work(meta, images, network, job.mechanism, budget=config.rule, question=config.question)
 
 
 def _stored(store: Store, name: str) -> Run | None:
@@ -156,12 +121,8 @@ def _in_its_layout(plain: FrozenNetwork, sha256: str, shape: tuple[int, ...], st
 def _make(work: Work, store: Store, executor: Executor, report: Report) -> Run:
     if work.done is not None:
         return work.done
-    run: Run
-    if work.meta.kind == "core":
-        run = sample_core(work)
-    else:
-        fill(work, store, executor, report)
-        run = assemble(work, store)
+    is_core = work.meta.kind == "core"
+    run = sample_core(work) if is_core else assemble(sampled(work, store, executor, report), store)
     store.put(run, replace=True)
     return run
 
@@ -169,122 +130,36 @@ def _make(work: Work, store: Store, executor: Executor, report: Report) -> Run:
 # --- sampling: from the network into the store ---------------------------------------------------------------------
 
 
-def fill(work: Work, store: Store, executor: Executor = sample, report: Report = lambda _: None) -> None:
-    """Sample the draws that the store lacks. Interrupted at any instant, what was stored stays and is right."""
-    tally = DrawTally(work.meta, len(work.images))
-    rows = _rows(work.images)
-    waiting: list[Part] = []
-    stored_at = time.monotonic()
-    try:
-        for segment, draws in executor(source(work), missing(work, store, tally)):
-            key = _key(work, rows[segment.index], segment.stage, segment.chunk * CHUNK // BLOCK)
-            waiting.append(Part(key, segment.chunk * CHUNK % BLOCK + segment.start, draws))
-            if time.monotonic() - stored_at > FLUSH_SECONDS:
-                store.put_parts(waiting)
-                waiting, stored_at = [], time.monotonic()
-            report(tally.sampled(segment))
-    finally:  # an interruption from the keyboard keeps these too
-        store.put_parts(waiting)
+def sampled(work: Work, store: Store, executor: Executor = sample, report: Report = lambda _: None) -> Work:
+    """Sample what the store lacks; the work that is returned says how many draws each image was given."""
+    if work.budget is None and work.question is None:
+        fill(work, store, executor, report)
+        return work
+    fill(work, store, executor, report, (Stage.GUESS,))
+    if work.question is not None:
+        return decide(work, store, executor, report)
+    work = replace(work, draws=allotted(work, store))
+    fill(work, store, executor, report, (Stage.ESTIMATE,))
+    return work
 
 
-def source(work: Work) -> Source:
-    """The network, noise and images of a sampled run."""
-    assert work.network is not None
-    rows, images = _rows(work.images), work.images
-    seed = work.meta.seed or 0
-    return Source(
-        work.network,
-        work.mechanism.score,
-        work.meta.noise,
-        seed,
-        lambda index: torch.from_numpy(images.image(rows[index])),
-        smoothing=work.meta.smoothing_card,
-    )
+def allotted(work: Work, store: Store) -> Array:
+    """How many draws the budget gives each image, int64 [N], by its guess draws alone: they are complete."""
+    assert work.budget is not None
+    votes = guess_votes(work, store, work.budget.thetas)
+    return choose(votes, work.meta.draws, work.budget, work.meta.smoothing_card.link)
 
 
-def _rows(images: ImageSet) -> dict[int, int]:
-    return {int(index): row for row, index in enumerate(images.index)}
-
-
-@dataclass(eq=False)
-class DrawTally:
-    """Counts what is done, for the reports."""
-
-    meta: Meta
-    images: int
-    left: Counter[int] = field(default_factory=Counter)  # draws still to come, by image
-    done: int = 0  # images without any left
-    draws: int = 0
-    cached: int = 0
-    start: float = field(default_factory=time.monotonic)
-
-    def planned(self, index: int, missing: int) -> None:
-        """An image was looked at: so many of its draws are not in the store."""
-        per_image = self.meta.draws0 + self.meta.draws
-        self.cached += per_image - missing
-        self.draws += per_image - missing
-        self.left[index] = missing
-        self.done += missing == 0
-
-    def sampled(self, segment: StreamPart) -> Progress:
-        """A segment has come."""
-        self.draws += len(segment)
-        self.left[segment.index] -= len(segment)
-        self.done += self.left[segment.index] == 0
-        total = self.images * (self.meta.draws0 + self.meta.draws)
-        seconds = time.monotonic() - self.start
-        return Progress(self.meta.name, self.done, self.images, self.draws, self.cached, total, seconds)
-
-
-def missing(work: Work, store: Store, tally: DrawTally) -> Iterator[StreamPart]:
-    """The segments that the store lacks, an image at a time, looked up when its turn comes.
-
-    Each process begins at another image, so that two that work on one run meet late; what both sampled is the same.
-    """
-    begin = random.randrange(len(work.images))
-    for row in (*range(begin, len(work.images)), *range(begin)):
-        index = int(work.images.index[row])
-        lacking = [
-            segment
-            for stage, n in _stages(work.meta)
-            for block, end in _blocks(n)
-            for segment in segments(index, stage, min(end, block * BLOCK + _held(work, store, row, stage, block)), end)
-        ]
-        tally.planned(index, sum(map(len, lacking)))
-        yield from lacking
-
-
-def _stages(meta: Meta) -> tuple[tuple[Stage, int], tuple[Stage, int]]:
-    return (Stage.GUESS, meta.draws0), (Stage.ESTIMATE, meta.draws)
-
-
-def _blocks(n: int) -> Iterator[tuple[int, int]]:
-    """The blocks of the first n draws of a stream, each with the number of the draw that ends it."""
-    return ((block, min((block + 1) * BLOCK, n)) for block in range(-(-n // BLOCK)))
-
-
-def _held(work: Work, store: Store, row: int, stage: Stage, block: int) -> int:
-    draws = store.get_block(_key(work, row, stage, block))
-    return 0 if draws is None else len(draws)
-
-
-def _key(work: Work, row: int, stage: Stage, block: int) -> BlockKey:
-    """Everything that the draws depend on. How the network runs is of it: it decides the last bits of a logit."""
-    meta, network = work.meta, work.network
-    assert network is not None
-    return BlockKey(
-        network=meta.network.sha256 or "",
-        dataset=work.images.content(row),
-        split=meta.split or "",
-        index=int(work.images.index[row]),
-        sigma=meta.noise,
-        smoothing=meta.smoothing_card.name,
-        seed=meta.seed or 0,
-        mechanism=work.mechanism.draws,
-        as_run="/".join(map(str, (network.precision, *network.as_run.values()))),
-        stage=stage.value,
-        block=block,
-    )
+def guess_votes(work: Work, store: Store, thetas: Iterable[float]) -> GuessVotes:
+    """What the guess draws of every image said, at the stored thresholds nearest to ``thetas``."""
+    guesses, stored = _counts(work, store, Stage.GUESS), thresholds()
+    at = [nearest(stored, theta) for theta in thetas]
+    select = np.stack([one.select_counts[at] for one in guesses])
+    classes = np.stack([one.class_counts for one in guesses])
+    votes = GuessVotes(work.meta.draws0, select)
+    if work.meta.kind != SelectionRun.KIND:
+        votes = replace(votes, classed=classes.max(1), wanted=classes.argmax(1) == work.images.label)
+    return votes
 
 
 # --- counting: from the store into a run -----------------------------------------------------------------------------
@@ -292,32 +167,24 @@ def _key(work: Work, row: int, stage: Stage, block: int) -> BlockKey:
 
 def assemble(work: Work, store: Store) -> SmoothedRun | SelectionRun:
     """Count the stored draws of every image. Raises ``AcesError`` if some went missing since they were sampled."""
-    guesses, estimates = (
-        [count(_stored_draws(work, store, row, stage, n), work.meta.num_classes) for row in range(len(work.images))]
-        for stage, n in _stages(work.meta)
-    )
+    guesses, estimates = (_counts(work, store, stage) for stage in Stage)
     selects = work.meta.kind == SelectionRun.KIND
-    return (_selection if selects else _smoothed)(work.meta, work.images, guesses, estimates)
+    return (_selection if selects else _smoothed)(work, guesses, estimates)
 
 
-def _stored_draws(work: Work, store: Store, row: int, stage: Stage, n: int) -> Draws:
-    """The first n draws of one stream of one image."""
-    parts = []
-    for block, end in _blocks(n):
-        draws = store.get_block(_key(work, row, stage, block))
-        need = end - block * BLOCK
-        if draws is None or len(draws) < need:
-            raise AcesError(f"draws of image {work.images.index[row]} were lost from the store; run the command again")
-        parts.append(draws.first(need))
-    return concatenate(parts)
+def _counts(work: Work, store: Store, stage: Stage) -> list[Counts]:
+    """Of every image, the draws of one stream."""
+    rows = range(len(work.images))
+    drawn = (stored_draws(work, store, row, stage, 0, work.wanted(row)[stage]) for row in rows)
+    return [count(draws, work.meta.num_classes) for draws in drawn]
 
 
-def _smoothed(meta: Meta, images: ImageSet, guesses: list[Counts], estimates: list[Counts]) -> SmoothedRun:
+def _smoothed(work: Work, guesses: list[Counts], estimates: list[Counts]) -> SmoothedRun:
     quantiles = np.stack([c.quantiles for c in estimates])
     return SmoothedRun(
-        meta=meta,
-        index=images.index,
-        label=images.label,
+        meta=work.meta,
+        index=work.images.index,
+        label=work.images.label,
         class_counts0=np.stack([c.class_counts for c in guesses]),
         class_counts=np.stack([c.class_counts for c in estimates]),
         thetas=thresholds(),
@@ -325,17 +192,21 @@ def _smoothed(meta: Meta, images: ImageSet, guesses: list[Counts], estimates: li
         select_counts=np.stack([c.select_counts for c in estimates]),
         entropy_median=quantiles[:, 2],
         entropy_quantiles=quantiles,
+        draws=work.draws,
+        alpha_parts=work.parts,
     )
 
 
-def _selection(meta: Meta, images: ImageSet, guesses: list[Counts], estimates: list[Counts]) -> SelectionRun:
+def _selection(work: Work, guesses: list[Counts], estimates: list[Counts]) -> SelectionRun:
     return SelectionRun(
-        meta=meta,
-        index=images.index,
+        meta=work.meta,
+        index=work.images.index,
         thetas=thresholds(),
         select_counts0=np.stack([c.select_counts for c in guesses]),
         select_counts=np.stack([c.select_counts for c in estimates]),
         score_median=np.stack([c.quantiles for c in estimates])[:, 2],
+        draws=work.draws,
+        alpha_parts=work.parts,
     )
 
 

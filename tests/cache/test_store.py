@@ -227,10 +227,10 @@ def test_a_run_with_a_damaged_meta_hides_no_other(store):
 
 @pytest.fixture(params=["both", "card", "run"])
 def newer(request, store) -> str:
-    """A stored run that a program of format version 3 wrote, as its two entries or one of them say."""
+    """A stored run that a program of format version 4 wrote, as its two entries or one of them say."""
     run = core_run("c")
     store.put(run)
-    meta = run.meta.to_json() | {"version": 3, "unheard": "of"}
+    meta = run.meta.to_json() | {"version": 4, "unheard": "of"}
     data = io.BytesIO()
     np.savez(data, meta=np.array(json.dumps(meta)), kernels=np.arange(3))
     card = json.dumps({"meta": meta, "sha256": hashlib.sha256(data.getvalue()).hexdigest()}).encode()
@@ -245,7 +245,7 @@ def newer(request, store) -> str:
 def test_what_a_newer_program_wrote_is_not_damaged_and_never_touched(store, newer):
     before = sql(store, "runs", "SELECT key, value, store_time FROM Cache ORDER BY key")
     said = (
-        r"run 'c' in .* was written by a newer program \((run: )?meta\.version is 3; .*update it\); it is left as it is"
+        r"run 'c' in .* was written by a newer program \((run: )?meta\.version is 4; .*update it\); it is left as it is"
     )
     asks = [
         lambda: store.put(core_run("c", wrong=5)),
@@ -266,7 +266,7 @@ def test_what_a_newer_program_wrote_is_not_damaged_and_never_touched(store, newe
 
 
 def test_a_newer_run_beside_a_damaged_entry_is_not_touched_either(store):
-    newer = core_run("c").meta.to_json() | {"version": 3}
+    newer = core_run("c").meta.to_json() | {"version": 4}
     store.put(core_run("c"))
     with diskcache.Cache(str(store.directory / "runs"), disk=BytesDisk) as cache:
         entries.write(cache, "meta/c", json.dumps({"meta": newer, "sha256": ""}).encode())

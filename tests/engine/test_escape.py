@@ -17,7 +17,7 @@ from app.widgets import export
 from cache.store import Store
 from engine import escape
 from engine.cli.progress import DrawsBar, SamplingBar
-from engine.sampling.precompute import Progress
+from engine.sampling.work import Progress
 from engine.tables import Format, render
 from tests import toy
 from tests.hostile import HOSTILE, any_text, hostile

@@ -38,7 +38,7 @@ def test_what_a_newer_program_wrote_is_named_and_survives_every_import(call, sto
     path = tmp_path / "core.npz"
     runs.write_run(toy.core_run(), path)
     with diskcache.Cache(str(store / "runs"), disk=BytesDisk) as cache:
-        card = {"meta": toy.core_run().meta.to_json() | {"version": 3}, "sha256": ""}
+        card = {"meta": toy.core_run().meta.to_json() | {"version": 4}, "sha256": ""}
         entries.write(cache, "meta/toy-core", json.dumps(card).encode())
         held = cache["meta/toy-core"], cache["run/toy-core"]
     said = "run 'toy-core' in .* was written by a newer program .*update it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.cli.progress import SamplingBar, TrainingBar
-from engine.sampling.precompute import Progress
+from engine.sampling.work import Progress
 from engine.training.loop import EpochReport
 
 

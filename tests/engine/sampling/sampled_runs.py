@@ -9,7 +9,8 @@ import torch
 from cache.store import Store
 from engine.models import NetworkCard, architecture, assemble, build, save
 from engine.sampling.config import read_config
-from engine.sampling.precompute import Progress, precompute
+from engine.sampling.precompute import precompute
+from engine.sampling.work import Progress
 from tests import toy
 
 

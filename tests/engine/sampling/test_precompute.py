@@ -32,7 +32,8 @@ from engine.records.counts import count
 from engine.records.draws import BLOCK
 from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
 from engine.sampling.config import read_config
-from engine.sampling.precompute import Progress, precompute
+from engine.sampling.precompute import precompute
+from engine.sampling.work import Progress
 from tests import toy
 from tests.engine.sampling.sampled_runs import make, of_two_classes, sampled, selecting
 
@@ -190,14 +191,14 @@ def test_a_newer_programs_run_stops_precompute_before_anything_is_sampled(tmp_pa
     make(config, place)
     with diskcache.Cache(str(place / "runs"), disk=BytesDisk) as cache:
         card = json.loads(entries.read(cache, "meta/noisy"))
-        card["meta"]["version"] = 3
+        card["meta"]["version"] = 4
         entries.write(cache, "meta/noisy", json.dumps(card).encode())
     with Store(place) as store:
         store.remove("plain")
     for arguments in ([], ["--n", "900"], ["--dry-run"]):
         status, _, err = call("precompute", config, "--cache", place, "--progress", "json", *arguments)
         assert (status, err.count("\n")) == (2, 1)
-        assert err.startswith(f"error: run 'noisy' in {place} was written by a newer program (meta.version is 3; ")
+        assert err.startswith(f"error: run 'noisy' in {place} was written by a newer program (meta.version is 4; ")
     with Store(place) as store:
         assert store.metas() == []
     with diskcache.Cache(str(place / "runs"), disk=BytesDisk) as cache:
@@ -314,7 +315,7 @@ def test_an_interruption_from_the_keyboard_keeps_what_was_drawn(tmp_path, monkey
 @pytest.mark.parametrize("instant", ["before", "between", "after"])
 def test_a_disk_that_fills_up_stops_the_run_and_loses_nothing_that_was_stored(tmp_path, monkeypatch, instant):
     config, place = toy.config(tmp_path, n=2000), tmp_path / "store"
-    monkeypatch.setattr("engine.sampling.precompute.FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr("engine.sampling.work.FLUSH_SECONDS", 0.0)
     writes = {"before": 0, "between": 5, "after": 10**9}[instant]
     put_parts, told = Store.put_parts, []
 
@@ -381,7 +382,7 @@ def going(folder: Path):
 
 @pytest.mark.parametrize("part", ["", "runs", "blocks"])
 def test_a_store_that_is_removed_under_way_ends_the_sampling_at_the_next_flush(tmp_path, monkeypatch, part):
-    monkeypatch.setattr("engine.sampling.precompute.FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr("engine.sampling.work.FLUSH_SECONDS", 0.0)
     config, place = toy.config(tmp_path), tmp_path / "store"
     reports: list[Progress] = []
     remove = going(place / part)
@@ -414,7 +415,7 @@ def test_a_run_that_is_removed_before_the_last_is_made_is_not_reported_as_done(t
 def test_a_removed_store_is_one_line_and_status_2(call, tmp_path, monkeypatch):
     from engine.cli import progress
 
-    monkeypatch.setattr("engine.sampling.precompute.FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr("engine.sampling.work.FLUSH_SECONDS", 0.0)
     place = tmp_path / "store"
     remove = going(place)
     monkeypatch.setattr(progress.SamplingLines, "__call__", lambda _, p: remove(p))
