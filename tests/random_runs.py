@@ -92,7 +92,7 @@ def uneven(run, ns: tuple[int, ...] = (30, 77, 200), parts: tuple[int, ...] | No
     changes = {"select_counts": _thinned(rng, np.diff(run.select_counts, axis=1, prepend=0), draws).cumsum(1)}
     if isinstance(run, SmoothedRun):
         changes["class_counts"] = _thinned(rng, run.class_counts, draws)
-    told = run.meta if parts is None else replace(run.meta, decided={"radii": [0.25]})
+    told = run.meta if parts is None else replace(run.meta, decided={"r": [0.25]})
     divided = {} if parts is None else {"alpha_parts": np.array(parts)[which]}
     return replace(run, meta=replace(told, n=max(ns)), draws=draws, **divided, **changes)
 

@@ -16,7 +16,7 @@ from app.widgets import chips
 from app.widgets.chips import Chip
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.records.runs import decisions
+from engine.records.runs import Meta, decisions
 from engine.smoothing import GAUSSIAN
 from engine.statistics.bounds import MAJORITY, round_up
 from engine.statistics.intervals import NAMES
@@ -60,14 +60,21 @@ def _sampled(settings: Settings, c: Composition) -> list[Chip]:
     return [
         Chip(f"{len(c.index):,} images", f"{subset(c.index)} of {run.dataset}{split}"),
         Chip(
-            f"{c.n0:,} + {c.n:,} draws",
-            f"{c.n0:,} draws per image and network to guess (n0), {c.n:,} others to bound (n). {networks}",
+            f"{c.n0:,} + {_range(c)} draws",
+            f"{c.n0:,} draws per image and network to guess (n0), {_range(c)} others to bound (n). {networks}",
         ),
         Chip(
             f"σ {c.sigma:g}" if smoothing == GAUSSIAN else f"σ {c.sigma:g}, {smoothing.label}",
             f"σ {c.sigma:g}: standard deviation of the {under} at evaluation, where a pixel runs from 0 to 1",
         ),
     ]
+
+
+def _range(c: Composition) -> str:
+    """How many draws estimate an image, from the fewest to the most."""
+    draws = c.draws_of()
+    least, most = int(draws.min()), int(draws.max())
+    return f"{most:,}" if least == most else f"{least:,} to {most:,}"
 
 
 def _terms(settings: Settings) -> list[Chip]:
@@ -111,6 +118,7 @@ def _warnings(settings: Settings, c: Composition) -> list[str]:
         said.append(f"the selection was sampled at σ {c.sigma_select:g}")
     if run.looked:
         said.append(f"n was changed after looking: {decisions(run)}")
+    said += [_decided(run) for run in (run, settings.select_run) if run is not None and run.decided is not None]
     if settings.bound_used is not settings.bound:
         said.append(f"its class has the complement, no margin: {NO_MARGIN}")
     if settings.pin is not None and settings.at(settings.pin.choice).bound_used is not settings.bound:
@@ -119,6 +127,17 @@ def _warnings(settings: Settings, c: Composition) -> list[str]:
         if digits is not None:
             said.append(f"{whose} counts reconstructed from a log with radii of {digits} digits: the lowest that fit")
     return said
+
+
+def _decided(run: Meta) -> str:
+    """For what the draws of a run were enough."""
+    asked = run.decided or {}
+    radii = ", ".join(f"{r:g}" for r in asked.get("r", ()) if isinstance(r, int | float))
+    theta, alpha = (plain(str(asked.get(name, "?"))) for name in ("theta", "alpha"))
+    return (
+        f"the draws of {plain(run.name)} ended when it was decided whether r {radii or '?'} is reached at θ {theta}, "
+        f"α {alpha}: it supports rates at these; ACR, NAC and other radii hold, and would be larger from more draws"
+    )
 
 
 NAC_IS_NOT = (

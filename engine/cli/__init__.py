@@ -32,6 +32,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "certify": certify.certify,
     "check": certify.check,
     "precompute": sampling.precompute,
+    "plan": sampling.plan,
     "verify": sampling.verify,
     "train": training.train,
     "models": models.list_models,

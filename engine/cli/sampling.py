@@ -43,6 +43,17 @@ class Show(StrEnum):
 
 
 ConfigArgument = Annotated[Path, typer.Argument(help="A YAML file that names images, draws and networks.")]
+LoseOption = Annotated[
+    str | None,
+    typer.Option(help="Give each image the draws that it is worth: at most this share of the ACR is lost, as 1%."),
+]
+DecideOption = Annotated[
+    str | None,
+    typer.Option(help="End an image's draws when it is known whether it is certified at these radii: r=0.25,0.5,1."),
+]
+ThetaOption = Annotated[
+    str | None, typer.Option(help="Of --lose a threshold or a range, 0.2:0.4 (default: all); of --decide one (1).")
+]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 
 
@@ -54,6 +65,9 @@ def precompute(
     every: Annotated[int | None, typer.Option(help="Every so-many-th image, instead of the config's.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many images, instead of the config's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the noise, instead of the config's (default: 0).")] = None,
+    lose: LoseOption = None,
+    decide: DecideOption = None,
+    theta: ThetaOption = None,
     executor: Annotated[Where, typer.Option(help="local: here. ray: on a Ray cluster.")] = Where.LOCAL,
     address: Annotated[
         str | None, typer.Option(help="Of the Ray cluster, or auto; by default one is started on this machine.")
@@ -71,7 +85,7 @@ def precompute(
     from engine.sampling.config import read_config
     from engine.sampling.precompute import precompute as run_config
 
-    settings = _with(read_config(config), n=n, every=every, limit=limit)
+    settings = _with(read_config(config), n=n, every=every, limit=limit).with_rule(lose, decide, theta)
     if seed is not None:
         settings = settings.model_copy(update={"seed": seed})
     if trust:
@@ -91,6 +105,51 @@ def precompute(
             print(json.dumps({"event": "run", "images": len(run.index), "meta": run.meta.to_json()}))
         else:
             say(f"{run.meta.kind:9}  {run.meta.name}  ({len(run.index)} images)")
+
+
+def plan(
+    config: ConfigArgument,
+    device: DeviceOption = "cpu",
+    n: Annotated[int | None, typer.Option(help="The most draws of an image, instead of the config's.")] = None,
+    every: Annotated[int | None, typer.Option(help="Every so-many-th image, instead of the config's.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many images, instead of the config's.")] = None,
+    theta: Annotated[str | None, typer.Option(help="The threshold or range, 0.2:0.4, that draws are for.")] = None,
+    decide: DecideOption = None,
+    progress: Annotated[Show, typer.Option(help="bar, or json: a line an event on stdout.")] = Show.BAR,
+    trust: TrustOption = False,
+    cache: CacheOption = None,
+) -> None:
+    """What each budget would draw, and how long: from the guess draws, which are taken first and kept.
+
+    Example: python -m engine plan engine/configs/demo.yaml --n 100000 --theta 0.3 --decide r=0.25,0.5
+    """
+    from engine.cli.progress import SamplingBar, SamplingLines
+    from engine.sampling.config import read_config
+    from engine.sampling.estimate import forecasts
+
+    settings = _with(read_config(config), n=n, every=every, limit=limit)
+    asked = settings.with_rule(decide=decide).question if decide is not None else None
+    if theta is not None:
+        lose = "0.01" if settings.budget is None else str(settings.budget.lose)
+        settings = settings.model_copy(update={"decide": None}).with_rule(lose, theta=theta)
+    settings = settings.trusting() if trust else settings
+    with Store(cache) as store, SamplingBar() if progress is Show.BAR else SamplingLines() as report:
+        found = forecasts(settings, store, device=device, report=report, radii=() if asked is None else asked.radii)
+    if progress is Show.JSON:
+        for one in found:
+            print(json.dumps({"event": "forecast", **asdict(one), "seconds": one.seconds}))
+        return
+    full = {one.name: one.draws for one in found if one.kept == 1.0}
+    print_table(
+        ("run", "rule", "images", "draws", "saves", "of the ACR", "time"),
+        [
+            (one.name, one.rule, one.images, f"{one.draws:,}", f"{full[one.name] / one.draws:.1f} x",
+             "—" if one.kept is None else f"{100 * one.kept:.1f} %", duration(one.seconds))
+            for one in found
+        ],
+    )  # fmt: skip
+    if not found:
+        say("nothing is to be sampled: the store has every run of this config")
 
 
 def verify(

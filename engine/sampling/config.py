@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -16,7 +16,7 @@ from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.budget import Budget, Quantity
 from engine.statistics.corrections import Correction
-from engine.statistics.deciding import Question
+from engine.statistics.deciding import RadiusQuestion
 
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
 
@@ -146,9 +146,9 @@ class DecideEntry(_Terms):
     theta: Theta = 1.0
     t: Annotated[float, Field(gt=0, lt=1)] = MAJORITY
 
-    def question(self) -> Question:
+    def question(self) -> RadiusQuestion:
         """As the statistics take it."""
-        return Question(self.r, self.theta, self.t, self.alpha, self.correction)
+        return RadiusQuestion(self.r, self.theta, self.t, self.alpha, self.correction)
 
 
 class Config(BaseModel):
@@ -191,7 +191,7 @@ class Config(BaseModel):
         return None if self.budget is None else self.budget.rule()
 
     @property
-    def question(self) -> Question | None:
+    def question(self) -> RadiusQuestion | None:
         """Whose answer ends the draws of an image."""
         return None if self.decide is None else self.decide.question()
 
@@ -204,6 +204,29 @@ class Config(BaseModel):
             return datasets.card_at(self.dataset, data.path)
         classes = datasets.card(data.classes).classes if isinstance(data.classes, str) else data.classes
         return datasets.own_card(self.dataset, data.path, data.size, resize=data.resize, classes=classes)
+
+    def with_rule(self, lose: str | None = None, decide: str | None = None, theta: str | None = None) -> Config:
+        """The same with a budget that may ``lose`` so much, or until it is ``decide``d at radii, at ``theta``.
+
+        As a command line says them: ``1%``, ``r=0.25,0.5``, ``0.3`` or ``0.2:0.4``. Raises ``AcesError`` for others.
+        """
+        at = {} if theta is None else {"theta": [float_of(part, "theta") for part in theta.split(":")]}
+        if lose is not None and decide is not None:
+            raise AcesError("--lose measures and --decide does not: name one of them")
+        if lose is not None:
+            base = {} if self.budget is None else self.budget.model_dump()
+            return self.model_copy(update={"budget": _entry(BudgetEntry, base | {"lose": lose} | _ends(at), "--lose")})
+        if decide is not None:
+            radii = [float_of(part, "decide") for part in decide.removeprefix("r=").split(",")]
+            if len(at.get("theta", [])) > 1:
+                raise AcesError("--decide asks at one theta, and --theta names a range")
+            one = {name: values[0] for name, values in at.items()}
+            return self.model_copy(
+                update={"budget": None, "decide": _entry(DecideEntry, {"r": radii, **one}, "--decide")}
+            )
+        if at:
+            raise AcesError("--theta says where a budget or a question looks: add --lose or --decide")
+        return self
 
     def trusting(self) -> Config:
         """The same with every checkpoint trusted."""
@@ -221,6 +244,30 @@ class Config(BaseModel):
         card = self.card()
         chosen = card.read(self.split).every(self.every or card.every, self.limit)
         return chosen.checked(skip_damaged=self.data is not None and self.data.skip_damaged)
+
+
+def float_of(text: str, name: str) -> float:
+    """A number of the command line. Raises ``AcesError`` that names the option."""
+    try:
+        return float(text)
+    except ValueError:
+        raise AcesError(f"--{name}: '{text}' is not a number") from None
+
+
+def _ends(at: dict[str, list[float]]) -> dict[str, list[float]]:
+    """One threshold is a range of its own."""
+    return {name: values * 2 if len(values) == 1 else values for name, values in at.items()}
+
+
+AnyTerms = TypeVar("AnyTerms", bound=_Terms)
+
+
+def _entry(kind: type[AnyTerms], values: dict[str, Any], option: str) -> AnyTerms:
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise AcesError(f"{option}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
 def parse_config(path: Path) -> Config:

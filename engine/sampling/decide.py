@@ -22,7 +22,7 @@ from engine.sampling.executors import Executor
 from engine.sampling.inference import FrozenNetwork
 from engine.sampling.stream import Stage, StreamPart, segments
 from engine.sampling.work import Progress, Report, Work, Writer, blocks, held, source, stored_draws
-from engine.statistics.deciding import FIRST, Decider, Look, best_look, schedule
+from engine.statistics.deciding import FIRST, Decider, LookTaken, best_look, schedule
 
 
 def looks_of(n: int, network: FrozenNetwork) -> tuple[int, ...]:
@@ -43,7 +43,7 @@ class Deciding:
     c_hat: int
     idle: bool  # whatever its draws say, its radius would not count
     stored: int  # draws that the store has, from the first on
-    looks: list[Look] = field(default_factory=list)
+    looks: list[LookTaken] = field(default_factory=list)
     select: int = 0
     of_class: int = 0
     waiting: int = 0

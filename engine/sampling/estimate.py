@@ -20,7 +20,7 @@ from engine.sampling.precompute import guess_votes, prepare
 from engine.sampling.stream import Stage, sample, segments
 from engine.sampling.work import DrawTally, Report, Work, fill, missing, source
 from engine.statistics.budget import Budget, choose, share_kept
-from engine.statistics.deciding import Question, expected_draws
+from engine.statistics.deciding import RadiusQuestion, expected_draws
 
 PROBE_SECONDS = 2.0
 LOSSES = (0.01, 0.02, 0.05)  # of the budgets that are compared
@@ -119,7 +119,7 @@ def _forecasts(
         found.append(Forecast(work.meta.name, f"lose {100 * lose:g} %", images, int(chosen.sum()), rate, kept))
     if radii:
         assert work.network is not None
-        question = Question(tuple(radii), theta=rule.theta[1], alpha=rule.alpha, correction=rule.correction)
+        question = RadiusQuestion(tuple(radii), theta=rule.theta[1], alpha=rule.alpha, correction=rule.correction)
         of_all = guess_votes(work, store, [question.theta])
         taken = expected_draws(of_all, question, looks_of(n, work.network), work.meta.noise, link)
         named = ", ".join(f"{r:g}" for r in question.radii)

@@ -25,7 +25,7 @@ from engine.sampling.executors import Executor
 from engine.sampling.inference import FrozenNetwork
 from engine.sampling.stream import Source, Stage, StreamPart, sample, segments
 from engine.statistics.budget import Budget
-from engine.statistics.deciding import Question
+from engine.statistics.deciding import RadiusQuestion
 
 FLUSH_SECONDS = 0.25  # draws wait at most so long before they are stored: what an interruption costs
 
@@ -76,7 +76,7 @@ class Work:
     mechanism: Mechanism
     done: Run | None = None
     budget: Budget | None = None
-    question: Question | None = None
+    question: RadiusQuestion | None = None
     draws: Array | None = None
     parts: Array | None = None
 

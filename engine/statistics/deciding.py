@@ -28,7 +28,7 @@ HOPELESS = 0.01  # the chance to reach a radius yet, below which an image is giv
 
 
 @dataclass(frozen=True)
-class Question:
+class RadiusQuestion:
     """Is an image certified at the ``radii`` (pixel units), with the selection at ``theta`` and a share ``t`` of votes?
 
     ``alpha`` and ``correction`` are those that it is asked at. Raises ``AcesError`` for values outside their ranges.
@@ -67,7 +67,7 @@ def schedule(n: int, first: int = FIRST) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class Look:
+class LookTaken:
     """What one look says of an image: how many of the radii are ``reached``, and whether it is the last to be taken."""
 
     reached: int
@@ -81,7 +81,7 @@ class Decider:
     Votes are those for the guessed class and those that select the certification network at theta.
     """
 
-    question: Question
+    question: RadiusQuestion
     looks: tuple[int, ...]
     sigma: float
     has_class: bool = True
@@ -92,17 +92,17 @@ class Decider:
         """What each look divides alpha by."""
         return parts(Split.HALF_LAST, len(self.looks))
 
-    def look(self, at: int, select: int, of_class: int) -> Look:
+    def look(self, at: int, select: int, of_class: int) -> LookTaken:
         """At look ``at`` of the schedule, after so many votes of its draws."""
         needed_select, needed_class = self._needed
         enough = (select >= needed_select[at]) & ((of_class >= needed_class[at]) | (not self.has_class))
         reached, last = int(enough.sum()), len(self.looks) - 1
         if at == last or reached == len(enough):
-            return Look(reached, True)
+            return LookTaken(reached, True)
         hope = _chance(select, self.looks[at], int(needed_select[last][reached]), self.looks[last])
         if self.has_class:
             hope = min(hope, _chance(of_class, self.looks[at], int(needed_class[last][reached]), self.looks[last]))
-        return Look(reached, hope < HOPELESS)
+        return LookTaken(reached, hope < HOPELESS)
 
     @cached_property
     def _needed(self) -> tuple[Ints, Ints]:
@@ -139,7 +139,7 @@ def _chance(k: int, n: int, needed: int, most: int) -> float:
 
 
 def expected_draws(
-    guesses: GuessVotes, question: Question, looks: tuple[int, ...], sigma: float, link: Link = GAUSSIAN.link
+    guesses: GuessVotes, question: RadiusQuestion, looks: tuple[int, ...], sigma: float, link: Link = GAUSSIAN.link
 ) -> Array:
     """How many draws each of N images may be expected to take, float64 [N]; ``guesses`` at the question's theta.
 
@@ -167,7 +167,7 @@ def _draws_at(decider: Decider, q: float, p: float) -> int:
     return decider.looks[-1]
 
 
-def best_look(looks: Sequence[Look]) -> int:
+def best_look(looks: Sequence[LookTaken]) -> int:
     """Which of the looks taken an image's counts are kept of: the last of those that reached most."""
     most = max(look.reached for look in looks)
     return max(at for at, look in enumerate(looks) if look.reached == most)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from engine.records.runs import write_run
-from tests import synthetic
+from tests import random_runs, synthetic
 from tests.app_pages import (
     IMAGES,
     captions,
@@ -41,3 +41,22 @@ def test_says_what_the_numbers_rest_on_and_what_they_do_not_promise(open_page):
         assert fact in said
     for caveat in ("ℓ2", "at least 1 − α per image and per θ fixed in advance", "carry no certificate", "from 0 to 1"):
         assert caveat in said
+
+
+def test_a_run_whose_draws_differ_says_so_on_every_page(open_page, demo):
+    """Thinned draws, as a budget gives them."""
+    run = random_runs.uneven(synthetic.smoothed(0.25, IMAGES), ns=(300, 4000, 10_000))
+    write_run(run, demo / "fashion_mnist-gaussian-0.25.npz")
+    for page in ("tradeoff", "accuracy", "selection", "images", "compare", "bounds"):
+        shown = open_page(page)
+        assert not shown.exception
+        assert not shown.error
+        assert "300 to 10,000 others" in captions(shown) or page == "compare"
+
+
+def test_a_run_that_was_decided_says_for_what(open_page, demo):
+    run = random_runs.uneven(synthetic.smoothed(0.25, IMAGES), ns=(300, 4000, 10_000), parts=(18, 18, 2))
+    write_run(run, demo / "fashion_mnist-gaussian-0.25.npz")
+    shown = open_page()
+    assert "ended when it was decided whether r 0.25 is reached" in captions(shown)
+    assert not shown.exception

@@ -91,3 +91,53 @@ def test_verify_samples_again_and_finds_a_tampered_run(call, tmp_path):
     assert status == 2
     assert "5 of 5 images of 'noisy' differ" in err
     assert "do not trust this run" in err
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_a_budget_and_a_question_from_the_command_line(call, tmp_path):
+    path = toy.config(tmp_path, n=900)
+    for name, options, version in (
+        ("a", ("--lose", "20%", "--theta", "0.2:1"), 2),
+        ("b", ("--decide", "r=0.05,0.1"), 3),
+    ):
+        assert call("precompute", path, *options, "--cache", tmp_path / name)[0] == 0
+        told = json.loads(call("runs", "--format", "json", "--cache", tmp_path / name)[1])
+        meta = next(one for one in told if one["name"] == "noisy")
+        assert meta["version"] == version
+        if version == 2:
+            assert (meta["budget"]["lose"], meta["budget"]["theta"]) == (0.2, [0.2, 1.0])
+        else:
+            assert meta["decided"]["r"] == [0.05, 0.1]
+
+
+@pytest.mark.usefixtures("toy_dataset")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--lose", "1%", "--decide", "r=1"), "--lose measures and --decide does not"),
+        (("--lose", "none"), "--lose: lose: "),
+        (("--lose", "200%"), "--lose: lose: "),
+        (("--decide", "r=far"), "--decide: 'far' is not a number"),
+        (("--decide", "r=-1"), "--decide: r.0: "),
+        (("--decide", "r=1", "--theta", "0:1"), "--decide asks at one theta"),
+        (("--theta", "0.3"), "--theta says where"),
+    ],
+)
+def test_a_rule_that_means_nothing_is_one_line(call, tmp_path, options, said):
+    status, _, err = call("precompute", toy.config(tmp_path), *options, "--cache", tmp_path / "s")
+    assert (status, err.count("\n")) == (2, 1)
+    assert said in err
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_a_plan_compares_budgets_from_the_guess_draws(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.sampling.estimate.PROBE_SECONDS", 0.05)
+    path, cache = toy.config(tmp_path), ("--cache", tmp_path / "s")
+    status, out, _ = call("plan", path, "--theta", "1", "--decide", "r=0.05", *cache)
+    assert status == 0
+    assert re.search(r"noisy +n = 600 for every image +6 +3,600 +1\.0 x +100\.0 %", out)
+    assert re.search(r"noisy +lose 5 % ", out)
+    assert re.search(r"noisy +decide r 0\.05 .* — ", out)
+    status, out, _ = call("plan", path, "--progress", "json", *cache)
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [one["rule"] for one in events] == ["n = 600 for every image", "lose 1 %", "lose 2 %", "lose 5 %"]

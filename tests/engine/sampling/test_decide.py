@@ -14,7 +14,7 @@ from engine.sampling.estimate import forecasts
 from engine.sampling.executors import sample_shard, shards
 from engine.sampling.precompute import precompute
 from engine.statistics.aces import certify
-from engine.statistics.deciding import Decider, Question, best_look
+from engine.statistics.deciding import Decider, RadiusQuestion, best_look
 from engine.statistics.metrics import evaluate
 from tests import toy
 from tests.engine.sampling.sampled_runs import make, sampled, selecting
@@ -115,7 +115,7 @@ def test_what_was_decided_is_what_the_looks_say(tmp_path):
         "alpha": 0.001, "correction": "intersection-union", "r": [0.05, 0.2], "theta": 1.0, "t": 0.5,
         "looks": [50, 100, 200, 400, 800, 1200], "split": "half-last",
     }  # fmt: skip
-    decider = Decider(Question((0.05, 0.2)), tuple(told["looks"]), 0.25)
+    decider = Decider(RadiusQuestion((0.05, 0.2)), tuple(told["looks"]), 0.25)
     assert set(some.alpha_parts.tolist()) <= set(decider.parts)
     for row, n in enumerate(some.draws.tolist()):
         at = told["looks"].index(n)

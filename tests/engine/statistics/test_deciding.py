@@ -9,15 +9,15 @@ from scipy.special import ndtri
 from engine.errors import AcesError
 from engine.statistics.bounds import z_lower_bound
 from engine.statistics.budget import GuessVotes
-from engine.statistics.deciding import Decider, Look, Question, best_look, expected_draws, schedule
+from engine.statistics.deciding import Decider, LookTaken, RadiusQuestion, best_look, expected_draws, schedule
 from engine.statistics.looks import Split, parts
 
 LOOKS = schedule(10_000, 50)
 
 
-def decided(decider: Decider, classes: np.ndarray, selects: np.ndarray) -> tuple[int, int, list[Look]]:
+def decided(decider: Decider, classes: np.ndarray, selects: np.ndarray) -> tuple[int, int, list[LookTaken]]:
     """The look kept, the draws made and all looks taken, of one image's votes draw by draw."""
-    taken: list[Look] = []
+    taken: list[LookTaken] = []
     for at, n in enumerate(decider.looks):
         taken.append(decider.look(at, int(selects[:n].sum()), int(classes[:n].sum())))
         if taken[-1].ends:
@@ -27,14 +27,14 @@ def decided(decider: Decider, classes: np.ndarray, selects: np.ndarray) -> tuple
 
 def test_looks_double_and_half_of_alpha_is_for_the_last():
     assert LOOKS == (50, 100, 200, 400, 800, 1600, 3200, 6400, 10_000)
-    decider = Decider(Question((0.25,)), LOOKS, 0.5)
+    decider = Decider(RadiusQuestion((0.25,)), LOOKS, 0.5)
     assert decider.parts == parts(Split.HALF_LAST, 9)
     assert sum(1 / part for part in decider.parts) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("has_class", [True, False])
 def test_a_radius_is_reached_exactly_where_its_bound_says_so(has_class):
-    question = Question((0.1, 0.5), alpha=0.01)
+    question = RadiusQuestion((0.1, 0.5), alpha=0.01)
     decider = Decider(question, LOOKS, 0.5, has_class)
     for at in (0, 3, 8):
         n, level = LOOKS[at], 0.01 / decider.parts[at]
@@ -48,7 +48,7 @@ def test_a_radius_is_reached_exactly_where_its_bound_says_so(has_class):
 
 
 def test_it_ends_when_all_is_reached_or_nothing_more_is_to_be_hoped_for():
-    decider = Decider(Question((0.25, 0.5, 1.0)), LOOKS, 0.5)
+    decider = Decider(RadiusQuestion((0.25, 0.5, 1.0)), LOOKS, 0.5)
     sure, lost, near = np.ones(10_000), np.zeros(10_000), np.random.default_rng(0).random(10_000) < 0.955
     assert decided(decider, sure, sure)[1] == 800  # 2 sigma, for which 421 votes of one mind are needed
     assert decided(decider, lost, sure)[1] == 50
@@ -62,7 +62,7 @@ def test_it_ends_when_all_is_reached_or_nothing_more_is_to_be_hoped_for():
 def test_bounds_of_the_look_that_is_kept_fail_no_more_often_than_alpha(p):
     """Stopping by what is seen, at alpha 5 %; the plain bound on the same draws errs much more often."""
     rng, alpha, trials = np.random.default_rng(round(1000 * p)), 0.05, 1500
-    decider = Decider(Question((0.5 * 0.6744897501960817, 0.5), alpha=alpha), schedule(2000, 50), 0.5)
+    decider = Decider(RadiusQuestion((0.5 * 0.6744897501960817, 0.5), alpha=alpha), schedule(2000, 50), 0.5)
     wrong = plain = 0
     truth = float(0.5 * ndtri(p))
     ones = np.ones(2000)
@@ -89,15 +89,15 @@ def test_the_plain_bound_on_draws_that_ended_by_themselves_is_not_valid():
 
 
 def test_the_look_kept_is_the_last_of_those_that_reached_most():
-    assert best_look([Look(0, False), Look(1, False), Look(1, False), Look(0, True)]) == 2
-    assert best_look([Look(0, False), Look(0, True)]) == 1
+    assert best_look([LookTaken(0, False), LookTaken(1, False), LookTaken(1, False), LookTaken(0, True)]) == 2
+    assert best_look([LookTaken(0, False), LookTaken(0, True)]) == 1
 
 
 def test_the_expected_draws_are_those_of_images_alike():
     rng = np.random.default_rng(1)
     p = np.repeat([0.55, 0.9, 0.999], 60)
     votes = GuessVotes(200, np.full((180, 1), 200), rng.binomial(200, p), np.ones(180, bool))
-    question, ones = Question((0.25, 0.5)), np.ones(10_000)
+    question, ones = RadiusQuestion((0.25, 0.5)), np.ones(10_000)
     decider = Decider(question, LOOKS, 0.5)
     real = [decided(decider, rng.random(10_000) < one, ones)[1] for one in p]
     expected = expected_draws(votes, question, LOOKS, 0.5)
@@ -118,4 +118,4 @@ def test_the_expected_draws_are_those_of_images_alike():
 )
 def test_questions_that_mean_nothing_are_refused(changes, said):
     with pytest.raises(AcesError, match=said):
-        Question(**changes)
+        RadiusQuestion(**changes)
