@@ -12,7 +12,7 @@ DOCUMENTS = {
     "glossary": "every symbol, and its control here",
     "statistics": "why every certificate holds, with proofs",
     "bounds": "what each step from the paper's certificate brings",
-    "certify": "certifying one picture",
+    "certify": "certifying pictures",
     "paper": "figures and tables for a paper",
     "demo": "the demo that ships",
     "zoo": "the networks that ship",

@@ -1,4 +1,4 @@
-"""The Certify page: one image, chosen, certified while one looks on, taken away, and attacked."""
+"""The Certify page: images, chosen, certified while one looks on, taken away, and attacked."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import partial
 import streamlit as st
 
 from app import figures, keys
-from app.content import certify_history, certify_input, certify_result
-from app.content.certify_input import Chosen
+from app.content import certify_batch, certify_history, certify_input, certify_result
+from app.content.certify_input import AT, Selected
 from app.escape import markdown, message
 from app.services.certify_queue import JobState, Server, Task, View
 from app.services.limits import Limits
@@ -50,25 +50,36 @@ def show(settings: Settings) -> None:
 def _show(settings: Settings, limits: Limits, theme: figures.Theme) -> None:
     server, session = server_for(limits), visit(limits).name
     view = _current(server, session)
+    batch = certify_batch.shown(server, session, view)
     card = datasets.card(settings.certify_run.dataset)
     left, right = st.columns([3, 2], gap="large")
-    chosen = None
+    selected = None
     with left, errors_in_place():
-        chosen = certify_input.choose(settings, card, limits)
-        if chosen is not None:
-            certify_input.show(chosen, card, settings)
+        looked = partial(certify_batch.open_picture, batch, JOB)
+        selected = certify_input.select(settings, card, limits, looked)
+        if selected is not None:
+            certify_input.show(selected, card, settings)
         elif view is None:
             st.caption("An image of your own stays in this server's memory, and goes when you leave.")
     now = None
     with right, errors_in_place():
-        now = _ask(server, session, settings, limits, chosen, view)
+        now = _ask(server, session, settings, limits, selected, view, certify_batch.is_active(batch))
     if view is not None:
         every = POLL_SECONDS if _active(view) else None
         with right:
             polled(_draw_answer, every, server, session, view.id, _active(view), now)
+    if batch:
+        _draw_batch(server, session, batch)
+    if view is not None:
         st.divider()
         polled(_draw_details, every, server, session, view.id, _active(view), now, theme)
     certify_history.show(server, session, JOB)
+
+
+def _draw_batch(server: Server, session: str, batch: tuple[View, ...]) -> None:
+    active, opened = certify_batch.is_active(batch), st.query_params.get(JOB)
+    ids = tuple(view.id for view in batch)
+    polled(certify_batch.show, POLL_SECONDS if active else None, server, session, ids, active, JOB, opened)
 
 
 def _ask(
@@ -76,8 +87,9 @@ def _ask(
     session: str,
     settings: Settings,
     limits: Limits,
-    chosen: Chosen | None,
+    selected: Selected | None,
     view: View | None,
+    batch_runs: bool,
 ) -> Question:
     """What is promised, what it takes, and the button; the question that the controls ask."""
     plan = _plan(settings, limits)
@@ -86,20 +98,32 @@ def _ask(
         f"{_who_answers(settings)} To certify one picture under several σ, networks or θ and "
         "keep the best answer is a choice too: give each of k tries α / k."
     )
-    task = None
+    chosen = () if selected is None else selected.chosen
+    tasks = []
     with errors_in_place():
         pair = _pair(settings)
-        _facts(server, pair, plan)
-        if chosen is not None:
-            task = Task(pair, asked, plan, chosen.tensor, chosen.subject, chosen.name)
-    busy = view is not None and view.state.active
+        _facts(server, pair, plan, max(1, len(chosen)))
+        tasks = [Task(pair, asked, plan, one.tensor, one.subject, one.name) for one in chosen]
+    busy = batch_runs or (view is not None and view.state.active)
+    many = len(chosen) > 1
     st.button(
-        "Certify", type="primary", disabled=task is None or busy, key="start", width="stretch",
-        on_click=_start, args=(server, session, task),
-        help="Samples the networks on noisy copies of this image, and certifies its answer.",
+        f"Certify {len(chosen)} pictures" if many else "Certify", type="primary", disabled=not tasks or busy,
+        key="start", width="stretch", on_click=_start, args=(server, session, tasks),
+        help="Certifies them one after the other, by one plan, each by noise of its own." if many else
+        "Samples the networks on noisy copies of this image, and certifies its answer.",
     )  # fmt: skip
-    image, name = (None, "") if chosen is None else (chosen.subject, chosen.name)
-    return Question(asked, plan, image, name)
+    return _question(asked, plan, selected, view)
+
+
+def _question(asked: Asked, plan: Plan, selected: Selected | None, view: View | None) -> Question:
+    """What the controls ask of the picture that is looked at; of several, of the one that ``view`` is about."""
+    if selected is None:
+        return Question(asked, plan, None, "")
+    of_view = [
+        one for one in selected.chosen if view is not None and one.subject.file_sha256 == view.task.image.file_sha256
+    ]
+    one = of_view[0] if of_view else selected.at
+    return Question(asked, plan, one.subject, one.name)
 
 
 def _asked(settings: Settings) -> Asked:
@@ -131,12 +155,15 @@ def _later(settings: Settings) -> tuple[Later[Meta], ...]:
     return () if settings.choice.then is None else (settings.choice.then,)
 
 
-def _start(server: Server, session: str, task: Task | None) -> None:
+def _start(server: Server, session: str, tasks: list[Task]) -> None:
     """A callback, so that the page is drawn once and not twice before the first numbers."""
-    assert task is not None, "the button is disabled"
+    assert tasks, "the button is disabled"
     with errors_in_place():
-        st.query_params[JOB] = id = server.submit(session, task)
-        certify_history.remember(server, session, id)
+        ids = server.submit_batch(session, tasks) if len(tasks) > 1 else (server.submit(session, tasks[0]),)
+        st.query_params[JOB] = ids[0]
+        certify_history.remember(server, session, *ids)
+        certify_batch.remember(ids)
+        st.session_state[AT] = tasks[0].image.file_sha256
 
 
 def _plan(settings: Settings, limits: Limits) -> Plan:
@@ -188,21 +215,24 @@ def _precision(settings: Settings) -> str:
     return settings.certify_run.precision or "float32"
 
 
-def _facts(server: Server, pair: PairSpec, plan: Plan) -> None:
+def _facts(server: Server, pair: PairSpec, plan: Plan, pictures: int) -> None:
     """What can be had, before it is paid for. Asks again while the rate is being measured."""
     known = server.rate(pair, plan.sigma) is not None
-    polled(_draw_facts, None if known else POLL_SECONDS, server, pair, plan, known)
+    polled(_draw_facts, None if known else POLL_SECONDS, server, pair, plan, pictures, known)
 
 
-def _draw_facts(server: Server, pair: PairSpec, plan: Plan, was_known: bool) -> None:
+def _draw_facts(server: Server, pair: PairSpec, plan: Plan, pictures: int, was_known: bool) -> None:
     rate = server.rate(pair, plan.sigma)
     if isinstance(rate, str):
         show_error(rate)
-    took = "measuring …" if rate is None else f"≈ {duration(plan.n / rate)}" if isinstance(rate, float) else "—"
+    took = (
+        "measuring …" if rate is None else f"≈ {duration(pictures * plan.n / rate)}" if isinstance(rate, float) else "—"
+    )
     with st.grid(3, min_column_width=120):
         st.metric("Smallest n", f"{plan.smallest_n}", help="Fewer draws can certify nothing at this α.")
         st.metric("Ceiling", str(round_down(plan.ceiling, decimals=3)), help="The radius that unanimous draws certify.")
-        st.metric("Time", took, help="From a short probe of these networks on this server.")
+        whose = f"Of all {pictures} pictures: from" if pictures > 1 else "From"
+        st.metric("Time", took, help=f"{whose} a short probe of these networks on this server.")
     if rate is not None and not was_known:
         st.rerun()
 

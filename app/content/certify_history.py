@@ -12,20 +12,21 @@ import streamlit as st
 
 from app.services import pictures
 from app.services.certify_queue import Server, View
+from app.services.limits import PICTURES
 from app.services.question import readable, slug
 from engine.single_image.certificate import to_json
 from engine.single_image.certificate_page import to_html
 from engine.single_image.picture import to_png
 from engine.statistics.bounds import round_down
 
-MOST = 20  # results that a session keeps: their pictures and counts lie in the server's memory
+MOST = PICTURES  # results that a session keeps
 RADIUS = "radius"
-JOBS, ROWS = "certified", "certified_rows"
+JOBS, ROWS, STATE = "certified", "certified_rows", "state"
 
 
-def remember(server: Server, session: str, id: str) -> None:
-    """Keep a job among this session's results; beyond ``MOST`` the oldest goes."""
-    kept = [*st.session_state.get(JOBS, ()), id]
+def remember(server: Server, session: str, *ids: str) -> None:
+    """Keep jobs among this session's results; beyond ``MOST`` the oldest go."""
+    kept = [*st.session_state.get(JOBS, ()), *ids]
     for old in kept[:-MOST]:
         server.release(session, old)
     st.session_state[JOBS] = kept[-MOST:]
@@ -40,19 +41,16 @@ def show(server: Server, session: str, parameter: str) -> None:
     if not views:
         return
     st.header("Certified in this session", anchor=False)
-    rows = st.session_state.setdefault(ROWS, {})  # a job that has ended does not change
-    for view in views:
-        if view.id not in rows:
-            rows[view.id] = _row(view)
+    rows = [row(view) for view in views]
     key = f"history-{crc32(repr([view.id for view in views]).encode()):x}"  # other rows: nothing is chosen
     st.dataframe(
-        [rows[view.id] for view in views], hide_index=True, key=key, selection_mode="single-row", row_height=44,
-        on_select=partial(_open, views, key, parameter), placeholder="—",
+        rows, hide_index=True, key=key, selection_mode="single-row", row_height=44,
+        on_select=partial(open_row, [view.id for view in views], key, parameter), placeholder="—",
         alt="One row per picture: class, outcome, radius, draws and settings",
         column_config={"picture": st.column_config.ImageColumn(width=60)},
     )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if any(rows[view.id][RADIUS] is not None for view in views):
+        if any(one[RADIUS] is not None for one in rows):
             st.download_button(
                 "All certificates", partial(archive, views), "aces-certificates.zip", "application/zip",
                 key="get_all", icon=":material/folder_zip:", on_click="ignore",
@@ -61,10 +59,20 @@ def show(server: Server, session: str, parameter: str) -> None:
         st.caption(f"A click on a row opens it. The last {MOST} are kept until this session ends; nothing is stored.")
 
 
-def _open(views: Sequence[View], key: str, parameter: str) -> None:
+def open_row(ids: Sequence[str], key: str, parameter: str) -> None:
+    """Callback: the address's ``parameter`` names the job whose row was clicked."""
     rows = st.session_state[key].selection.rows
-    if rows and rows[0] < len(views):
-        st.query_params[parameter] = views[rows[0]].id
+    if rows and rows[0] < len(ids):
+        st.query_params[parameter] = ids[rows[0]]
+
+
+def row(view: View) -> dict[str, object]:
+    """A job as a table shows it. Made once of a job that has ended, which does not change."""
+    rows = st.session_state.setdefault(ROWS, {})
+    if view.id not in rows or (not view.state.active and rows[view.id][STATE].active):
+        rows[view.id] = {STATE: view.state, **_row(view)}
+    known = {name: value for name, value in rows[view.id].items() if name != STATE}
+    return known | ({"outcome": view.state.value, "draws": view.drawn} if view.state.active else {})
 
 
 def _row(view: View) -> dict[str, object]:

@@ -14,14 +14,14 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from multiprocessing.connection import Connection
 
-from app.services.limits import Limits
+from app.services.limits import PICTURES, Limits
 from app.services.question import Asked, Question
 from engine import processes
 from engine.errors import AcesError
@@ -99,9 +99,10 @@ class Try:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A job as it stood when it was looked at. ``ahead``: jobs before it in the queue; ``seconds``: of sampling.
+    """A job as it stood when it was looked at. ``ahead``: jobs before it; ``seconds``: of sampling.
 
     ``found``: who answers and what was drawn, None until the worker has said so, and where nothing was kept.
+    ``batch``: the jobs that were asked for with it, itself among them, in order; empty where it was alone.
     """
 
     id: str
@@ -113,6 +114,7 @@ class View:
     seconds: float = 0.0
     ended: datetime | None = None
     attempt: Try | None = None
+    batch: tuple[str, ...] = ()
 
     @property
     def certificate(self) -> Certificate | None:
@@ -134,12 +136,16 @@ class View:
 
 @dataclass(eq=False)
 class _Job:
-    """A job under the server's lock: its view, what is fixed, who looks at it, and how it was asked to end."""
+    """A job under the server's lock: its view, what is fixed, who looks at it, and how it was asked to end.
+
+    ``waiting``: the jobs of its batch that are not in the queue yet, one deque of them all.
+    """
 
     number: int
     view: View
     case: Case
     sessions: set[str]
+    waiting: deque[_Job]
     ending: JobState | None = None
     started: float = 0.0
 
@@ -167,17 +173,25 @@ class Server:
 
     def submit(self, session: str, task: Task) -> str:
         """Queue a job and return its id, which cannot be guessed. Raises ``AcesError`` beyond a limit."""
+        return self.submit_batch(session, [task])[0]
+
+    def submit_batch(self, session: str, tasks: Sequence[Task]) -> tuple[str, ...]:
+        """A job a picture, all or none; their ids in order. Raises ``AcesError`` beyond a limit.
+
+        Together they take the one place of a session: each comes to the end of the queue when the one before it has
+        ended, so other sessions' jobs go between them.
+        """
         with self._changed:
-            self._check(session, task.plan)
-            if isinstance(self._rates.get((task.pair, task.plan.sigma)), str):
-                del self._rates[task.pair, task.plan.sigma]  # what was wrong may have been fixed: measured anew
-            id = secrets.token_urlsafe(ID_BYTES)
-            case = Case.fixed(task.tensor, task.image, task.plan)  # the image can no longer be chosen by the seed
-            job = _Job(self._number(), View(id, task), case, {session})
-            self._jobs[id] = job
-            self._queue.append((job, Sample(job.number, task.pair, case)))
-            self._changed.notify_all()
-            return id
+            if not 1 <= len(tasks) <= PICTURES:
+                raise AcesError(f"{len(tasks)} pictures; 1 to {PICTURES} are certified at once")
+            for task in tasks:
+                self._check(session, task.plan)
+            ids = tuple(secrets.token_urlsafe(ID_BYTES) for _ in tasks)
+            waiting: deque[_Job] = deque()
+            for id, task in zip(ids, tasks, strict=True):
+                waiting.append(self._job(session, View(id, task, batch=ids if len(ids) > 1 else ()), waiting))
+            self._enter(waiting.popleft())
+            return ids
 
     def view(self, session: str, id: str) -> View | None:
         """The job as it stands; None if there is none of this id. Whoever looks at it keeps it."""
@@ -195,6 +209,12 @@ class Server:
             job = self._jobs.get(id)
             if job is not None and job.view.state.active:
                 self._end(job, ending)
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """End these jobs and throw away what was drawn; those that have ended stay as they are."""
+        with self._changed:
+            for id in ids:
+                self.end(id, JobState.CANCELLED)
 
     def try_to_break(self, id: str, target: int, budget: float) -> None:
         """Queue an attack on a finished job's answer; its outcome appears as ``View.attempt``."""
@@ -257,7 +277,8 @@ class Server:
     # --- under the lock ------------------------------------------------------------------------------------------
 
     def _check(self, session: str, plan: Plan) -> None:
-        active = [job for job in self._jobs.values() if job.view.state.active]
+        # A job that waits for the one before it in its batch takes no place: that one has it.
+        active = [job for job in self._jobs.values() if job.view.state.active and job not in job.waiting]
         if any(session in job.sessions for job in active):
             raise AcesError("one job at a time: stop or cancel the one that is under way")
         if len(active) >= self.limits.jobs:
@@ -269,7 +290,28 @@ class Server:
         self._numbers += 1
         return self._numbers
 
+    def _job(self, session: str, view: View, waiting: deque[_Job]) -> _Job:
+        """A job that is kept, and not in the queue yet. Every one has a seed of its own, also within a batch."""
+        task = view.task
+        if isinstance(self._rates.get((task.pair, task.plan.sigma)), str):
+            del self._rates[task.pair, task.plan.sigma]  # what was wrong may have been fixed: measured anew
+        case = Case.fixed(task.tensor, task.image, task.plan)  # the image can no longer be chosen by the seed
+        self._jobs[view.id] = job = _Job(self._number(), view, case, {session}, waiting)
+        return job
+
+    def _enter(self, job: _Job) -> None:
+        """To the end of the queue."""
+        self._queue.append((job, Sample(job.number, job.view.task.pair, job.case)))
+        self._changed.notify_all()
+
+    def _follow(self, job: _Job) -> None:
+        """A job has ended: its place is the next one's of its batch."""
+        if job.waiting:
+            self._enter(job.waiting.popleft())
+
     def _ahead(self, job: _Job) -> int:
+        if job in job.waiting:
+            return 1 + job.waiting.index(job)
         before = itertools.takewhile(lambda entry: entry[0] is not job, self._queue)
         return sum(other is not None for other, _ in before) if job.view.state is JobState.QUEUED else 0
 
@@ -277,6 +319,10 @@ class Server:
         if job.view.state is JobState.QUEUED:
             self._queue = deque((other, request) for other, request in self._queue if other is not job)
             job.update(state=JobState.CANCELLED)  # nothing was drawn that could be kept
+            if job in job.waiting:
+                job.waiting.remove(job)
+            else:
+                self._follow(job)
         else:
             job.ending = ending
             self.worker.stop(job.number)
@@ -344,6 +390,7 @@ class Server:
         elif isinstance(request, Sample) and job is not None:
             job.update(seconds=time.monotonic() - job.started, ended=datetime.now(UTC))
             job.update(**_ended(job, failure))
+            self._follow(job)
 
 
 def _try_certificate(job: _Job) -> None:

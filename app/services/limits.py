@@ -9,12 +9,14 @@ from typing import Self
 from engine.errors import AcesError
 
 LONGEST = 12  # digits
+PICTURES = 20  # that are certified at once, and results that a session keeps: all of it lies in the server's memory
 
 
 @dataclass(frozen=True)
 class Limits:
     """``ACES_MAX_N`` draws and ``ACES_MAX_SECONDS`` of sampling a job, ``ACES_MAX_JOBS`` jobs in all, waiting ones
-    included, ``ACES_MAX_UPLOAD_MB`` a file. Every session may have one job at a time.
+    included, ``ACES_MAX_UPLOAD_MB`` a file. Every session may have one job at a time; a batch of pictures is one after
+    the other.
     """
 
     n: int = 100_000

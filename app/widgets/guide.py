@@ -63,7 +63,7 @@ STEPS = (
     TourStep(
         ".st-key-help",
         "This menu has the introduction, this tour, the glossary of every symbol, and About. The other pages show "
-        "curves over the radius, the selection, single images, comparisons, and certify a picture of yours.",
+        "curves over the radius, the selection, single images, comparisons, and certify pictures of yours.",
     ),
 )
 

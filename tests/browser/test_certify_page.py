@@ -69,6 +69,15 @@ def start(page: Page) -> None:
 
 
 def send(page: Page, name: str, data: bytes) -> None:
+    """Upload this file alone: what was sent before is taken away."""
+    removes = page.locator(".st-key-upload").get_by_role("button", name="Remove")
+    while removes.count():
+        count = removes.count()
+        removes.first.click()
+        page.wait_for_function(
+            "n => document.querySelectorAll('.st-key-upload [data-testid=stFileUploaderFile]').length < n", arg=count
+        )
+        settle(page)
     page.locator(".st-key-upload input[type=file]").set_input_files(
         {"name": name, "mimeType": "application/octet-stream", "buffer": data}
     )
@@ -122,6 +131,28 @@ def test_what_cannot_be_certified_gets_a_sentence_and_the_next_upload_works(open
     send(page, "palette.png", GOOD["palette.png"][0])
     page.get_by_text("laid on white").wait_for()
     page.wait_for_selector(".st-key-start button:not([disabled]):visible")
+
+
+def test_several_pictures_are_certified_at_once_and_a_damaged_one_is_named(open_page):
+    page = open_page("source=Upload&n=2%2C500")
+    whole = [(name, GOOD[name][0]) for name in ("plain.png", "turned.jpg")]
+    files = [*whole, ("cut.png", GOOD["plain.png"][0][:60])]
+    page.locator(".st-key-upload input[type=file]").set_input_files(
+        [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files]
+    )
+    page.locator("[data-testid=stAlert]").filter(has_text="cut.png: the image is damaged or cut off").wait_for()
+    page.get_by_text("turned.jpg: Turned upright").wait_for()
+    settle(page)
+    start(page)
+    page.get_by_text("2 certified.").wait_for()
+    settle(page)
+    assert title(page).startswith("Result, of plain.png")
+    page.locator(".st-key-looked_at button:has(img)").nth(1).click()
+    page.locator("[class*=st-key-result-answer]").get_by_text("Result, of turned.jpg").wait_for()
+    made = issued(page)
+    tensor = to_tensor(read_picture(GOOD["turned.jpg"][0]), made.image.framing, made.image.shape)
+    check(made, tensor)
+    assert not is_grey(page)
 
 
 def test_stopping_early_gives_a_certificate_by_the_looks_so_far(open_page):

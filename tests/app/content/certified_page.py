@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -25,17 +26,19 @@ class FakeServer:
     """Answers pages at once, and remembers what it was asked."""
 
     job: View | None = None
+    batch: dict[str, View] = field(default_factory=dict)
     known_rate: float | str | None = 2_000.0
     refuses: str = ""
     submitted: list[Task] = field(default_factory=list)
     ended: list[JobState] = field(default_factory=list)
     attacks: list[tuple[int, float]] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
 
     def rate(self, pair: object, sigma: float) -> float | str | None:
         return self.known_rate
 
     def view(self, session: str, id: str) -> View | None:
-        return self.job if id == ID else None
+        return self.job if id == ID else self.batch.get(id)
 
     def submit(self, session: str, task: Task) -> str:
         if self.refuses:
@@ -43,6 +46,19 @@ class FakeServer:
         self.submitted.append(task)
         self.job = View(ID, task, JobState.QUEUED, ahead=2)
         return ID
+
+    def submit_batch(self, session: str, tasks: Sequence[Task]) -> tuple[str, ...]:
+        if self.refuses:
+            raise AcesError(self.refuses)
+        self.submitted += tasks
+        ids = tuple(f"job-{k}" for k in range(len(tasks)))
+        self.batch = {
+            id: View(id, task, ahead=k, batch=ids) for k, (id, task) in enumerate(zip(ids, tasks, strict=True))
+        }
+        return ids
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        self.cancelled += ids
 
     def end(self, id: str, ending: JobState) -> None:
         self.ended.append(ending)

@@ -143,6 +143,105 @@ def test_a_session_has_one_job_and_all_together_have_a_limit(server):
     server.end(id, JobState.CANCELLED)
 
 
+def states(server: Server, ids: tuple[str, ...]) -> list[JobState]:
+    return [server.view("a", id).state for id in ids]
+
+
+def test_the_pictures_of_a_batch_are_certified_one_after_the_other_each_from_noise_of_its_own(server):
+    mine = [task(image=image) for image in (3, 4, 3)]
+    ids = server.submit_batch("a", mine)
+    assert [server.view("a", id).ahead for id in ids[1:]] == [1, 2]
+    views = []
+    for id in ids:
+        views.append(wait(server, id, ended))
+        later = ids[len(views) + 1 :]
+        assert all(state is JobState.QUEUED for state in states(server, later))
+    assert [view.ended for view in views] == sorted(view.ended for view in views)
+    assert {view.batch for view in views} == {ids}
+    assert len({view.found.case.seed for view in views}) == 3  # the same picture again has other noise too
+    first, _, again = (view.found.evidence.estimate.scores for view in views)
+    assert (first != again).any()
+    for view, asked in zip(views, mine, strict=True):
+        check(view.found.certificate(), asked.tensor)
+
+
+def test_a_single_picture_is_no_batch(server):
+    id = server.submit("a", task(LONG))
+    assert server.view("a", id).batch == ()
+
+
+def test_a_batch_takes_one_place_and_others_go_between_its_pictures(server):
+    ids = server.submit_batch("a", [task(LONG), task(LONG), task(LONG)])
+    other = server.submit("b", task())
+    with pytest.raises(AcesError, match="2 jobs are waiting"):
+        server.submit("c", task())
+    wait(server, ids[0], lambda view: view.drawn > 0)
+    server.end(ids[0], JobState.STOPPED)
+    wait(server, other, ended, "b")
+    assert server.view("a", ids[0]).state is JobState.STOPPED
+    second = wait(server, ids[1], lambda view: view.drawn > 0)
+    assert second.state is JobState.RUNNING
+    with pytest.raises(AcesError, match="one job at a time"):
+        server.submit("a", task())
+    with pytest.raises(AcesError, match="one job at a time"):
+        server.submit_batch("a", [task(), task()])
+    assert states(server, ids[2:]) == [JobState.QUEUED]
+
+
+def test_one_of_a_batch_is_cancelled_and_the_others_go_on(server):
+    first, second, third = server.submit_batch("a", [task(LONG), task(), task()])
+    server.end(second, JobState.CANCELLED)
+    assert server.view("a", second).state is JobState.CANCELLED
+    assert server.view("a", third).ahead == 1
+    wait(server, first, lambda view: view.drawn > 0)
+    server.end(first, JobState.CANCELLED)
+    assert wait(server, third, ended).state is JobState.DONE
+    assert states(server, (first, second)) == [JobState.CANCELLED] * 2
+
+
+def test_cancelling_the_picture_that_waits_for_its_turn_lets_the_next_of_its_batch_take_it(server):
+    busy = server.submit("b", task(LONG))
+    first, second = server.submit_batch("a", [task(), task()])
+    server.end(first, JobState.CANCELLED)
+    server.end(busy, JobState.CANCELLED)
+    assert wait(server, second, ended).state is JobState.DONE
+
+
+def test_all_of_a_batch_are_cancelled_and_what_has_ended_stays(server):
+    ids = server.submit_batch("a", [task(), task(LONG), task(), task()])
+    wait(server, ids[1], lambda view: view.drawn > 0)
+    server.cancel(ids)
+    wait(server, ids[1], ended)
+    assert states(server, ids) == [JobState.DONE, *[JobState.CANCELLED] * 3]
+    assert wait(server, server.submit("a", task()), ended).state is JobState.DONE
+
+
+def test_a_picture_that_fails_does_not_end_its_batch(server):
+    ids = server.submit_batch("a", [task(LONG), task()])
+    wait(server, ids[0], lambda view: view.drawn > 0)
+    server.worker.process.kill()
+    assert wait(server, ids[1], ended).state is JobState.DONE
+    assert states(server, ids[:1]) == [JobState.FAILED]
+
+
+def test_a_batch_is_queued_whole_or_not_at_all(server):
+    for refused in ([], [task()] * 21, [task(), task(replace(PLAN, n=100_001))]):
+        with pytest.raises(AcesError, match=r"certified at once|at most 100,000"):
+            server.submit_batch("a", refused)
+    assert server.load == (0, 0)
+
+
+def test_a_batch_goes_with_the_last_session_that_looks_at_it(server):
+    ids = server.submit_batch("a", [task(LONG), task(LONG), task(LONG)])
+    wait(server, ids[0], lambda view: view.drawn > 0)
+    assert server.view("b", ids[2]).state.active
+    server.forget("a")
+    assert server.view("b", ids[1]) is None
+    wait(server, ids[2], lambda view: view.state is JobState.RUNNING, "b")
+    server.forget("b")
+    wait_until(lambda: server.load == (0, 0), "an idle server")
+
+
 def test_more_draws_than_the_server_gives_are_refused(server):
     with pytest.raises(AcesError, match="at most 100,000"):
         server.submit("a", task(replace(PLAN, n=100_001)))
