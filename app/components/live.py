@@ -21,6 +21,6 @@ _mount = st.components.v2.component(
 
 def show(said: Mapping[str, Any]) -> None:
     """``said``: the ``compositions`` on the page, null for one that cannot be followed, by their packs' names; which is
-    ``current``; the ``levels`` alpha that there are packs for; and which ``tiles`` follow.
+    ``current``; the ``levels`` alpha that there are packs for; which ``tiles`` follow; and the ``image`` that is open.
     """
     _mount(key="live", data=json.dumps({"folder": files.address("packs"), **said}).encode(), width="content")
