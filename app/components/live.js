@@ -17,7 +17,7 @@ export default function ({ data }) {
 }
 
 function start() {
-  const live = { packs: new Map(), sweeps: new Map(), held: {}, said: null, frame: 0 };
+  const live = { packs: new Map(), arrived: 0, sweeps: new Map(), held: {}, said: null, frame: 0 };
   // While a thumb is held its dial has no value yet.
   live.turn = (key, value) => ((live.held[key] = value), live.now());
   live.rest = (key) => (delete live.held[key], live.now());
@@ -57,7 +57,8 @@ function follow(live, atRest) {
   for (const chart of window.charts ?? [])
     if (chart.figure?.live.length && chart.figure.at) followChart(live, chart, values, atRest);
   if (live.said.tiles.length) followTiles(live, values);
-  document.body.dataset.follows = live.said.image && followImage(live, values) ? "image" : "";
+  const isFollowed = { image: live.said.image && followImage(live, values), steps: live.said.steps && stepsOf(live, values.alpha) };
+  document.body.dataset.follows = Object.keys(isFollowed).filter((what) => isFollowed[what]).join(" ");
   document.body.dataset.waits = changed(live.said.at, values).join(" "); // style.css fades what cannot follow
   const table = document.querySelector(".rates table");
   if (table) followTable(live, table, values);
@@ -85,11 +86,17 @@ function packOf(live, name) {
 async function fetchPack(live, name) {
   try {
     const buffer = await made(live, name);
-    live.packs.set(name, name.startsWith("counts") ? readCounts(buffer) : readPack(buffer));
+    live.packs.set(name, read(name, buffer));
+    live.arrived++; // what waited for it is looked at again
     live.now();
   } catch {
     live.packs.delete(name); // the server is gone, or has not made it: asked for again when a dial is turned
   }
+}
+
+function read(name, buffer) {
+  if (name.startsWith("steps")) return JSON.parse(new TextDecoder().decode(buffer));
+  return name.startsWith("counts") ? readCounts(buffer) : readPack(buffer);
 }
 
 async function made(live, name) {
@@ -113,9 +120,15 @@ async function names(folder, live) {
 
 // What no composition on the page needs any more.
 function forget(live) {
-  const needed = live.said.compositions.flatMap((names) => Object.values(names ?? {}));
+  const needed = [...live.said.compositions.flatMap((names) => Object.values(names ?? {})), live.said.steps].filter(Boolean);
   for (const name of live.packs.keys())
     if (!needed.some((start) => name.startsWith(start))) live.packs.delete(name);
+}
+
+// The waterfall of a level; null while it is missing, as those of levels far from the server's are.
+function stepsOf(live, alpha) {
+  const level = live.said.levels.indexOf(alpha);
+  return live.said.steps && live.said.near.includes(level) ? packOf(live, `${live.said.steps}-${level}`) : null;
 }
 
 // Metrics over all thresholds of the composition at a position; null where a pack is missing.
@@ -286,6 +299,16 @@ const PARTS = {
     const top = most([most(found.select), most(found.ofClass)].map((value) => 1.15 * value));
     return { bands: at.map((of) => (of ? ends(of) : [0, 0])), bottom: -part.height * most(found.radius), top };
   },
+  steps(live, part, values, trace) {
+    const bars = stepsOf(live, values.alpha)?.bars[part.kind];
+    if (!bars) return null;
+    const { x, y, base, text, high, low } = bars;
+    return { x, y, base, hovertext: text, error_y: { ...trace.error_y, array: high, arrayminus: low } };
+  },
+  names(live, part, values) {
+    const found = stepsOf(live, values.alpha);
+    return found && { names: found.names };
+  },
   level: (live, part, values) => ({ y: 100 * values.votes }),
   rule: (live, part, values) => ({ x: values[part.dial], text: `${part.symbol} ${written(part.dial, values[part.dial])}` }),
   axis: (live, part, values) => ({ text: part.title.replace("{r}", digits(values.radius, 9)) }),
@@ -300,6 +323,7 @@ const NEEDS = {
   bars: ["sigma", "alpha", "radius"], title: ["theta"],
   axis: ["radius"],
   signed: ["sigma", "theta", "votes", "alpha"], receiver: ["votes", "alpha", "radius"],
+  steps: ["alpha"], names: ["alpha"],
   image: ["sigma", "votes", "alpha"], strip: ["sigma", "votes", "alpha"], level: ["votes"],
   here: ["theta", "votes", "alpha", "radius"], outcome: ["sigma", "theta", "votes", "alpha"],
 };
@@ -308,6 +332,7 @@ const needs = (part) =>
     (key) => !(key === "radius" && part.measure === "acr") && !(key === "theta" && part.theta !== undefined),
   );
 const WITHIN = ["points", "rule", "title", "curve", "here", "level"]; // no axis moves by them
+const WHOLE = ["steps"]; // few bars, and few levels: drawn anew at each
 const IN_PLACE = { rule: moveRule, level: moveLevel, strip: moveStrip, title: retitle, marks: moveMarks, bars: null, axis: null, outcome: null }; // and any other part's trace
 
 // A figure as it is at ``values``. While a dial is turned its parts are moved in place; at rest those by which an axis
@@ -316,12 +341,12 @@ function followChart(live, chart, values, atRest) {
   const differs = changed(chart.figure.at, values);
   if (differs.includes("view")) return; // of other compositions, as a run of the script was cut short
   const parts = chart.figure.live.filter((part) => needs(part).some((key) => differs.includes(key)));
-  const known = JSON.stringify([differs.map((key) => values[key]), differs, live.packs.size]);
+  const known = JSON.stringify([differs.map((key) => values[key]), differs, live.arrived]);
   if (chart.shown === known + atRest || chart.shown === known + true) return;
   chart.shown = known + atRest;
   chart.undo();
   const found = parts.map((part) => [part, PARTS[part.is](live, part, values, chart.figure.data[part.trace], chart.figure)]).filter(([, what]) => what);
-  if (atRest && found.some(([part]) => !WITHIN.includes(part.is))) return chart.redraw(patched(chart.figure, found));
+  if (found.some(([part]) => WHOLE.includes(part.is) || (atRest && !WITHIN.includes(part.is)))) return chart.redraw(patched(chart.figure, found));
   if (chart.isAhead && (atRest || !found.length)) chart.redraw();
   for (const [part, what] of found) (part.is in IN_PLACE ? IN_PLACE[part.is] : moveTrace)?.(chart, part, what, live, values);
 }
@@ -337,6 +362,7 @@ function patched(figure, found) {
   const data = [...figure.data], layout = { ...figure.layout };
   for (const [part, what] of found) {
     if (part.is === "title") layout.title = { ...layout.title, ...what };
+    else if (part.is === "names") layout.xaxis = { ...layout.xaxis, categoryarray: what.names };
     else if (part.is === "axis") layout.yaxis = { ...layout.yaxis, title: { ...layout.yaxis.title, ...what } };
     else if (part.is === "rule") {
       changeShape(layout, part.shape, { x0: what.x, x1: what.x });
