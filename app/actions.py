@@ -63,6 +63,12 @@ def set_step(theta: float, t: float, correction: Correction, bound: Bound) -> No
 
 
 @state.whole
+def ask_for(floor: float) -> None:
+    """Callback: compare the steps at this NAC."""
+    state.put(floor=floor)
+
+
+@state.whole
 def go_to(address: Sequence[str], theta: float, t: float | None = None) -> None:
     """Callback: choose a composition by its address, a threshold, and a share of votes if given; the one left behind
     stays drawn.

@@ -24,7 +24,7 @@ import streamlit as st
 from app.services import packs
 from app.services.pictures import Pictures, read_pictures
 from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, bound_for, mismatched
-from app.tables import live, views
+from app.tables import live, views, waterfall
 from app.tables.headlines import Headline, headline
 from cache import Catalog, Deleted, Listing, Notes, Store, Trash
 from engine import datasets, folders, processes
@@ -40,6 +40,7 @@ from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
 
 MOST_FOLLOWED = 25_000_000  # images x thresholds of all that a browser follows: some 100 MB there
+NEAR_LEVELS = 7  # that waterfalls are made for: with chains each takes the server a second at 500 images
 MOST_HEADLINES = 10_000  # that are remembered, of some hundred bytes each
 FRESH_SECONDS = 2  # how long a look at the catalog serves: a burst of keys looks once
 
@@ -278,8 +279,7 @@ def followed(settings: Settings, choices: Sequence[Choice]) -> dict[str, Any]:
 
     These are made meanwhile: for the level that is set first, then for those next to it on the dial.
     """
-    alphas = sorted({*ALPHAS, settings.alpha})
-    near = sorted(range(len(alphas)), key=lambda level: abs(level - alphas.index(settings.alpha)))
+    alphas, near = _levels(settings)
     asked: dict[str, packs.Make] = {}
     named, room = {}, MOST_FOLLOWED
     for choice in sorted(choices, key=lambda choice: choice != settings.choice):  # the reader's own first
@@ -292,6 +292,32 @@ def followed(settings: Settings, choices: Sequence[Choice]) -> dict[str, Any]:
         "current": settings.position,
         "levels": alphas,
     }
+
+
+def _levels(settings: Settings) -> tuple[list[float], list[int]]:
+    """The levels that the dial stops at and the one that is set; and their places, the nearest first."""
+    alphas = sorted({*ALPHAS, settings.alpha})
+    return alphas, sorted(range(len(alphas)), key=lambda level: abs(level - alphas.index(settings.alpha)))
+
+
+def followed_steps(settings: Settings, floor: float, before: str) -> dict[str, Any]:
+    """What a browser needs for the waterfall to follow alpha: the name of its packs, and the levels that have one.
+
+    ``before``: the name that the session had last, of whose packs none is made any more that is not yet.
+    """
+    alphas, near = _levels(settings)
+    key, others = _composition_key(settings.choice), _neighbours_in_noise(settings)
+    name = f"steps-{_digest(key, others, floor, *alphas)}"
+    if before and before != name:
+        packs.SHARED.drop(before)
+    near = near[:NEAR_LEVELS]
+    makes = {level: partial(_packed_steps, key, others, alphas[level], settings.radius, floor) for level in near}
+    packs.SHARED.ask({f"{name}-{level}": make for level, make in makes.items()})
+    return {"steps": name, "near": near}
+
+
+def _packed_steps(*measured: Any) -> bytes:
+    return waterfall.packed([*_measured_steps(*measured)[0].values()])
 
 
 def _rank(name: str, near: Sequence[int]) -> int:
@@ -406,6 +432,12 @@ def steps_at(settings: Settings, floor: float) -> tuple[dict[str, steps.Measured
 
     Chains are with the next smaller and the next larger noise of the same training.
     """
+    key, others = _composition_key(settings.choice), _neighbours_in_noise(settings)
+    return _steps(key, others, settings.alpha, settings.radius, floor)
+
+
+def _neighbours_in_noise(settings: Settings) -> tuple[RunKey, ...]:
+    """The runs of the same training under the next smaller and the next larger noise, of the same collection."""
     run = settings.certify_run
     of = run.dataset, run.network.training, run.smoothing
     found = listing()
@@ -415,8 +447,7 @@ def steps_at(settings: Settings, floor: float) -> tuple[dict[str, steps.Measured
     same = [m for m in smoothed if (m.dataset, m.network.training, m.smoothing) == of]
     smaller = sorted((m for m in same if m.noise < run.noise), key=lambda m: -m.noise)[:1]
     larger = sorted((m for m in same if m.noise > run.noise), key=lambda m: m.noise)[:1]
-    others = tuple(_run_key(m) for m in (*smaller, *larger))
-    return _steps(_composition_key(settings.choice), others, settings.alpha, settings.radius, floor)
+    return tuple(_run_key(m) for m in (*smaller, *larger))
 
 
 def image_rows(settings: Settings) -> views.ImageRows:
@@ -618,6 +649,13 @@ def _tallies(measured: tuple[tuple[CompositionKey, deployment.Measure], ...]) ->
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring the steps on held-out images")
 def _steps(
+    sources: CompositionKey, others: tuple[RunKey, ...], alpha: float, radius: float, floor: float
+) -> tuple[dict[str, steps.Measured], list[str]]:
+    return _measured_steps(sources, others, alpha, radius, floor)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)  # also called beside the pages, where nothing can spin
+def _measured_steps(
     sources: CompositionKey, others: tuple[RunKey, ...], alpha: float, radius: float, floor: float
 ) -> tuple[dict[str, steps.Measured], list[str]]:
     select = None if sources.select_run is None else cast(SelectionRun, _run(sources.select_run))

@@ -59,6 +59,7 @@ class Session:
     intro: bool | None = None  # whether the introduction is shown; None before that is known
     intro_by_reader: bool = False  # whether the reader has said so here, which the browser is to remember
     tour: int | None = None  # the step of the tour that is shown; None for none
+    steps: str = ""  # the packs of the waterfall that was last shown
     answered: float | None = None  # when, in the browser's time, the last click was made that has been answered
 
     def put(self, wanted: Mapping[str, object], shown: Mapping[str, object]) -> None:

@@ -17,7 +17,7 @@ export default function ({ data }) {
 }
 
 function start() {
-  const live = { packs: new Map(), sweeps: new Map(), held: {}, said: null, frame: 0 };
+  const live = { packs: new Map(), arrived: 0, sweeps: new Map(), held: {}, said: null, frame: 0 };
   // While a thumb is held its dial has no value yet.
   live.turn = (key, value) => ((live.held[key] = value), live.now());
   live.rest = (key) => (delete live.held[key], live.now());
@@ -57,6 +57,8 @@ function follow(live, atRest) {
   for (const chart of window.charts ?? [])
     if (chart.figure?.live.length && chart.figure.at) followChart(live, chart, values, atRest);
   if (live.said.tiles.length) followTiles(live, values);
+  const isFollowed = { image: live.said.image && followImage(live, values), steps: live.said.steps && stepsOf(live, values.alpha) };
+  document.body.dataset.follows = Object.keys(isFollowed).filter((what) => isFollowed[what]).join(" ");
   document.body.dataset.waits = changed(live.said.at, values).join(" "); // style.css fades what cannot follow
   const table = document.querySelector(".rates table");
   if (table) followTable(live, table, values);
@@ -84,11 +86,17 @@ function packOf(live, name) {
 async function fetchPack(live, name) {
   try {
     const buffer = await made(live, name);
-    live.packs.set(name, name.startsWith("counts") ? readCounts(buffer) : readPack(buffer));
+    live.packs.set(name, read(name, buffer));
+    live.arrived++; // what waited for it is looked at again
     live.now();
   } catch {
     live.packs.delete(name); // the server is gone, or has not made it: asked for again when a dial is turned
   }
+}
+
+function read(name, buffer) {
+  if (name.startsWith("steps")) return JSON.parse(new TextDecoder().decode(buffer));
+  return name.startsWith("counts") ? readCounts(buffer) : readPack(buffer);
 }
 
 async function made(live, name) {
@@ -112,9 +120,15 @@ async function names(folder, live) {
 
 // What no composition on the page needs any more.
 function forget(live) {
-  const needed = live.said.compositions.flatMap((names) => Object.values(names ?? {}));
+  const needed = [...live.said.compositions.flatMap((names) => Object.values(names ?? {})), live.said.steps].filter(Boolean);
   for (const name of live.packs.keys())
     if (!needed.some((start) => name.startsWith(start))) live.packs.delete(name);
+}
+
+// The waterfall of a level; null while it is missing, as those of levels far from the server's are.
+function stepsOf(live, alpha) {
+  const level = live.said.levels.indexOf(alpha);
+  return live.said.steps && live.said.near.includes(level) ? packOf(live, `${live.said.steps}-${level}`) : null;
 }
 
 // Metrics over all thresholds of the composition at a position; null where a pack is missing.
@@ -141,6 +155,13 @@ function answerOf(live, position, { votes: t, alpha }, theta) {
   if (!packs || !packs.votes.told[share]) return null;
   const column = columnOf(packs.counts, theta);
   return column < 0 ? null : { ...packs, ...certify(packs.counts, packs.classes, packs.votes, share, t, column) };
+}
+
+// CERTIFY on the image of an index at every stored threshold, with its row; null likewise, and where there is no such one.
+function imageOf(live, index, { sigma, votes: t, alpha }) {
+  const packs = packsOf(live, sigma, alpha), share = shareOf(t), row = packs ? packs.counts.index.indexOf(index) : -1;
+  if (row < 0 || !packs.votes.told[share]) return null;
+  return { ...packs, row, share, ...overThetas(packs.counts, packs.classes, packs.votes, share, t, row) };
 }
 
 const columnOf = (counts, theta) => counts.thetas.findIndex((stored) => Math.abs(stored - theta) < 1e-9);
@@ -264,6 +285,31 @@ const PARTS = {
     const x = at.map((i) => found.counts.score[i]), customdata = at.map((i) => found.counts.index[i]);
     return { x, y, customdata, text: y.map((radius) => towardsZero(radius, 4)) };
   },
+  image(live, part, values) {
+    const found = imageOf(live, part.image, values);
+    if (!found) return null;
+    const y = found[part.what], text = Array.from(y, (radius) => towardsZero(radius, 4));
+    return part.labels ? { y, text, customdata: Array.from(found.outcome, (kind) => part.labels[kind]) } : { y, text };
+  },
+  strip(live, part, values) {
+    const found = imageOf(live, part.image, values), at = found && stretches(found.outcome);
+    if (!at) return null;
+    const { thetas } = found.counts, most = (of) => of.reduce((top, value) => Math.max(top, value), 0) || 1;
+    const ends = (of) => [of[0] ? thetas[of[0]] : 0, of[1] + 1 < thetas.length ? thetas[of[1] + 1] : 1];
+    const top = most([most(found.select), most(found.ofClass)].map((value) => 1.15 * value));
+    return { bands: at.map((of) => (of ? ends(of) : [0, 0])), bottom: -part.height * most(found.radius), top };
+  },
+  steps(live, part, values, trace) {
+    const bars = stepsOf(live, values.alpha)?.bars[part.kind];
+    if (!bars) return null;
+    const { x, y, base, text, high, low } = bars;
+    return { x, y, base, hovertext: text, error_y: { ...trace.error_y, array: high, arrayminus: low } };
+  },
+  names(live, part, values) {
+    const found = stepsOf(live, values.alpha);
+    return found && { names: found.names };
+  },
+  level: (live, part, values) => ({ y: 100 * values.votes }),
   rule: (live, part, values) => ({ x: values[part.dial], text: `${part.symbol} ${written(part.dial, values[part.dial])}` }),
   axis: (live, part, values) => ({ text: part.title.replace("{r}", digits(values.radius, 9)) }),
   title: (live, part, values) => ({ text: `<b>${part.before} ${written("theta", values.theta)}</b>` }),
@@ -277,14 +323,17 @@ const NEEDS = {
   bars: ["sigma", "alpha", "radius"], title: ["theta"],
   axis: ["radius"],
   signed: ["sigma", "theta", "votes", "alpha"], receiver: ["votes", "alpha", "radius"],
+  steps: ["alpha"], names: ["alpha"],
+  image: ["sigma", "votes", "alpha"], strip: ["sigma", "votes", "alpha"], level: ["votes"],
   here: ["theta", "votes", "alpha", "radius"], outcome: ["sigma", "theta", "votes", "alpha"],
 };
 const needs = (part) =>
   (part.is === "rule" ? [part.dial] : NEEDS[part.is]).filter(
     (key) => !(key === "radius" && part.measure === "acr") && !(key === "theta" && part.theta !== undefined),
   );
-const WITHIN = ["points", "rule", "title", "curve", "here"]; // no axis moves by them
-const IN_PLACE = { rule: moveRule, title: retitle, marks: moveMarks, bars: null, axis: null, outcome: null }; // and any other part's trace
+const WITHIN = ["points", "rule", "title", "curve", "here", "level"]; // no axis moves by them
+const WHOLE = ["steps"]; // few bars, and few levels: drawn anew at each
+const IN_PLACE = { rule: moveRule, level: moveLevel, strip: moveStrip, title: retitle, marks: moveMarks, bars: null, axis: null, outcome: null }; // and any other part's trace
 
 // A figure as it is at ``values``. While a dial is turned its parts are moved in place; at rest those by which an axis
 // may move are drawn anew.
@@ -292,12 +341,12 @@ function followChart(live, chart, values, atRest) {
   const differs = changed(chart.figure.at, values);
   if (differs.includes("view")) return; // of other compositions, as a run of the script was cut short
   const parts = chart.figure.live.filter((part) => needs(part).some((key) => differs.includes(key)));
-  const known = JSON.stringify([differs.map((key) => values[key]), differs, live.packs.size]);
+  const known = JSON.stringify([differs.map((key) => values[key]), differs, live.arrived]);
   if (chart.shown === known + atRest || chart.shown === known + true) return;
   chart.shown = known + atRest;
   chart.undo();
   const found = parts.map((part) => [part, PARTS[part.is](live, part, values, chart.figure.data[part.trace], chart.figure)]).filter(([, what]) => what);
-  if (atRest && found.some(([part]) => !WITHIN.includes(part.is))) return chart.redraw(patched(chart.figure, found));
+  if (found.some(([part]) => WHOLE.includes(part.is) || (atRest && !WITHIN.includes(part.is)))) return chart.redraw(patched(chart.figure, found));
   if (chart.isAhead && (atRest || !found.length)) chart.redraw();
   for (const [part, what] of found) (part.is in IN_PLACE ? IN_PLACE[part.is] : moveTrace)?.(chart, part, what, live, values);
 }
@@ -313,13 +362,29 @@ function patched(figure, found) {
   const data = [...figure.data], layout = { ...figure.layout };
   for (const [part, what] of found) {
     if (part.is === "title") layout.title = { ...layout.title, ...what };
+    else if (part.is === "names") layout.xaxis = { ...layout.xaxis, categoryarray: what.names };
     else if (part.is === "axis") layout.yaxis = { ...layout.yaxis, title: { ...layout.yaxis.title, ...what } };
     else if (part.is === "rule") {
-      layout.shapes = layout.shapes.map((shape, at) => (at === part.shape ? { ...shape, x0: what.x, x1: what.x } : shape));
-      layout.annotations = layout.annotations.map((note, at) => (at === part.note ? { ...note, ...what } : note));
+      changeShape(layout, part.shape, { x0: what.x, x1: what.x });
+      changeNote(layout, part.note, what);
+    } else if (part.is === "level") changeShape(layout, part.shape, { y0: what.y, y1: what.y });
+    else if (part.is === "strip") {
+      layout.yaxis = { ...layout.yaxis, range: [what.bottom, what.top] };
+      what.bands.forEach(([x0, x1], at) => {
+        changeShape(layout, part.shapes[at], { x0, x1, y0: what.bottom, y1: what.bottom / 3 });
+        changeNote(layout, part.notes[at], { x: (x0 + x1) / 2, y: (2 * what.bottom) / 3, opacity: Number(x1 - x0 > part.rooms[at]) });
+      });
     } else data[part.trace] = { ...data[part.trace], ...what };
   }
   return { data, layout };
+}
+
+function changeShape(layout, index, what) {
+  layout.shapes = layout.shapes.map((shape, at) => (at === index ? { ...shape, ...what } : shape));
+}
+
+function changeNote(layout, index, what) {
+  layout.annotations = layout.annotations.map((note, at) => (at === index ? { ...note, ...what } : note));
 }
 
 function moveTrace({ node, set, figure }, part, what) {
@@ -354,11 +419,32 @@ function moveMarks(chart, part, what, live, values) {
 function moveRule({ node, set }, part, what) {
   const { xaxis } = node._fullLayout, shape = node._fullLayout.shapes[part.shape];
   const dx = xaxis.l2p(what.x) - xaxis.l2p(shape.x0);
-  const line = node.querySelector(`.shapelayer path[data-index="${part.shape}"]`);
-  const note = node.querySelector(`.annotation[data-index="${part.note}"]`);
+  const line = shapeOf(node, part.shape), note = noteOf(node, part.note);
   if (line) set(line, "transform", `translate(${dx},0)`);
   if (note) set(note, "transform", `translate(${dx},0)`), write(set, note, what.text);
 }
+
+function moveLevel({ node, set }, part, what) {
+  const { yaxis, shapes } = node._fullLayout, line = shapeOf(node, part.shape);
+  if (line) set(line, "transform", `translate(0,${yaxis.l2p(what.y) - yaxis.l2p(shapes[part.shape].y0)})`);
+}
+
+// Along the axis that is drawn; its height follows when this does.
+function moveStrip({ node, set }, part, what) {
+  const { xaxis, shapes, annotations } = node._fullLayout;
+  what.bands.forEach(([x0, x1], at) => {
+    const band = shapeOf(node, part.shapes[at]), note = noteOf(node, part.notes[at]), before = shapes[part.shapes[at]];
+    const y = [before.y0, before.y1].map((end) => node._fullLayout.yaxis.l2p(end) + node._fullLayout.yaxis._offset);
+    const [left, right] = [x0, x1].map((end) => xaxis.l2p(end) + xaxis._offset);
+    if (band) set(band, "d", `M${left},${y[0]}H${right}V${y[1]}H${left}Z`);
+    if (!note) return;
+    set(note, "transform", `translate(${xaxis.l2p((x0 + x1) / 2) - xaxis.l2p(annotations[part.notes[at]].x)},0)`);
+    set(note, "style", `opacity: ${Number(x1 - x0 > part.rooms[at])}`);
+  });
+}
+
+const shapeOf = (node, index) => node.querySelector(`.shapelayer path[data-index="${index}"]`);
+const noteOf = (node, index) => node.querySelector(`.annotation[data-index="${index}"]`);
 
 function retitle({ node, set }, part, what) {
   const title = node.querySelector(".gtitle");
@@ -402,6 +488,30 @@ function followTiles(live, values) {
     if (label) label.nodeValue = labels[k].replace("{r}", digits(values.radius, 9));
   });
 }
+
+// --- one image (content/image.py) ------------------------------------------------------------------------------------
+
+// Its headline and its tiles; whether they say what there is at these values.
+function followImage(live, values) {
+  const { at, image } = live.said, found = imageOf(live, image.index, values);
+  const column = found ? columnOf(found.counts, values.theta) : -1;
+  if (column < 0) return false;
+  if (!changed(at, values).length && !live.imaged) return true;
+  live.imaged = true;
+  const { outcome, radius, select, ofClass } = found, kind = outcome[column];
+  const { p_s, p_a } = boundsOf(found.counts, found.classes, found.votes, found.share, values.votes, found.row, column);
+  const said = image.headlines[kind].replace("{R}", towardsZero(radius[column], 4));
+  const title = [...document.querySelectorAll(".st-key-image_headline h2, .st-key-image_headline h2 *")].flatMap((node) => [...node.childNodes]);
+  const words = title.find((node) => node.nodeType === Node.TEXT_NODE && node.nodeValue.trim());
+  if (words && words.nodeValue !== said) words.nodeValue = said;
+  const of = p_s === null ? [image.undecided, "—"] : [bound(p_s), towardsZero(select[column], 4)];
+  const shown = [...of, bound(p_a), towardsZero(ofClass[column], 4)];
+  const tiles = document.querySelectorAll(".st-key-image_bounds [data-testid=stMetric]");
+  shown.forEach((text, k) => tiles[k] && put(tiles[k], "stMetricValue", text));
+  return true;
+}
+
+const bound = (hundredThousandths) => (hundredThousandths / 1e5).toFixed(5);
 
 // --- the table of rates (rates.py) -----------------------------------------------------------------------------------
 
@@ -468,13 +578,6 @@ const count = (values, test) => values.reduce((total, value, at) => total + Numb
 // Which images the certification network alone certifies up to r, as 0 or 1.
 function certifiable({ counts, classes }, radius) {
   return counts.right.map((right, i) => (right && classes.alone[i] > 0 && classes.alone[i] >= radius ? 1 : 0));
-}
-
-// A radius as text, which claims no more than there is.
-function towardsZero(radius, decimals) {
-  const scale = 10 ** decimals, size = Math.abs(radius), below = Math.floor(size * scale) / scale;
-  const text = (below > size ? below - 1 / scale : below).toFixed(decimals);
-  return radius < 0 && Number(text) ? `-${text}` : text;
 }
 
 // NAC and robustness of a certification network without ACES.

@@ -21,6 +21,7 @@ _mount = st.components.v2.component(
 
 def show(said: Mapping[str, Any]) -> None:
     """``said``: the ``compositions`` on the page, null for one that cannot be followed, by their packs' names; which is
-    ``current``; the ``levels`` alpha that there are packs for; and which ``tiles`` follow.
+    ``current``; the ``levels`` alpha that there are packs for; which ``tiles`` follow; the ``image`` that is open; and
+    of a waterfall the name of its packs, ``steps``, with the levels ``near`` that have some.
     """
     _mount(key="live", data=json.dumps({"folder": files.address("packs"), **said}).encode(), width="content")

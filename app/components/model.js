@@ -28,14 +28,52 @@ function certify(counts, classes, votes, share, t, column) {
   const radius = new Float64Array(N), select = new Float64Array(N), outcome = new Uint8Array(N);
   for (let i = 0; i < N; i++) {
     const image = selection(counts, classes, votes, share, t, i);
-    const holds = (image.toCertify(column) ? classes.holds : classes.holds_core)[i];
     select[i] = image.select(column);
     radius[i] = Math.min(select[i], classes.radius[i]);
-    if (radius[i] > 0) outcome[i] = CERTIFIED;
-    else if (image.handsOn(column)) outcome[i] = CORE;
-    else if (counts.agreed[i] && holds) outcome[i] = CONSENSUS;
+    outcome[i] = outcomeOf(counts, classes, image, i, column, radius[i]);
   }
   return { radius, select, outcome };
+}
+
+// The first rung of Algorithm 1's ladder that holds answers.
+function outcomeOf(counts, classes, image, i, column, radius) {
+  if (radius > 0) return CERTIFIED;
+  if (image.handsOn(column)) return CORE;
+  const holds = (image.toCertify(column) ? classes.holds : classes.holds_core)[i];
+  return counts.agreed[i] && holds ? CONSENSUS : ABSTAIN;
+}
+
+// CERTIFY on image i at every stored threshold, [T] each. The class is bounded at the level that the guess leaves it.
+function overThetas(counts, classes, votes, share, t, i) {
+  const T = counts.thetas.length, image = selection(counts, classes, votes, share, t, i);
+  const [radius, select, ofClass] = Array.from({ length: 3 }, () => new Float64Array(T)), outcome = new Uint8Array(T);
+  for (let j = 0; j < T; j++) {
+    select[j] = image.select(j);
+    ofClass[j] = (image.toCertify(j) ? classes.radius : classes.radius_core)[i];
+    radius[j] = Math.min(select[j], ofClass[j]); // 0 where the guess is core
+    outcome[j] = outcomeOf(counts, classes, image, i, j, radius[j]);
+  }
+  return { radius, select, ofClass, outcome };
+}
+
+// The lower bounds of image i at a column, in hundred-thousandths, rounded down; null of a selection that is undecided.
+function boundsOf(counts, classes, votes, share, t, i, column) {
+  const image = selection(counts, classes, votes, share, t, i), certifies = image.toCertify(column);
+  return {
+    p_s: image.isDecided(column) ? (certifies ? votes.p[image.votesFor(column)] : votes.p_against[image.against(column)]) : null,
+    p_a: (certifies ? classes.p : classes.p_core)[i],
+  };
+}
+
+// By outcome, from which threshold to which it is the answer: [first, last] columns; null of those that never are, and
+// for all of them where one comes twice.
+function stretches(outcome) {
+  const found = [null, null, null, null];
+  for (let j = 0; j < outcome.length; j++)
+    if (j && outcome[j] === outcome[j - 1]) found[outcome[j]][1] = j;
+    else if (found[outcome[j]]) return null;
+    else found[outcome[j]] = [j, j];
+  return found;
 }
 
 // What the votes for image i say at column j. All of it is monotone in j, as scores lie below theta the more often the
@@ -51,7 +89,9 @@ function selection(counts, classes, votes, share, t, i) {
     return k >= votes.select[share] ? counts.sigma * (votes.z[k] - votes.share_z[share]) : 0;
   };
   const core = (j) => Math.max(0, counts.sigma * (votes.z_against[against(j)] - votes.rest_z[share]));
-  return { toCertify, select, core, handsOn: (j) => !toCertify(j) && against(j) >= votes.hand_on[share] };
+  const handsOn = (j) => !toCertify(j) && against(j) >= votes.hand_on[share];
+  const isDecided = (j) => sameBelow(j) === toCertify(j);
+  return { toCertify, select, core, handsOn, isDecided, against, votesFor: (j) => counts.votes[row + lower[j]] };
 }
 
 // Within which radius the selection cannot change at a column: positive where it certifies, negative where it hands on.
@@ -251,4 +291,12 @@ function pareto(x, y) {
   let best = -Infinity;
   for (const at of order) if (y[at] > best) [best, kept[kept.length]] = [y[at], at];
   return kept.reverse();
+}
+
+// A radius as text, which claims no more than there is. Where the float is the one nearest to the decimal, the digits
+// of its exact value say on which side it lies.
+function towardsZero(radius, decimals) {
+  const scale = 10 ** decimals, size = Math.abs(radius), below = Math.floor(size * scale) / scale;
+  const text = below < size ? below.toFixed(decimals) : size.toFixed(60).slice(0, decimals - 60);
+  return radius < 0 && Number(text) ? `-${text}` : text;
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
@@ -11,7 +12,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from app import actions, data, figures, keys, proofs, state
 from app.components.chart import chart
 from app.settings import Settings
-from app.widgets import downloads
+from app.widgets import downloads, following
 from app.widgets.notices import caveats, errors_in_place, plain, rests_on
 from app.widgets.panels import theme
 from engine.statistics.steps import Measured
@@ -41,31 +42,36 @@ COLUMNS = {  # of the table, as people read them; the sentences below and the ex
 
 def show(settings: Settings) -> None:
     """A waterfall, a table, and a button a step that uses its terms."""
+    followed = None
     with errors_in_place():
-        _show(settings)
+        followed = _show(settings)
     caveats(settings)
+    following.show(settings, (), steps=followed)
 
 
-def _show(settings: Settings) -> None:
+def _show(settings: Settings) -> dict[str, Any] | None:
+    """What of it the browser can follow."""
     rests_on(settings, data.composition(settings))
     floor = _floor(round(data.summary(settings).nac.value, 1))
     found, why = data.steps_at(settings, floor)
     if why:
         st.caption(" ".join(why))
     if not found:
-        return
+        return None
     drawn = figures.waterfall([*found.values()], floor, theme())
-    chart(drawn, "figure_steps", "Average certified radius by step, with the interval of what each adds")
+    alt = "Average certified radius by step, with the interval of what each adds"
+    chart(drawn, "figure_steps", alt, at=settings.turned)
     rows = partial(_rows, found, settings)
     made = rows()
-    st.dataframe(
-        made,
-        hide_index=True,
-        placeholder="—",
-        column_order=[name for name in COLUMNS if any(row[name] is not None for row in made)],
-        column_config={name: _column(name, title, settings) for name, title in COLUMNS.items()},
-        alt="The steps with what each brings",
-    )
+    with following.waits("table", "alpha", "sigma"):
+        st.dataframe(
+            made,
+            hide_index=True,
+            placeholder="—",
+            column_order=[name for name in COLUMNS if any(row[name] is not None for row in made)],
+            column_config={name: _column(name, title, settings) for name, title in COLUMNS.items()},
+            alt="The steps with what each brings",
+        )
     st.caption(
         "The images are halved at random 50 times. Each half chooses the step's parameters, the other half measures. "
         "What is asked of the choosing half is raised until the measured NAC reaches the floor. The change is to the "
@@ -73,8 +79,13 @@ def _show(settings: Settings) -> None:
         "be chance. A chain has two networks: what it gains may be the other network's, which at its own σ has its own "
         "waterfall. All demo runs: docs/bounds.md."
     )
-    _steps(found)
+    with following.waits("said", "alpha", "sigma"):
+        _steps(found)
     downloads.menu("bounds", settings, {"steps": drawn}, rows)
+    ours = state.session()
+    followed = data.followed_steps(settings, floor, ours.steps)
+    ours.steps = followed["steps"]
+    return followed
 
 
 def _column(name: str, title: str, settings: Settings) -> ColumnConfig:
@@ -86,16 +97,28 @@ def _column(name: str, title: str, settings: Settings) -> ColumnConfig:
 
 
 def _floor(now: float) -> float:
-    """The NAC to compare at, which begins with that of the current setting."""
+    """The NAC to compare at: the reader's, which begins with that of the setting where the page is opened, ``now``."""
     asked = st.query_params.get("floor")  # before the box takes what it cannot show out of the address
-    floor = st.number_input(
-        "At a held-out NAC of at least [%]", 0.0, 100.0, now, STEP, format="%.1f", key="floor", bind=keys.URL,
-        help="Begins with the NAC of the current setting.",
-    )  # fmt: skip
     number = state.as_number(asked)
-    if asked is not None and not (number is not None and 0 <= number <= 100):
+    is_told = number is not None and 0 <= number <= 100
+    known = st.session_state.get("floor")
+    if not is_told and known != now:  # what is set here the address has from then on: the box's own is none
+        st.session_state["floor"] = now if known is None else known
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        floor = st.number_input(
+            "At a held-out NAC of at least [%]", 0.0, 100.0, None, STEP, format="%.1f", key="floor", bind=keys.URL,
+            width=300, help="Begins with the NAC of the setting with which the page is first opened, and stays until "
+            "you change it: θ and t, which every step chooses for itself, move nothing here.",
+        )  # fmt: skip
+        state.puts_are_drawn("floor")
+        if floor != now:
+            st.button(
+                "Take the current setting's NAC", key="floor_now", on_click=actions.ask_for, args=(now,),
+                type="tertiary", help=f"{now:.1f} %, at the θ and t of the sidebar.",
+            )  # fmt: skip
+    if asked is not None and not is_told:
         st.caption(f":orange-badge[:material/link_off:] A NAC lies between 0 and 100 %; {plain(asked)} is none.")
-    return floor
+    return now if floor is None else floor
 
 
 def _steps(found: dict[str, Measured]) -> None:

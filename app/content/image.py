@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -20,6 +21,7 @@ from engine.statistics.aces import Outcome
 COPIES = 4
 BADGES = {Outcome.CERTIFIED: "blue", Outcome.CORE: "green", Outcome.CONSENSUS: "violet", Outcome.ABSTAIN: "orange"}
 
+CERTIFIED = "Certified radius {R}"
 WITHOUT = {
     Outcome.CORE: "No certificate: the core network answers",
     Outcome.CONSENSUS: "No certificate: an answer by consensus",
@@ -84,14 +86,24 @@ def show(settings: Settings, index: int, names: tuple[str, ...], pictures: Pictu
     with over:
         answer = data.over_thetas_of(settings, index)
         alt = "Both radii of this image over θ, above the outcome at every θ"
-        chart(figures.bounds_over_theta(answer, settings.theta, theme()), "figure_bounds", alt, at=settings.turned)
+        figure = figures.bounds_over_theta(answer, settings.theta, theme(), follows=True)
+        chart(figure, "figure_bounds", alt, at=settings.turned)
     _formulas(e, shown)
+
+
+def followed(settings: Settings, index: int | None) -> dict[str, Any] | None:
+    """What live.js has to know of the image that is open, for its headline and its tiles to follow the dials."""
+    if index is None or settings.choice.by_votes or settings.choice.then is not None:
+        return None
+    headlines = [CERTIFIED if outcome is Outcome.CERTIFIED else WITHOUT[outcome] for outcome in Outcome]
+    return {"index": index, "headlines": headlines, "undecided": explain.UNDECIDED}
 
 
 def _headline(outcome: Outcome, radius: float) -> None:
     """How far the answer is certain: what one opens an image for."""
-    said = f"Certified radius {explain.round_down(radius)}" if outcome is Outcome.CERTIFIED else WITHOUT[outcome]
-    st.header(said, anchor=False)
+    certified = CERTIFIED.replace("{R}", str(explain.round_down(radius)))
+    with st.container(key="image_headline"):
+        st.header(certified if outcome is Outcome.CERTIFIED else WITHOUT[outcome], anchor=False)
 
 
 def _answered(settings: Settings, index: int, names: tuple[str, ...], pictures: Pictures) -> None:
@@ -163,7 +175,7 @@ def _bounds(e: explain.Explanation) -> None:
     if e.select is not None:
         p_s, radius = explain.floor(e.select.p), str(explain.round_down(e.select.radius))
         about = f"Lower bound: the {e.selected} network is selected."
-    with st.grid(4, min_column_width=140):
+    with st.container(key="image_bounds"), st.grid(4, min_column_width=140):
         st.metric("p_S", p_s, border=True, help=about)
         st.metric("Radius of selection", radius, border=True)
         st.metric(

@@ -41,11 +41,10 @@ COLUMNS: dict[str, Any] = {
 def show(settings: Settings) -> None:
     """Which images, and what each is answered."""
     followed: tuple[Choice, ...] = ()
+    index = None
     with errors_in_place():
         c = data.composition(settings)
         rests_on(settings, c)
-        if len(c) <= MANY:  # else the map waits for the server
-            followed = tuple(settings.compositions[at] for at in following.noises(settings).values())
         names, pictures = data.class_names(settings.certify_run), _pictures(settings)
         opened = st.container(key="opened")
         listed = _choose(settings, names, pictures)
@@ -53,8 +52,10 @@ def show(settings: Settings) -> None:
             index = image.bar(listed)
             if index is not None:
                 image.show(settings, index, names, pictures)
+        if len(c) <= MANY or index is not None:  # else only the map would follow, which waits for the server then
+            followed = tuple(settings.compositions[at] for at in following.noises(settings).values())
     caveats(settings)
-    following.show(settings, followed)
+    following.show(settings, followed, image=image.followed(settings, index))
 
 
 def _pictures(settings: Settings) -> Pictures:

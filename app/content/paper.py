@@ -19,6 +19,7 @@ from app.escape import markdown
 from app.figures import vector
 from app.figures.vector import COLUMN, TEXT_WIDTH, Look, Plate
 from app.settings import Settings, alpha_text
+from app.widgets import following
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from engine import latex
 from engine.tables import Format, render
@@ -29,6 +30,7 @@ STEP = 0.25  # of the radii on offer
 FONTS = {"serif": True, "sans": False}
 SHOWN_AT = 144  # pixels an inch: half as large again as in print
 WIDEST = 1100  # pixels
+TABLE_DIALS = ("votes", "alpha")  # that tables depend on, beside the noise
 WORDS = "paper_words"  # in the session: the reader's, by the figures' own
 WIDTHS = {"column": COLUMN, "text width": TEXT_WIDTH, "other": None}
 
@@ -50,6 +52,7 @@ def show(settings: Settings) -> None:
         else:
             _figure(settings, key, preset)
     caveats(settings)
+    following.show(settings, ())
 
 
 def _figure(settings: Settings, key: str, preset: PaperFigure) -> None:
@@ -59,7 +62,8 @@ def _figure(settings: Settings, key: str, preset: PaperFigure) -> None:
     made = preset.make(settings, asked)
     plate = _worded(made.plate, key)
     with place:
-        _preview(plate, look, preset.title)
+        with following.waits("preview", *preset.dials, "sigma"):
+            _preview(plate, look, preset.title)
         for sentence in made.missing:
             st.caption(markdown(sentence))
         _files(plate, look, file_name(key, settings))
@@ -99,7 +103,8 @@ def _table(settings: Settings, key: str, preset: PaperTable) -> None:
     table = replace(made.table, caption=caption, label=name)
     rows = latex.plain_rows(table)
     narrow = {name: st.column_config.TextColumn(_narrow(name), help=name) for name in rows[0]}
-    st.dataframe(rows, hide_index=True, column_config=narrow, alt=f"{key}: {preset.title}")
+    with following.waits("preview", *TABLE_DIALS, "sigma"):
+        st.dataframe(rows, hide_index=True, column_config=narrow, alt=f"{key}: {preset.title}")
     for sentence in made.missing:
         st.caption(markdown(sentence))
     st.caption("Bold in the LaTeX: the largest of its column among the rows of one σ, as printed.")

@@ -37,7 +37,10 @@ class Made:
 
 @dataclass(frozen=True)
 class PaperFigure:
-    """A figure: what it shows, the reader's first ``radii`` and ``thetas`` (None: not asked for), and its maker."""
+    """A figure: what it shows, the reader's first ``radii`` and ``thetas`` (None: not asked for), and its maker.
+
+    ``dials``: those of the sidebar that it depends on, beside the noise.
+    """
 
     title: str
     shows: str
@@ -46,6 +49,7 @@ class PaperFigure:
     thetas: tuple[float, ...] | None = None
     width: float = COLUMN
     height: float = 2.6
+    dials: tuple[str, ...] = ("votes", "alpha")
 
 
 def _fronts_of(settings: Settings, choices: Sequence[Choice], axis: Axis) -> tuple[list[Front], tuple[str, ...]]:
@@ -249,6 +253,7 @@ PRESETS = {
         "them at the sidebar's r (3.0 in the paper).",
         _fig3,
         height=2.2,
+        dials=("alpha", "radius"),
     ),
     "Figure 4": PaperFigure(
         "ACR and certified accuracy over NAC",

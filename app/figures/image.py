@@ -63,6 +63,7 @@ def selection_share(e: StageNumbers, theme: Theme) -> Sketch:
     figure.add_shape(
         type="line", x0=0, x1=1, y0=least, y1=least, line={"color": theme.muted, "width": 1, "dash": "dot"}
     )
+    figure.live.append({"is": "level", "shape": len(figure.shapes) - 1})
     figure.update_layout(xaxis_range=[0, 1], yaxis_range=PERCENT)
     mark(figure, e.theta, f"θ {e.theta:.3f}", theme.ink, "solid", theme, ("theta", "θ"))
     return figure
@@ -73,7 +74,9 @@ def answer_over_theta(answer: Certificates, theta: float, theme: Theme, symbol: 
     return _answer(f"The same for every {symbol}", answer, theta, theme, symbol)
 
 
-def _answer(title: str, answer: Certificates, theta: float, theme: Theme, symbol: str = "θ") -> Sketch:
+def _answer(
+    title: str, answer: Certificates, theta: float, theme: Theme, symbol: str = "θ", *, follows: bool = False
+) -> Sketch:
     figure = empty(title, f"selection threshold {symbol}", "certified radius", theme, DETAIL_HEIGHT)
     labels = [Outcome(k).label for k in answer.outcome[0]]
     line(
@@ -82,42 +85,80 @@ def _answer(title: str, answer: Certificates, theta: float, theme: Theme, symbol
         "%{customdata}, radius %{text}<extra></extra>",
         **radii(answer.radius[0]),
     )  # fmt: skip
+    if follows:
+        _follows(figure, answer, "radius", labels=[outcome.label for outcome in Outcome])
     top = float(answer.radius.max()) or 1.0
     start = 0.0 if symbol == "θ" else 0.5
     figure.update_layout(xaxis_range=[start, 1], yaxis_range=[-STRIP * top, 1.15 * top])
     changes = np.flatnonzero(np.diff(answer.outcome[0])) + 1
     edges = [start, *answer.thetas[changes].tolist(), 1.0]
-    for start, end, at in zip(edges[:-1], edges[1:], [0, *changes.tolist()], strict=True):
-        _band(figure, start, end, -STRIP * top, labels[at], theme)
+    begins = [0, *changes.tolist()]
+    for begin, end, at in zip(edges[:-1], edges[1:], begins, strict=True):
+        _band(figure, begin, end, -STRIP * top, labels[at], theme)
+    shown = [int(answer.outcome[0, at]) for at in begins]
+    if follows and len(set(shown)) == len(shown):  # as of any one stage, whose votes are monotone
+        _strip_follows(figure, answer, shown, start, -STRIP * top, theme)
     mark(figure, theta, f"{symbol} {theta:.3f}", theme.ink, "solid", theme, ("theta", symbol))
     return figure
 
 
+def _strip_follows(
+    figure: Sketch, answer: Certificates, shown: list[int], start: float, bottom: float, theme: Theme
+) -> None:
+    """The bands move with the dials: also those of the outcomes that no threshold has now, which have no width."""
+    for outcome in Outcome:
+        if outcome not in shown:
+            _band(figure, start, start, bottom, outcome.label, theme)
+            shown.append(int(outcome))
+    shapes = [shown.index(outcome) for outcome in Outcome]
+    rooms = [_room(outcome.label) for outcome in Outcome]
+    facts = {"shapes": shapes, "notes": shapes, "rooms": rooms, "height": STRIP}
+    figure.live.append({"is": "strip", "image": int(answer.index[0]), **facts})
+
+
+def _follows(figure: Sketch, answer: Certificates, what: str, **facts: object) -> None:
+    figure.follows("image", image=int(answer.index[0]), what=what, **facts)
+
+
+def _room(label: str) -> float:
+    """How wide a band is for its name to fit."""
+    return 0.012 * len(label)
+
+
 def _band(figure: Sketch, start: float, end: float, bottom: float, label: str, theme: Theme) -> None:
-    """A stretch of the strip, named where there is room."""
+    """A stretch of the strip, whose name is seen where there is room."""
     color = theme.series[OUTCOME_SERIES[label]]
     figure.add_shape(
         type="rect", x0=start, x1=end, y0=bottom, y1=bottom / 3, fillcolor=color, opacity=0.85, line={"width": 0}
     )
-    if end - start > 0.012 * len(label):
-        figure.add_annotation(
-            x=(start + end) / 2, y=2 * bottom / 3, showarrow=False, text=label, font={"color": theme.paper, "size": 11}
-        )
+    figure.add_annotation(
+        x=(start + end) / 2, y=2 * bottom / 3, showarrow=False, text=label, font={"color": theme.paper, "size": 11},
+        opacity=int(end - start > _room(label)),
+    )  # fmt: skip
 
 
-def bounds_over_theta(answer: Certificates, theta: float, theme: Theme, symbol: str = "θ") -> Sketch:
-    """One image's two radii over theta, the answer the lower of them, above a strip that names the outcomes."""
-    figure = _answer(f"Radii over {symbol}", answer, theta, theme, symbol)
+def bounds_over_theta(
+    answer: Certificates, theta: float, theme: Theme, symbol: str = "θ", *, follows: bool = False
+) -> Sketch:
+    """One image's two radii over theta, the answer the lower of them, above a strip that names the outcomes.
+
+    Of one stage, all of it may follow the dials.
+    """
+    figure = _answer(f"Radii over {symbol}", answer, theta, theme, symbol, follows=follows)
     of_selection, of_class = answer.radius_select[0], answer.radius_certify[0]
     hover = f"{symbol} %{{x:.3f}}: %{{text}}"
     line(
         figure, answer.thetas, of_selection, theme.series[SELECTED], "dash", 1.5, name="R of selection",
         hovertemplate=hover, **radii(of_selection),
     )  # fmt: skip
+    if follows:
+        _follows(figure, answer, "select")
     line(
         figure, answer.thetas, of_class, theme.series[0], "dot", 1.5, name="R of class",
         hovertemplate=hover, **radii(of_class),
     )  # fmt: skip
+    if follows:
+        _follows(figure, answer, "ofClass")
     top = 1.15 * (max(float(answer.radius_select.max()), float(answer.radius_certify.max())) or 1.0)
     figure.update_layout(yaxis_range=[figure.layout["yaxis_range"][0], top])
     figure.traces[0]["name"] = "R, the answer's"

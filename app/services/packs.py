@@ -50,6 +50,12 @@ class Packs:
                 self._works = True
                 threading.Thread(target=self._work, daemon=True).start()
 
+    def drop(self, start: str) -> None:
+        """Nobody waits any more for what was asked for under names that begin so."""
+        with self._lock:
+            for name in [name for name in self._asked if name.startswith(start)]:
+                del self._asked[name]
+
     def _work(self) -> None:
         while (asked := self._next()) is not None:
             try:

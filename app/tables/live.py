@@ -16,11 +16,11 @@ from engine.arrays import ABSTAIN, Array
 from engine.records.compose import Composition
 from engine.smoothing import Link
 from engine.statistics.aces import predict_class
-from engine.statistics.bounds import critical_count, lower_bounds
+from engine.statistics.bounds import critical_count, lower_bounds, rounded_down
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
 from engine.statistics.envelope import can_tell
 from engine.statistics.intervals import rate_interval
-from engine.statistics.margin import class_bound
+from engine.statistics.margin import class_bound, class_lower_bound
 from engine.statistics.metrics import composition_ceiling
 from engine.statistics.thresholds import neighbours
 
@@ -57,23 +57,28 @@ def of_counts(c: Composition) -> bytes:
 def of_classes(c: Composition, terms: Terms) -> bytes:
     """What the bounds of the class say of every image [N], with ACES and of the certification network alone.
 
-    ``radius`` within which the class stays, where the selection is guessed to certify; ``holds`` and ``holds_core``:
-    it is the top class, by that guess; ``classed``: PREDICT's class, 1 where it is right, 2 where it is the core
-    network's as well; ``alone``, ``alone_holds`` and ``alone_classed``: at full alpha, without a selection.
+    ``radius`` within which the class stays, where the selection is guessed to certify, and ``radius_core`` where not;
+    ``p`` and ``p_core``: the lower bounds behind them, as ``_told``; ``holds`` and ``holds_core``: it is the top class,
+    by that guess; ``classed``: PREDICT's class, 1 where it is right, 2 where it is the core network's as well;
+    ``alone``, ``alone_holds`` and ``alone_classed``: at full alpha, without a selection.
     """
     spend, link = levels(terms.correction, terms.alpha), c.smoothing.link
     c_hat = c.class_counts0.argmax(1)
     counts = c.class_counts0, c.class_counts, c.n, c_hat
+    for_certify, for_core = spend.of(CERTIFY)[1], spend.of(CORE)[1]
     certify, core, alone = (
-        class_bound(*counts, level, link, terms.bound)
-        for level in (spend.of(CERTIFY)[1], spend.of(CORE)[1], terms.alpha)
+        class_bound(*counts, level, link, terms.bound) for level in (for_certify, for_core, terms.alpha)
     )
+    p, p_core = (_told(class_lower_bound(*counts, level, link, terms.bound)) for level in (for_certify, for_core))
     classed, by_itself = (predict_class(c.class_counts, level) for level in (terms.alpha / 2, terms.alpha))
     agreed = (classed != ABSTAIN) & (classed == c.core)
     lower, upper = neighbours(c.thetas, c.thetas, terms.correction)
     return pack(
         {
             "radius": c.sigma * certify.z,
+            "radius_core": c.sigma * core.z,
+            "p": p,
+            "p_core": p_core,
             "holds": certify.holds.astype(np.uint8),
             "holds_core": core.holds.astype(np.uint8),
             "classed": (classed == c.label) * (1 + agreed.astype(np.uint8)),
@@ -92,20 +97,23 @@ def of_votes(n: int, link: Link, alpha: float, correction: Correction) -> bytes:
     """What k of n votes are worth, and how many are needed at each share of ``SHARES``.
 
     ``z`` [n + 1] of their lower bound, less ``share_z`` of the share; ``z_against`` of votes against, less ``rest_z``.
+    ``p`` and ``p_against`` [n + 1]: these bounds, as ``_told``.
     ``select``: the fewest whose bound lies above the share; ``hand_on``: of those against, for certain; ``certify`` and
     ``core``: as PREDICT tests them. ``told``: whether n draws can tell the share from 0 or 1 at all; the engine refuses
     others.
     """
     spend = levels(correction, alpha)
     for_certify, for_core = spend.of(CERTIFY)[0], spend.of(CORE)[0]
-    bounds = lower_bounds(n, for_certify).table()
+    bounds, against = (lower_bounds(n, level).table() for level in (for_certify, for_core))
     shares = SHARES.tolist()
     return pack(
         {
             "z": link(bounds),
             "share_z": link(SHARES),
-            "z_against": link(lower_bounds(n, for_core).table()),
+            "z_against": link(against),
             "rest_z": link(1 - SHARES),
+            "p": _told(bounds),
+            "p_against": _told(against),
             "select": np.searchsorted(bounds, SHARES, side="right").astype(np.int32),
             "hand_on": np.array([critical_count(n, for_core, 1 - t) for t in shares], np.int32),
             "told": np.array([can_tell(t, n, alpha, correction) for t in shares], np.uint8),
@@ -128,6 +136,11 @@ def pack(arrays: dict[str, Array], numbers: dict[str, float]) -> bytes:
     head = json.dumps({"arrays": places, "numbers": numbers}).encode()
     head += b" " * (-(len(head) + 1) % 8) + b"\n"
     return zlib.compress(head + b"".join(body), 1)
+
+
+def _told(p: Array) -> Array:
+    """Lower bounds of probabilities in hundred-thousandths, rounded down: what pages show of them."""
+    return np.rint(1e5 * rounded_down(p, 5)).astype(np.int32)
 
 
 def _rises(counts: Array) -> Array:

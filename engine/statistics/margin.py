@@ -65,6 +65,18 @@ def class_bound(
     )
 
 
+def class_lower_bound(
+    counts0: Array, counts: Array, n: int, c_hat: Array, level: float, link: Link, bound: Bound
+) -> Array:
+    """The lower bounds [N] of the classes' probabilities on which ``class_bound`` rests: ``p`` of ``one_class``."""
+    k_a = np.take_along_axis(counts, c_hat[:, None], 1)[:, 0]
+    p: Array = lower_bounds(n, level)(k_a)
+    if bound is Bound.COMPLEMENT:
+        return p
+    of_a, _ = _halves(level, SHARE_A)
+    return np.where(_prefers_margin(counts0, c_hat, n, level, link), lower_bounds(n, of_a)(k_a), p)
+
+
 @dataclass(frozen=True)
 class Rival:
     """The strongest other class ``c`` of an image: its ``k`` votes, and the upper bound ``p`` of its probability."""

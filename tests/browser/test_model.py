@@ -14,11 +14,13 @@ import app.components
 from app.settings import Terms
 from app.tables import live, views
 from engine.errors import AcesError
+from engine.mechanisms import OWN, words_for
 from engine.records.compose import Composition, compose
 from engine.records.counts import thresholds
 from engine.statistics import separation
 from engine.statistics.aces import certify
 from engine.statistics.corrections import Correction
+from engine.statistics.explain import explain, floor, round_down
 from engine.statistics.intervals import mean_interval
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import evaluate, standalone
@@ -37,6 +39,13 @@ CERTIFY = """([share, t, column]) => {
   const found = certify(...window.packs, share, t, column);
   return Object.fromEntries(Object.entries(found).map(([name, values]) => [name, [...values]]));
 }"""
+
+OVER_THETAS = """([share, t, row]) => {
+  const found = overThetas(...window.packs, share, t, row), texts = Array.from(found.radius, (r) => towardsZero(r, 4));
+  const plain = Object.entries(found).map(([name, values]) => [name, [...values]]);
+  return { ...Object.fromEntries(plain), texts, stretches: stretches(found.outcome) };
+}"""
+BOUNDS = "([share, t, row, column]) => boundsOf(...window.packs, share, t, row, column)"
 
 
 @pytest.fixture
@@ -98,6 +107,46 @@ def test_the_browser_computes_what_the_engine_answers(model, correction, seed):
             assert found["outcome"] == answer.outcome[:, column].tolist()
             assert found["radius"] == answer.radius[:, column].tolist()
             assert found["select"] == answer.radius_select[:, column].tolist()
+
+
+@pytest.mark.parametrize("correction", list(Correction))
+@pytest.mark.parametrize("seed", range(6))
+def test_one_image_over_theta_is_the_engines_answer_and_its_bounds_are_those_explained(model, correction, seed):
+    c, rng, words = runs(seed), np.random.default_rng(100 + seed), words_for(OWN.name)
+    for _ in range(3):
+        terms = random_terms(rng, correction)
+        hand_over(model, c, terms)
+        share = int(np.flatnonzero(terms.t == live.SHARES)[0])
+        if not model.evaluate("(share) => window.packs[2].told[share]", share):
+            continue
+        for row in rng.integers(0, len(c), 4).tolist():
+            answer = certify(c.rows(slice(row, row + 1)), c.thetas, **terms.named)
+            found = model.evaluate(OVER_THETAS, [share, terms.t, row])
+            assert found["outcome"] == answer.outcome[0].tolist()
+            assert found["radius"] == answer.radius[0].tolist()
+            assert found["select"] == answer.radius_select[0].tolist()
+            assert found["ofClass"] == answer.radius_certify[0].tolist()
+            assert found["texts"] == [str(round_down(radius)) for radius in answer.radius[0].tolist()]
+            for outcome, ends in enumerate(found["stretches"]):
+                at = np.flatnonzero(answer.outcome[0] == outcome).tolist()
+                assert (ends and list(range(ends[0], ends[1] + 1))) == (at or None)
+            for column in rng.integers(0, len(c.thetas), 4).tolist():
+                theta = float(c.thetas[column])
+                by = terms.alpha, terms.correction, words, terms.t
+                e = explain(c, int(c.index[row]), theta, *by, bound=terms.bound)
+                bounds = model.evaluate(BOUNDS, [share, terms.t, row, column])
+                assert bounds["p_s"] == (None if e.select is None else round(1e5 * float(floor(e.select.p))))
+                assert bounds["p_a"] == round(1e5 * float(floor(e.certify.p)))
+
+
+@pytest.mark.parametrize("radius", [0.0, 0.3, 0.1, 0.9528, 0.95289999, 1.1, 2.3, 0.29999999999999993, 3.00004999, 1e-9])
+def test_radii_as_text_claim_no_more_than_there_is(model, radius):
+    assert model.evaluate("(radius) => towardsZero(radius, 4)", radius) == str(round_down(radius))
+
+
+def test_what_comes_twice_has_no_one_stretch(model):
+    assert model.evaluate("stretches([2, 2, 0, 1])") == [[2, 2], [3, 3], [0, 1], None]
+    assert model.evaluate("stretches([2, 0, 2])") is None
 
 
 def test_intervals_and_the_network_alone_are_the_engines(model):

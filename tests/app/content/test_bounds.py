@@ -7,7 +7,7 @@ from app.proofs import proof
 from engine.statistics.corrections import Correction
 from engine.statistics.margin import Bound
 from engine.statistics.steps import STEPS
-from tests.app_pages import said, specs
+from tests.app_pages import said, specs, turn
 
 NAMES = [step.name for step in STEPS.values()]
 
@@ -54,6 +54,19 @@ def test_a_floor_that_is_none_is_refused_in_place(floor, open_page):
     assert not page.exception
     assert page.number_input(key="floor").value == now
     assert "A NAC lies between 0 and 100 %" in said(page)
+
+
+def test_the_floor_stays_while_dials_are_turned_until_another_is_asked_for(open_page):
+    page = open_page("bounds", theta="0.3")
+    begun, table = page.number_input(key="floor").value, page.dataframe[0].value
+    assert not [button for button in page.button if button.key == "floor_now"]
+    page = turn(turn(page, "theta", 1.0), "votes", 0.4).run()
+    assert page.number_input(key="floor").value == begun
+    assert page.dataframe[0].value.equals(table)
+    page = page.button(key="floor_now").click().run()
+    now = page.number_input(key="floor").value
+    assert now != begun
+    assert open_page("bounds", theta="1.0", votes="0.4").number_input(key="floor").value == now
 
 
 def test_a_step_is_used_and_the_papers_is_named_so(open_page):

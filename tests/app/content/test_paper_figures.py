@@ -8,6 +8,7 @@ import pytest
 from app import data
 from app.content.paper_figures import PRESETS, Wanted
 from app.figures import vector
+from app.figures.vector import Look
 from app.settings import BY_VOTES, Choice, Settings, combinations, cores, experiments, selections
 from cache.catalog import DEMO
 from engine.errors import AcesError
@@ -41,6 +42,19 @@ def test_every_preset_draws_from_stored_counts(view, key):
     of_acr = key not in ("Figure 9", "Curves")
     assert len(found.plate.panels) == max(len(PRESETS[key].radii or ()) + of_acr, 1)
     assert len(vector.texts(found.plate)) > 2
+
+
+@pytest.mark.parametrize("key", PRESETS)
+def test_a_preset_depends_on_the_dials_that_it_names(view, key):
+    turned = {"theta": 0.55, "t": 0.2, "alpha": 1e-9, "radius": 0.6}
+    called = {"t": "votes"}
+    before = vector.svg(made(key, view).plate, Look(6.75, 2.5))
+    moved = {called.get(dial, dial) for dial, value in turned.items() if drawn_at(key, view, dial, value) != before}
+    assert moved == set(PRESETS[key].dials)
+
+
+def drawn_at(key: str, view: Settings, dial: str, value: float) -> str:
+    return vector.svg(made(key, replace(view, **{dial: value})).plate, Look(6.75, 2.5))
 
 
 def test_fig_1_is_the_engines_numbers(view):

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import app.figures
 from app.figures import LIGHT
 from engine.mechanisms import NETWORK
 from engine.records.compose import compose
-from engine.statistics.aces import certify
+from engine.statistics.aces import Outcome, certify
 from tests import synthetic
 from tests.app.figures.drawn import ROWS, figures, marks
 
@@ -48,6 +49,21 @@ def test_the_map_has_a_mark_an_image_that_carries_its_index():
 def test_a_map_without_scores_says_so():
     blank = replace(ROWS, score_median=np.full(3, np.nan))
     assert "no scores" in " ".join(marks(figures.images(blank, 0.3, "score", LIGHT)))
+
+
+def test_what_follows_has_a_band_and_a_name_for_every_outcome():
+    c = compose(synthetic.smoothed(0.5, images=5), synthetic.core(5))
+    answer = certify(c.rows(slice(0, 1)), c.thetas)
+    figure = app.figures.bounds_over_theta(answer, 0.3, LIGHT, follows=True)
+    figure.finish()
+    assert [part.get("what") for part in figure.live] == ["radius", None, None, "select", "ofClass"]
+    strip = next(part for part in figure.live if part["is"] == "strip")
+    for outcome in Outcome:
+        band, name = figure.shapes[strip["shapes"][outcome]], figure.annotations[strip["notes"][outcome]]
+        at = answer.thetas[answer.outcome[0] == outcome]
+        assert name["text"] == outcome.label
+        assert (band["x1"] > band["x0"]) == (len(at) > 0)
+        assert not len(at) or band["x0"] <= at.min() <= at.max() <= band["x1"]
 
 
 def test_an_answer_over_theta_is_the_lower_of_its_two_radii():

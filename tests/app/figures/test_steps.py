@@ -13,6 +13,7 @@ def test_a_bar_a_step_that_begins_where_the_one_before_ends():
     found = [steps.measure(what, steps.STEPS[key], [10.0], 0.25)[0] for key in keys]
     figure = waterfall(found, 10.0, LIGHT)
     figure.finish()
+    assert [part.get("kind") for part in figure.live] == ["the first step", "gained", "lost", None]
     bars = {x: (base, y) for t in figure.traces for x, base, y in zip(t["x"], t["base"], t["y"], strict=True)}
     assert list(figure.layout["xaxis"]["categoryarray"]) == [m.step.name for m in found]
     for before, m in pairwise(found):

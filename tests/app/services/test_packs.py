@@ -47,6 +47,19 @@ def test_the_last_that_were_asked_for_come_first(tmp_path):
     assert order == ["new 1", "new 2", "old 2", "old 1"]
 
 
+def test_what_nobody_waits_for_any_more_is_not_made(tmp_path):
+    packs, made, begun, go = Packs(tmp_path), [], threading.Event(), threading.Event()
+    packs.ask({"waits": lambda: begun.set() or str(go.wait(60)).encode()})
+    assert begun.wait(60)
+    packs.ask({name: lambda name=name: made.append(name) or b"" for name in ("old-1", "old-2", "kept")})
+    packs.drop("old")
+    go.set()
+    await_listed(tmp_path, "waits", "kept")
+    packs.ask({"last": lambda: b""})
+    await_listed(tmp_path, "last")
+    assert made == ["kept"]
+
+
 @pytest.mark.parametrize("error", [AcesError("a run is gone"), OSError("no space left")])
 def test_one_that_cannot_be_made_is_left_out(tmp_path, error):
     def fails() -> bytes:

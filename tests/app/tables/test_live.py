@@ -11,10 +11,12 @@ import pytest
 
 from app.settings import Terms
 from app.tables import live
+from engine.mechanisms import OWN, words_for
 from engine.records.compose import LaterStage
 from engine.statistics.aces import certify
 from engine.statistics.bounds import lower_bounds
 from engine.statistics.corrections import Correction
+from engine.statistics.explain import explain, floor
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import standalone
 from tests import random_runs
@@ -72,11 +74,28 @@ def test_the_classes_have_the_radii_of_certify_and_of_the_network_alone():
     assert found["alone"].tolist() == standalone(run, TERMS.alpha, bound=TERMS.bound).radius.tolist()
 
 
+@pytest.mark.parametrize("bound", list(Bound))
+def test_the_bounds_of_the_classes_are_those_that_are_explained(bound):
+    terms = Terms(TERMS.alpha, TERMS.correction, TERMS.t, bound)
+    found, answer = unpack(live.of_classes(C, terms)), certify(C, C.thetas, **terms.named)
+    seen = set()
+    for row in range(len(C)):
+        for column in (0, len(C.thetas) - 1):
+            by = float(C.thetas[column]), terms.alpha, terms.correction, words_for(OWN.name), terms.t
+            e = explain(C, int(C.index[row]), *by, bound=bound)
+            side = "" if e.chose_certify else "_core"
+            seen.add(side)
+            assert f"{found['p' + side][row] / 1e5:.5f}" == floor(e.certify.p)
+            assert found["radius" + side][row] == answer.radius_certify[row, column]
+    assert seen == {"", "_core"}
+
+
 def test_the_worth_of_votes_is_the_engines():
     link = C.smoothing_select.link
     found = unpack(live.of_votes(C.n_select, link, 0.01, TERMS.correction))
     bounds = lower_bounds(C.n_select, 0.01).table()
     assert found["z"].tolist() == link(bounds).tolist()
+    assert [f"{p / 1e5:.5f}" for p in found["p"].tolist()] == [floor(p) for p in bounds.tolist()]
     for share, fewest in zip(live.SHARES, found["select"], strict=True):
         assert (bounds[fewest:] > share).all()
         assert not (bounds[:fewest] > share).any()

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import zlib
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.services import packs
 from app.settings import ALPHAS
-from tests.app_pages import CERTIFIED, IMAGES, SELECTION, turn
+from tests.app_pages import CERTIFIED, IMAGES, SELECTION, specs, turn
 from tests.waiting import wait_until
 
 
@@ -69,6 +70,22 @@ def test_nothing_follows_the_dial_of_a_score_where_votes_select(open_page):
 def test_tiles_follow_where_there_are_some(open_page):
     assert said(open_page())["tiles"][2] == "Certified, r {r}"
     assert said(open_page(CERTIFIED))["tiles"] == []
+
+
+def test_the_waterfalls_of_the_levels_nearby_are_made_and_are_those_that_the_page_shows(open_page):
+    page = open_page("bounds", alpha="0.01")
+    now = said(page)
+    level = now["levels"].index(0.01)
+    assert now["near"][0] == level
+    assert len(now["near"]) == 7
+    names = {f"{now['steps']}-{near}" for near in now["near"]}
+    wait_until(lambda: names <= set(json.loads((packs.FOLDER / "index.json").read_text())), "the waterfalls")
+    for near in (level, level + 2):
+        made = json.loads(zlib.decompress((packs.FOLDER / f"{now['steps']}-{near}").read_bytes()))
+        figure = json.loads(specs(turn(page, "alpha", now["levels"][near], at=1.0 + near).run())[0])
+        assert figure["layout"]["xaxis"]["categoryarray"] == made["names"]
+        shown = {trace["name"]: (trace["x"], trace["y"], trace["base"]) for trace in figure["data"]}
+        assert shown == {kind: (bar["x"], bar["y"], bar["base"]) for kind, bar in made["bars"].items()}
 
 
 def test_of_more_votes_than_a_browser_has_room_for_the_readers_own_come_first(open_page, monkeypatch):
