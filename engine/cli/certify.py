@@ -30,7 +30,7 @@ from engine.output import make_folder, write_file
 from engine.records.runs import CoreRun, NetworkInfo, SelectionRun, SmoothedRun
 from engine.single_image.plan import LATER, Mode, Plan
 from engine.smoothing import SMOOTHINGS
-from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
+from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, Outcome
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.margin import Bound
 from engine.weights import places
@@ -60,10 +60,13 @@ SelectNetwork = Annotated[
 
 @dataclass(frozen=True)
 class StopRule:
-    """When to end early: at a certified radius of at least ``radius``, or after ``seconds`` an image."""
+    """When to end early: at a certified radius of at least ``radius``, at an ``answer`` of any kind, or after
+    ``seconds`` an image.
+    """
 
     radius: float | None = None
     seconds: float | None = None
+    answer: bool = False
 
     @property
     def mode(self) -> Mode:
@@ -76,8 +79,15 @@ class StopRule:
             return False
         if self.seconds is not None and seconds >= self.seconds:
             return True
-        answer = found.evidence.answer(found.plan) if self.radius is not None else None
-        return answer is not None and float(answer.radius[0, 0]) >= (self.radius or 0.0) and answer.radius[0, 0] > 0
+        if self.radius is None and not self.answer:
+            return False
+        answer = found.evidence.answer(found.plan)
+        if answer is None:
+            return False
+        if self.answer and not answer.ended(Outcome.ABSTAIN)[0, 0]:
+            return True
+        radius = float(answer.radius[0, 0])
+        return self.radius is not None and radius >= self.radius and radius > 0
 
 
 def certify(
@@ -127,6 +137,10 @@ def certify(
     until_radius: Annotated[
         float | None, typer.Option(help="End as soon as this radius is certified (bounds valid at every look).")
     ] = None,
+    outcome: Annotated[
+        bool,
+        typer.Option("--outcome", help="End as soon as there is an answer, of whatever radius (bounds as above)."),
+    ] = False,
     max_seconds: Annotated[
         float | None, typer.Option(help="End after so many seconds per image (bounds valid at every look).")
     ] = None,
@@ -159,7 +173,7 @@ def certify(
 
     if output is not None:
         make_folder(output)  # before anything is sampled
-    stop = StopRule(until_radius, max_seconds)
+    stop = StopRule(until_radius, max_seconds, outcome)
     check_challenge(challenge, seed)
     check_one_selection(theta, p0, select, votes)
     later = [read_then(text) for text in then or ()]

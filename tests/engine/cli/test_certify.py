@@ -139,6 +139,18 @@ def test_it_ends_at_the_radius_with_bounds_valid_at_every_look(call, networks, i
     check(certificate)
 
 
+def test_it_ends_as_soon_as_there_is_an_answer(call, networks, image):
+    arguments = ("--sigma", "0.25", "--n", "20000", "--n0", "50", "--seed", "1", "--outcome", "--json")
+    for theta in ("0", "1"):
+        status, out, _ = call("certify", image, *networks, *arguments, "--theta", theta)
+        certificate = from_json(out)
+        assert status == 0
+        assert certificate.plan.mode == "may-stop-early"
+        assert certificate.outcome != "abstain"
+        assert certificate.looks[-1].n == 1_000
+        check(certificate)
+
+
 def test_it_ends_in_time_with_what_was_drawn(call, networks, image):
     status, out, _ = call("certify", image, *networks, "--sigma", "0.25", "--n", "1000000", "--max-seconds", "0",
                           "--json")  # fmt: skip
