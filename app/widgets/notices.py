@@ -119,6 +119,12 @@ def _warnings(settings: Settings, c: Composition) -> list[str]:
     if run.looked:
         said.append(f"n was changed after looking: {decisions(run)}")
     said += [_decided(run) for run in (run, settings.select_run) if run is not None and run.decided is not None]
+    beside = [c for c in settings.compositions if c != settings.choice and c.certify_run.decided is not None]
+    if beside:
+        said.append(
+            f"of the other compositions drawn {len(beside)} {'is' if len(beside) == 1 else 'are'} of draws that ended "
+            f"when a question was decided: their ACR and NAC would be larger from more"
+        )
     if settings.bound_used is not settings.bound:
         said.append(f"its class has the complement, no margin: {NO_MARGIN}")
     if settings.pin is not None and settings.at(settings.pin.choice).bound_used is not settings.bound:

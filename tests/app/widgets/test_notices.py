@@ -60,3 +60,9 @@ def test_a_run_that_was_decided_says_for_what(open_page, demo):
     shown = open_page()
     assert "ended when it was decided whether r 0.25 is reached" in captions(shown)
     assert not shown.exception
+
+
+def test_a_decided_run_beside_the_readers_is_not_taken_for_a_measured_one(open_page, demo):
+    run = random_runs.uneven(synthetic.smoothed(0.5, IMAGES), ns=(300, 4000, 10_000), parts=(18, 18, 2))
+    write_run(run, demo / "fashion_mnist-gaussian-0.5.npz")
+    assert "of the other compositions drawn 1 is of draws that ended" in captions(open_page())
