@@ -392,13 +392,13 @@ def test_whatever_happens_to_an_attack_is_its_failure(server, monkeypatch):
         ("import os; os.write(pipe.fileno(), b'\\0\\0')", "ended unexpectedly"),  # half a length, and gone
         ("pipe.recv(); import os; os.kill(os.getpid(), 9)", "ended unexpectedly"),
         ("pipe.recv(); pipe.send(('a', 'tuple')); pipe.send(7)", "ended unexpectedly"),
-        ("import time; pipe.recv(); time.sleep(60)", "said nothing for 1 s"),
-        ("import time, signal, os; pipe.recv(); os.kill(os.getpid(), signal.SIGSTOP)", "said nothing for 1 s"),
+        ("import time; pipe.recv(); time.sleep(60)", "said nothing for 3 s"),
+        ("import time, signal, os; pipe.recv(); os.kill(os.getpid(), signal.SIGSTOP)", "said nothing for 3 s"),
     ],
 )
 def test_however_a_worker_goes_wrong_its_job_fails_and_the_next_one_runs(monkeypatch, code, message):
     server = Server(Limits())
-    server.worker.patience = 1.0
+    server.worker.patience = 3.0
     head = "import sys; from multiprocessing.connection import Connection; pipe = Connection(int(sys.argv[1])); "
     try:
         with monkeypatch.context() as broken:
