@@ -128,18 +128,19 @@ def plan(
     from engine.sampling.estimate import forecasts
 
     settings = _with(read_config(config), n=n, every=every, limit=limit)
-    asked = settings.with_rule(decide=decide).question if decide is not None else None
+    at = None if decide is None or theta is None else theta.split(":")[-1]  # a question is asked at one theta
+    asked = settings.with_rule(decide=decide, theta=at).question
     if theta is not None:
         lose = "0.01" if settings.budget is None else str(settings.budget.lose)
         settings = settings.model_copy(update={"decide": None}).with_rule(lose, theta=theta)
     settings = settings.trusting() if trust else settings
     with Store(cache) as store, SamplingBar() if progress is Show.BAR else SamplingLines() as report:
-        found = forecasts(settings, store, device=device, report=report, radii=() if asked is None else asked.radii)
+        found = forecasts(settings, store, device=device, report=report, question=asked)
     if progress is Show.JSON:
         for one in found:
             print(json.dumps({"event": "forecast", **asdict(one), "seconds": one.seconds}))
         return
-    full = {one.name: one.draws for one in found if one.kept == 1.0}
+    full = {one.name: one.draws for one in reversed(found)}  # the first of each run is n for every image
     print_table(
         ("run", "rule", "images", "draws", "saves", "of the ACR", "time"),
         [

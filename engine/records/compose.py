@@ -129,8 +129,8 @@ class Composition:
         some = {**vars(self), **per_image, "then": then}
         for many, one in _PER_IMAGE.items():  # what is the same for all that are left is one number again
             values = some[many]
-            if values is not None and len(values) and (values == values[0]).all():
-                some[many], some[one] = None, int(values[0])
+            if values is not None and (values == values[:1]).all():
+                some[many], some[one] = None, int(values[0]) if len(values) else some[one]
         return Composition(**some)
 
 

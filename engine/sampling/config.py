@@ -215,7 +215,8 @@ class Config(BaseModel):
             raise AcesError("--lose measures and --decide does not: name one of them")
         if lose is not None:
             base = {} if self.budget is None else self.budget.model_dump()
-            return self.model_copy(update={"budget": _entry(BudgetEntry, base | {"lose": lose} | _ends(at), "--lose")})
+            budget = _entry(BudgetEntry, base | {"lose": lose} | _ends(at), "--lose")
+            return self.model_copy(update={"budget": budget, "decide": None})
         if decide is not None:
             radii = [float_of(part, "decide") for part in decide.removeprefix("r=").split(",")]
             if len(at.get("theta", [])) > 1:

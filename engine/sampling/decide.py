@@ -36,7 +36,7 @@ def looks_of(n: int, network: FrozenNetwork) -> tuple[int, ...]:
 
 @dataclass(eq=False)
 class Deciding:
-    """An image on its way: which looks it has taken, what it ``guessed``, and how many draws it waits for."""
+    """An image on its way: the class that was guessed, which looks it has taken, and how many draws it waits for."""
 
     row: int
     index: int

@@ -15,8 +15,7 @@ from engine.arrays import Array
 from engine.sampling.config import Config
 from engine.sampling.decide import looks_of
 from engine.sampling.executors import Executor
-from engine.sampling.plan_runs import jobs
-from engine.sampling.precompute import guess_votes, prepare
+from engine.sampling.precompute import guess_votes, prepared
 from engine.sampling.stream import Stage, sample, segments
 from engine.sampling.work import DrawTally, Report, Work, fill, missing, source
 from engine.statistics.budget import Budget, choose, share_kept
@@ -66,9 +65,7 @@ class Forecast:
 
 def estimates(config: Config, store: Store, *, device: str = "cpu") -> list[CostEstimate]:
     """Estimates for every run of ``config``, in order. Everything that ``precompute`` would refuse is refused here."""
-    images = config.images()
-    store.check_writable()
-    return [_estimate(prepare(job, config, images, store, device), store) for job in jobs(config)]
+    return [_estimate(work, store) for work in prepared(config, store, device)]
 
 
 def _estimate(work: Work, store: Store) -> CostEstimate:
@@ -90,24 +87,21 @@ def forecasts(
     executor: Executor = sample,
     report: Report = lambda _: None,
     losses: Sequence[float] = LOSSES,
-    radii: Sequence[float] = (),
+    question: RadiusQuestion | None = None,
 ) -> list[Forecast]:
     """What every sampled run of ``config`` would take with n for every image, with budgets of these ``losses`` and,
-    with ``radii``, where it is only decided whether they are reached. Samples the guess draws, and keeps them.
+    with a ``question``, until that is answered. Samples the guess draws, and keeps them.
     """
-    images = config.images()
-    store.check_writable()
-    prepared = [prepare(job, config, images, store, device) for job in jobs(config)]
     found = []
-    for work in prepared:
+    for work in prepared(config, store, device):
         if work.meta.kind != "core" and work.done is None:
             fill(work, store, executor, report, (Stage.GUESS,))
-            found += _forecasts(work, store, config.rule or Budget(), losses, radii)
+            found += _forecasts(work, store, config.rule or Budget(), losses, question)
     return found
 
 
 def _forecasts(
-    work: Work, store: Store, rule: Budget, losses: Sequence[float], radii: Sequence[float]
+    work: Work, store: Store, rule: Budget, losses: Sequence[float], question: RadiusQuestion | None
 ) -> list[Forecast]:
     n, images, rate = work.meta.draws, len(work.images), _rate(work)
     votes, link = guess_votes(work, store, rule.thetas), work.meta.smoothing_card.link
@@ -117,11 +111,10 @@ def _forecasts(
         chosen: Array = choose(votes, n, budget, link)
         kept = share_kept(votes, n, chosen, budget, link)
         found.append(Forecast(work.meta.name, f"lose {100 * lose:g} %", images, int(chosen.sum()), rate, kept))
-    if radii:
+    if question is not None:
         assert work.network is not None
-        question = RadiusQuestion(tuple(radii), theta=rule.theta[1], alpha=rule.alpha, correction=rule.correction)
-        of_all = guess_votes(work, store, [question.theta])
-        taken = expected_draws(of_all, question, looks_of(n, work.network), work.meta.noise, link)
+        at_theta = guess_votes(work, store, [question.theta])
+        taken = expected_draws(at_theta, question, looks_of(n, work.network), work.meta.noise, link)
         named = ", ".join(f"{r:g}" for r in question.radii)
         found.append(Forecast(work.meta.name, f"decide r {named}", images, round(float(taken.sum())), rate, None))
     return found

@@ -51,15 +51,19 @@ def precompute(
 
     Raises ``AcesError`` where the store was removed or replaced meanwhile, or a run in it.
     """
+    made = [_make(work, store, executor, report) for work in prepared(config, store, device)]
+    for run in made:
+        store.confirm(run)  # hours may have passed since the first was stored
+    return made
+
+
+def prepared(config: Config, store: Store, device: str) -> list[Work]:
+    """Every run of ``config``, in order, ready to be sampled: what must be refused is refused here."""
     images = config.images()
     if images.left_out:
         LOG.warning(f"left out as damaged: {', '.join(images.left_out)}")
     store.check_writable()
-    prepared = [prepare(job, config, images, store, device) for job in jobs(config)]
-    made = [_make(work, store, executor, report) for work in prepared]
-    for run in made:
-        store.confirm(run)  # hours may have passed since the first was stored
-    return made
+    return [prepare(job, config, images, store, device) for job in jobs(config)]
 
 
 def prepare(job: Job, config: Config, images: ImageSet, store: Store, device: str) -> Work:

@@ -107,25 +107,19 @@ def choose(guesses: GuessVotes, n: int, budget: Budget, link: Link = GAUSSIAN.li
     is the largest that the budget allows.
     """
     rungs = ladder(budget.least, n)
-    radii = _forecast(guesses, rungs, budget, link)  # [J, N, L]
-    full = radii[:, :, -1].sum(1)
-    counted = full > NEGLIGIBLE * full.max(initial=0)
-    if not counted.any():
+    shares = _shares(guesses, rungs, budget, link)
+    if not len(shares):
         return np.full(len(guesses.select), rungs[0])
-    weighed = (radii[counted] / full[counted, None, None]).mean(0)
-    rows = np.arange(len(weighed))
+    weighed = shares.mean(0)
 
     def at_price(price: float) -> Array:
         return (weighed - price * rungs).argmax(1)
 
-    def lost(taken: Array) -> float:
-        kept = radii[counted][:, rows, taken].sum(1)
-        return float((1 - kept / full[counted]).max())
-
     low, high = 0.0, 1.0 / rungs[0]  # at no price all that is worth anything, at the highest nothing
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if lost(at_price(middle)) <= CAUTION * budget.lose else (low, middle)
+        is_allowed = 1 - _least_kept(shares, at_price(middle)) <= CAUTION * budget.lose
+        low, high = (middle, high) if is_allowed else (low, middle)
     chosen: Array = rungs[at_price(low)]
     return chosen
 
@@ -133,13 +127,22 @@ def choose(guesses: GuessVotes, n: int, budget: Budget, link: Link = GAUSSIAN.li
 def share_kept(guesses: GuessVotes, n: int, draws: Array, budget: Budget, link: Link = GAUSSIAN.link) -> float:
     """What is forecast to be left of the ACR with these ``draws`` [N], rungs of the ladder, where most is lost."""
     rungs = ladder(budget.least, n)
+    shares = _shares(guesses, rungs, budget, link)
+    return _least_kept(shares, np.searchsorted(rungs, draws)) if len(shares) else 1.0
+
+
+def _shares(guesses: GuessVotes, rungs: Array, budget: Budget, link: Link) -> Array:
+    """What each image adds at each rung, of the ACR by most draws, [J', N, L]; of the thresholds that count."""
     radii = _forecast(guesses, rungs, budget, link)
     full = radii[:, :, -1].sum(1)
     counted = full > NEGLIGIBLE * full.max(initial=0)
-    if not counted.any():
-        return 1.0
-    kept = radii[counted][:, np.arange(len(draws)), np.searchsorted(rungs, draws)].sum(1)
-    return float((kept / full[counted]).min())
+    shares: Array = radii[counted] / full[counted, None, None]
+    return shares
+
+
+def _least_kept(shares: Array, taken: Array) -> float:
+    """What is left of the ACR with the rungs ``taken`` [N], at the threshold that keeps least."""
+    return float(shares[:, np.arange(len(taken)), taken].sum(1).min())
 
 
 def posterior(votes: Array, n0: int) -> Array:

@@ -180,7 +180,9 @@ def test_a_forecast_takes_the_guess_draws_and_no_others(tmp_path):
     path = config(tmp_path / "one", "")
     with Store(tmp_path / "store") as store:
         reports = []
-        found = forecasts(read_config(path), store, report=reports.append, losses=(0.01, 0.5), radii=(0.05,))
+        found = forecasts(
+            read_config(path), store, report=reports.append, losses=(0.01, 0.5), question=RadiusQuestion((0.05,))
+        )
         assert sampled(reports) == 24 * 50
         again = []
         forecasts(read_config(path), store, report=again.append, losses=(0.01,))
@@ -191,3 +193,12 @@ def test_a_forecast_takes_the_guess_draws_and_no_others(tmp_path):
     assert found[1].kept >= 0.99
     assert found[3].kept is None
     assert json.dumps([one.seconds for one in found])
+
+
+def test_what_the_command_line_says_takes_the_place_of_the_configs_rule(tmp_path):
+    question, budget = (read_config(config(tmp_path / name, extra)) for name, extra in (("a", DECIDE), ("b", BUDGET)))
+    measured = question.with_rule(lose="1%")
+    assert (measured.question, measured.rule.lose) == (None, 0.01)
+    decided = budget.with_rule(decide="r=0.1", theta="0.4")
+    assert (decided.rule, decided.question.theta) == (None, 0.4)
+    assert budget.with_rule(lose="1%").rule.least == 100

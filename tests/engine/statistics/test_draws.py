@@ -158,3 +158,9 @@ def test_images_that_are_alike_are_one_composition():
     assert (few.even, few.n, few.n_select) == (True, 30, 30)
     assert [len(some) for _, some in c.alike()] == [int((c.draws == n).sum()) for n in (30, 200)]
     assert sorted(np.concatenate([rows for rows, _ in c.alike()]).tolist()) == list(range(len(c)))
+
+
+def test_no_images_have_no_answers():
+    c = composition(True, (18, 18, 2)).rows(np.arange(0))
+    assert certify(c, GRID, ALPHA).radius.shape == (0, len(GRID))
+    assert predict(c, GRID, ALPHA).prediction().shape == (0, len(GRID))
