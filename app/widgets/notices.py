@@ -16,7 +16,7 @@ from app.widgets import chips
 from app.widgets.chips import Chip
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.records.runs import Meta, decisions
+from engine.records.runs import Meta, SelectionRun, decisions
 from engine.smoothing import GAUSSIAN
 from engine.statistics.bounds import MAJORITY, round_up
 from engine.statistics.intervals import NAMES
@@ -122,8 +122,8 @@ def _warnings(settings: Settings, c: Composition) -> list[str]:
     beside = [c for c in settings.compositions if c != settings.choice and c.certify_run.decided is not None]
     if beside:
         said.append(
-            f"of the other compositions drawn {len(beside)} {'is' if len(beside) == 1 else 'are'} of draws that ended "
-            f"when a question was decided: their ACR and NAC would be larger from more"
+            f"of the other compositions drawn {len(beside)} {'was' if len(beside) == 1 else 'were'} decided, not "
+            f"measured: more draws would raise their ACR and NAC"
         )
     if settings.bound_used is not settings.bound:
         said.append(f"its class has the complement, no margin: {NO_MARGIN}")
@@ -136,13 +136,14 @@ def _warnings(settings: Settings, c: Composition) -> list[str]:
 
 
 def _decided(run: Meta) -> str:
-    """For what the draws of a run were enough."""
+    """For what the draws of a run were enough; short, as a badge is cut where its line ends."""
     asked = run.decided or {}
-    radii = ", ".join(f"{r:g}" for r in asked.get("r", ()) if isinstance(r, int | float))
+    told = asked.get("r")  # of a file of another program it may be anything
+    radii = ", ".join(f"{r:g}" for r in told[:10] if isinstance(r, int | float)) if isinstance(told, list) else ""
     theta, alpha = (plain(str(asked.get(name, "?"))) for name in ("theta", "alpha"))
+    whose = " (selection)" if run.kind == SelectionRun.KIND else ""
     return (
-        f"the draws of {plain(run.name)} ended when it was decided whether r {radii or '?'} is reached at θ {theta}, "
-        f"α {alpha}: it supports rates at these; ACR, NAC and other radii hold, and would be larger from more draws"
+        f"decided{whose}, not measured, at r {radii or '?'}, θ {theta}, α {alpha}: more draws would raise ACR and NAC"
     )
 
 

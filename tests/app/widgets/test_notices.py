@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from engine.records.runs import write_run
 from tests import random_runs, synthetic
 from tests.app_pages import (
@@ -58,11 +62,20 @@ def test_a_run_that_was_decided_says_for_what(open_page, demo):
     run = random_runs.uneven(synthetic.smoothed(0.25, IMAGES), ns=(300, 4000, 10_000), parts=(18, 18, 2))
     write_run(run, demo / "fashion_mnist-gaussian-0.25.npz")
     shown = open_page()
-    assert "ended when it was decided whether r 0.25 is reached" in captions(shown)
+    assert "decided, not measured, at r 0.25, θ" in captions(shown)
     assert not shown.exception
+
+
+@pytest.mark.parametrize("told", [{"r": 7}, {"r": ["far", None]}, {}, {"theta": {"a": [1]}, "alpha": "<b>x</b>"}])
+def test_what_another_program_says_it_decided_is_text(open_page, demo, told):
+    run = random_runs.uneven(synthetic.smoothed(0.25, IMAGES), ns=(300, 4000, 10_000), parts=(18, 18, 2))
+    write_run(replace(run, meta=replace(run.meta, decided=told)), demo / "fashion_mnist-gaussian-0.25.npz")
+    shown = open_page()
+    assert not shown.exception
+    assert "decided, not measured, at r ?" in captions(shown)
 
 
 def test_a_decided_run_beside_the_readers_is_not_taken_for_a_measured_one(open_page, demo):
     run = random_runs.uneven(synthetic.smoothed(0.5, IMAGES), ns=(300, 4000, 10_000), parts=(18, 18, 2))
     write_run(run, demo / "fashion_mnist-gaussian-0.5.npz")
-    assert "of the other compositions drawn 1 is of draws that ended" in captions(open_page())
+    assert "of the other compositions drawn 1 was decided, not measured" in captions(open_page())
