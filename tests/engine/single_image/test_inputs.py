@@ -108,7 +108,7 @@ def test_floats_between_the_steps_of_a_byte_are_predicted_and_not_certified():
         (Image.new("F", (20, 20)), "mode F"),
         (Image.new("L", (6000, 5000)), "more than 25 megapixels"),
         ("not-there.png", "cannot be read"),
-        ("/tmp", "cannot be read"),
+        ("/tmp", "is no file"),
         (None, "a NoneType"),
     ],
 )  # fmt: skip
