@@ -179,7 +179,8 @@ def _trained(path: Path, channels: int) -> Denoiser:
     if not isinstance(name, str) or name not in DENOISERS:
         raise AcesError(f"{path} is no denoiser of `train denoiser`: its card names none of {', '.join(DENOISERS)}")
     module = DENOISERS[name].build(channels)
-    _fill(module, contents, path)
+    weights = {name.removeprefix("body."): tensor for name, tensor in contents.weights.items()}
+    _fill(module, Contents(contents.format, weights), path)
     sigma = known.get("sigma_train")
     return Denoiser(module.eval(), path.name, state_sha256(module, name), "", sigma if _is_number(sigma) else None)
 
