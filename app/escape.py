@@ -7,7 +7,6 @@ Tables, code, the options of select boxes and descriptions for screen readers ar
 
 from __future__ import annotations
 
-import html
 import re
 
 from engine.escape import terminal
@@ -40,17 +39,3 @@ def message(text: str) -> str:
     return markdown(words) + "".join(
         terminal(code) + markdown(words) for code, words in zip(rest[::2], rest[1::2], strict=True)
     )
-
-
-def plot(text: str) -> str:
-    """Text that shows its letters in a figure: in names, marks, hover texts and their templates.
-
-    >>> plot("<b>100 %{x}</b>")
-    '&lt;b&gt;100 &#37;{x}&lt;/b&gt;'
-    """
-    return html.escape(terminal(text), quote=False).replace("%", "&#37;")
-
-
-def unplot(text: str) -> str:
-    """What a figure's text shows, its bold letters as plain ones."""
-    return html.unescape(text.replace("<b>", "").replace("</b>", ""))

@@ -358,8 +358,12 @@ def _files(images: list[Path]) -> Iterator[Path]:
     for path in images:
         if path.is_dir():
             from engine.datasets.formats import SUFFIXES
+            from engine.datasets.tree import Tree, pictures_below
 
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            tree = Tree(path)
+            found = sorted(path / file for file in pictures_below(tree))
+            for note in tree.notes():
+                say(f"{path}: {note}", sys.stderr)
             if not found:
                 raise AcesError(f"{path} holds no image files ({', '.join(SUFFIXES)})")
             yield from found

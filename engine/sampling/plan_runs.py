@@ -45,12 +45,13 @@ class Job:
 def jobs(config: Config) -> list[Job]:
     """The runs that a config asks for, in order. Reads every checkpoint.
 
-    Raises ``AcesError`` for a network that does not fit the dataset or its part, and for noise that is not the
-    network's own unless the config means it.
+    Raises ``AcesError`` for a network that does not fit the dataset or its part, for noise that is not the network's
+    own, and for noise and radii in units that can hardly be meant, unless the config means them.
     """
     certify = [_plan_sampled(config, entry, "smoothed", OWN) for entry in config.certify]
     select = [_plan_sampled(config, entry, "selection", MECHANISMS[entry.mechanism]) for entry in config.select]
     wanted = [job for group in (*certify, *select) for job in group]
+    config.check_units((job.sigma, job.path) for job in wanted if job.sigma is not None)
     wanted += [_plan_core(config, entry) for entry in config.core]
     twice = {job.name for job in wanted if [j.name for j in wanted].count(job.name) > 1}
     if twice:

@@ -62,6 +62,8 @@ def settle(page: Page, path: str) -> None:
     page.wait_for_selector(".page-title", state="attached")
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_selector("[data-stale=true]", state="detached")
+    if path == "compare":  # whose tables come after the run, and push what stands below them
+        page.wait_for_selector("[data-testid=stDataFrame] canvas", state="attached")
 
 
 def query(page: Page) -> dict[str, str]:
