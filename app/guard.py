@@ -41,7 +41,7 @@ HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-ADVICE = b"This server does not answer to that name. Its owner can allow it: --server.allowedHosts NAME\n"
+ADVICE = b"This server does not answer to that name. Its owner can allow it: aces app --allow-host NAME\n"
 
 
 class Guard:
