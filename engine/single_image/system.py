@@ -27,12 +27,14 @@ from engine.statistics.bounds import MAJORITY
 from engine.statistics.chains import Later
 from engine.statistics.corrections import CERTIFY, CORE, Correction
 from engine.statistics.explain import Explanation, explain
+from engine.statistics.looks import FIRST_LOOK
 from engine.statistics.margin import Bound, check_bound, usual_bound
 from engine.weights import weights_of
 
 if TYPE_CHECKING:
     from engine.single_image.certificate import Certificate
     from engine.single_image.live import Pair
+    from engine.single_image.until import Until
 
 SELECTED = {CERTIFY: "certification", CORE: "core", ABSTAIN: "undecided"}  # as an ``Explanation`` says it
 
@@ -209,11 +211,13 @@ class System:
         """By which the first stage selects: ``theta`` of a score, or ``p0`` of the votes."""
         return self.plan(max_n(1 + len(self.then))).threshold
 
-    def plan(self, n: int = 10_000, n0: int = 100, mode: Mode = Mode.EARLY) -> Plan:
-        """What to draw to certify a picture by this system: ``n0`` draws that guess, at most ``n`` that estimate."""
+    def plan(self, n: int = 10_000, n0: int = 100, mode: Mode = Mode.EARLY, first: int = FIRST_LOOK) -> Plan:
+        """What to draw to certify a picture by this system: ``n0`` draws that guess, at most ``n`` that estimate, of
+        which the first look sees ``first``.
+        """
         own = self.alpha, self.correction, mode, self.sigma_select, self.smoothing, self.t
-        how = self._bound, usual_split(n, Mode(mode))
-        return Plan(self.sigma, self.theta, n, n0, *own, *how, self.p0, self.then)
+        how = self._bound, usual_split(n, Mode(mode), first)
+        return Plan(self.sigma, self.theta, n, n0, *own, *how, self.p0, self.then, first)
 
     @property
     def _bound(self) -> Bound:
@@ -222,7 +226,7 @@ class System:
 
     def check_plan(self, plan: Plan) -> None:
         """Raise ``AcesError`` that names what a plan says otherwise: it would certify another system."""
-        own = replace(self.plan(plan.n, plan.n0, plan.mode), split=plan.split)
+        own = replace(self.plan(plan.n, plan.n0, plan.mode, plan.first), split=plan.split)
         for name in (field.name for field in fields(Plan)):
             if getattr(plan, name) != getattr(own, name):
                 raise AcesError(
@@ -238,11 +242,12 @@ class System:
         framing: Framing = CENTRED,
         seed: int | None = None,
         challenge: str | None = None,
+        until: Until | None = None,
     ) -> Certificate:
         """CERTIFY one picture now: ``certify_image`` of this system."""
         from engine.single_image.certify import certify_image
 
-        return certify_image(picture, self, plan, framing=framing, seed=seed, challenge=challenge)
+        return certify_image(picture, self, plan, framing=framing, seed=seed, challenge=challenge, until=until)
 
     def predict(self, pictures: Iterable[Readable], n: int = 10_000, framing: Framing = CENTRED) -> list[Prediction]:
         """PREDICT (ACES Algorithm 4) on each picture, from ``n`` fresh draws of every network that is sampled.
