@@ -35,7 +35,7 @@ from engine.statistics.bounds import MAJORITY
 from engine.statistics.deciding import FIRST
 from engine.statistics.looks import FIRST_LOOK
 from engine.statistics.margin import Bound
-from engine.weights import places
+from engine.weights import file_names, places
 
 if TYPE_CHECKING:
     from engine.datasets import DatasetCard
@@ -332,10 +332,9 @@ def _recorded(
 
 def _places(name: str | None) -> list[Path]:
     """Checkpoints of that name in the folders where weights are looked for. A certificate's name is never a path."""
-    file = f"{name}.safetensors"
-    if not name or len(file) > 200 or Path(file).name != file:
+    if not name or len(name) > 180 or Path(name).name != name:
         return []
-    return [folder / file for folder in places() if (folder / file).is_file()]
+    return [folder / file for folder in places() for file in file_names(name) if (folder / file).is_file()]
 
 
 def _known(path: Path, hints: Hints) -> Known:
@@ -345,7 +344,7 @@ def _known(path: Path, hints: Hints) -> Known:
 
     checkpoint = load(path, hints)
     card = checkpoint.card
-    if checkpoint.format != "ACES Explorer":
+    if checkpoint.format not in ("ACES Explorer", "denoised"):
         return Known(NetworkInfo(sha256=checkpoint.sha256), None, checkpoint.outputs)
     info = NetworkInfo(card.name, checkpoint.sha256, card.training, card.sigma_train)
     return Known(info, card.dataset, checkpoint.outputs)

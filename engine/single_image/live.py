@@ -7,6 +7,7 @@ for reply in pair.answer(case): ...      # who answers, then draws; break when y
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, islice, pairwise
@@ -58,7 +59,22 @@ class Pair:
 
     def core_at(self, pixels: Tensor) -> int:
         """The same of ``pixels`` float32 [C, H, W] in [0, 1]."""
-        return int(self.core(pixels[None].to(self.core.device)).argmax(1).item())
+        return int(self.core_logits([pixels])[0].argmax().item())
+
+    def core_logits(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """The core network's logits float32 [m] of each image, float32 [C, H, W].
+
+        One image at a time, so that what it answers depends on no other; on a CPU several beside each other, each in a
+        thread that runs its operations alone.
+        """
+
+        def alone(pixels: Tensor) -> Tensor:
+            return self.core(pixels[None].to(self.core.device))[0].cpu()
+
+        if self.core.device.type != "cpu":
+            return [alone(pixels) for pixels in images]
+        with ThreadPoolExecutor(torch.get_num_threads(), "core", torch.set_num_threads, (1,)) as pool:
+            return list(pool.map(alone, images))
 
     def streams(self, tensor: Pixels, plan: Plan, seed: int, challenge: str | None = None) -> Streams:
         """The streams of an image: named by everything that is fixed before the first draw."""
@@ -87,7 +103,7 @@ class Pair:
         self, role: Role, pixels: Tensor, plan: Plan, streams: Streams, stage: Stage, block: int, draws: int = BLOCK
     ) -> Draws:
         """The first ``draws`` draws of one block of one network. ``pixels`` as ``pixels`` gives them."""
-        network, score, sigma = self._sampled(role, plan)
+        network, score, sigma = self.sampled(role, plan)
         return sample_block(
             network, pixels, sigma, score, seed=streams.seed, index=streams.index, stage=stage, block=block,
             draws=draws, stream=streams.of(role), smoothing=plan.smoothing_card,
@@ -104,7 +120,7 @@ class Pair:
         check_networks(plan, self.networks)
         return roles(plan)
 
-    def _sampled(self, role: Role, plan: Plan) -> tuple[FrozenNetwork, Callable[[Tensor], Tensor], float]:
+    def sampled(self, role: Role, plan: Plan) -> tuple[FrozenNetwork, Callable[[Tensor], Tensor], float]:
         """One network that is sampled, the score of its draws, and its noise."""
         if role == "select":
             assert self.selection is not None, "no selection network is sampled"
@@ -116,7 +132,7 @@ class Pair:
         self, role: Role, pixels: Tensor, plan: Plan, streams: Streams, stage: Stage, ends: Sequence[int]
     ) -> Iterator[Draws]:
         """The draws of one stream from ``ends[0]`` on to each further of the ``ends``."""
-        network, score, sigma = self._sampled(role, plan)
+        network, score, sigma = self.sampled(role, plan)
         stream, smoothing = streams.of(role), plan.smoothing_card
         source = Source(network, score, sigma, streams.seed, lambda _: pixels, stream, smoothing)
         parts = [list(segments(streams.index, stage, *piece)) for piece in pairwise(ends)]

@@ -67,9 +67,7 @@ class Until:
             return f"{what} after {of}."
         what = "No answer is certain" if self.radius is None else f"Radius {self.radius:g} is not certified"
         if verdict is Verdict.GIVEN_UP:
-            return (
-                f"{what} after {of}: given up, as more were not expected to certify it. This proves nothing."
-            )
+            return f"{what} after {of}: given up, as more were not expected to certify it. This proves nothing."
         if verdict is Verdict.OPEN:
             return f"{what} by all {plan.n:,} draws. This proves nothing."
         return f"{what} after {of}, where it was stopped; more may certify it."

@@ -167,7 +167,7 @@ def test_it_gives_up_where_nothing_is_to_be_hoped_for_and_says_after_how_many_dr
 def test_a_radius_that_is_none_is_refused(call, networks, image, radius):
     status, _, err = call("certify", image, *networks, "--until-radius", radius)
     assert status == 2
-    assert err.startswith("the radius is ")
+    assert err.startswith("error: the radius is ")
     assert err.count("\n") == 1
 
 
