@@ -27,6 +27,7 @@ from engine.statistics.bounds import MAJORITY
 from engine.statistics.chains import Later
 from engine.statistics.corrections import CERTIFY, CORE, Correction
 from engine.statistics.explain import Explanation, explain
+from engine.statistics.looks import FIRST_LOOK
 from engine.statistics.margin import Bound, check_bound, usual_bound
 from engine.weights import weights_of
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from engine.single_image.certificate import Certificate
     from engine.single_image.inputs import Images, OneImage
     from engine.single_image.live import Pair
+    from engine.single_image.until import Until
 
 PREDICT_N = 10_000  # draws after which an image without an answer is an abstention
 TOGETHER = 256  # images whose draws share batches
@@ -239,11 +241,13 @@ class System:
         """By which the first stage selects: ``theta`` of a score, or ``p0`` of the votes."""
         return self.plan(max_n(1 + len(self.then))).threshold
 
-    def plan(self, n: int = 10_000, n0: int = 100, mode: Mode = Mode.EARLY) -> Plan:
-        """What to draw to certify a picture by this system: ``n0`` draws that guess, at most ``n`` that estimate."""
+    def plan(self, n: int = 10_000, n0: int = 100, mode: Mode = Mode.EARLY, first: int = FIRST_LOOK) -> Plan:
+        """What to draw to certify a picture by this system: ``n0`` draws that guess, at most ``n`` that estimate, of
+        which the first look sees ``first``.
+        """
         own = self.alpha, self.correction, mode, self.sigma_select, self.smoothing, self.t
-        how = self._bound, usual_split(n, Mode(mode))
-        return Plan(self.sigma, self.theta, n, n0, *own, *how, self.p0, self.then)
+        how = self._bound, usual_split(n, Mode(mode), first)
+        return Plan(self.sigma, self.theta, n, n0, *own, *how, self.p0, self.then, first)
 
     @property
     def _bound(self) -> Bound:
@@ -252,7 +256,7 @@ class System:
 
     def check_plan(self, plan: Plan) -> None:
         """Raise ``AcesError`` that names what a plan says otherwise: it would certify another system."""
-        own = replace(self.plan(plan.n, plan.n0, plan.mode), split=plan.split)
+        own = replace(self.plan(plan.n, plan.n0, plan.mode, plan.first), split=plan.split)
         for name in (field.name for field in fields(Plan)):
             if getattr(plan, name) != getattr(own, name):
                 raise AcesError(
@@ -321,8 +325,10 @@ class System:
         framing: Framing = CENTRED,
         seed: int | None = None,
         challenge: str | None = None,
+        until: Until | None = None,
     ) -> list[Certificate]:
-        """CERTIFY each image now, by all draws of a plan, by default ``plan()``: ``certify_image`` of this system.
+        """CERTIFY each image now, by all draws of a plan, by default ``plan()``, or ``until`` its question is answered:
+        ``certify_image`` of this system.
 
         A certificate has ``prediction`` (a class, or ``ABSTAIN`` = -1) and ``answer``, its name; ``outcome``;
         ``radius`` in units where a pixel runs from 0 to 1, 0 unless certified; ``draws``; and what it rests on.
@@ -331,7 +337,7 @@ class System:
         from engine.single_image.certify import certify_image
         from engine.single_image.inputs import each_image
 
-        named = {"framing": framing, "seed": seed, "challenge": challenge}
+        named = {"framing": framing, "seed": seed, "challenge": challenge, "until": until}
         shape = self.open().dataset.shape
         return [certify_image(image, self, plan, **named) for image in each_image(images, shape, framing)]  # type: ignore[arg-type]
 
