@@ -14,7 +14,7 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import catalog, certify, dashboard, denoising, models, pictures, results, sampling, training
+from engine.cli import catalog, certify, dashboard, denoising, models, pictures, results, sampling, store, training
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.escape import terminal
@@ -34,6 +34,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "precompute": sampling.precompute,
     "plan": sampling.plan,
     "verify": sampling.verify,
+    "store": store.store,
     "train": training.train,
     "denoise": denoising.denoise,
     "models": models.list_models,
