@@ -52,6 +52,9 @@ def inspect(
     file: Annotated[Path, typer.Argument(help="A checkpoint of any known format.")],
     architecture: Annotated[str | None, typer.Option(help="If the weights alone should not tell it.")] = None,
     dataset: Annotated[str | None, typer.Option(help="The dataset it is for, if not its architecture's.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Which set of weights, where the file holds several.")
+    ] = None,
     normalizer: Annotated[str | None, typer.Option(help="normalize, center or none.")] = None,
     probe: Annotated[float | None, typer.Option(help="Try all normalisers under noise of this sigma.")] = None,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
@@ -75,6 +78,7 @@ def inspect(
         architecture=architecture,
         dataset=datasets.card(dataset) if dataset else None,
         normalizer=Normalizer(normalizer) if normalizer else None,
+        weights=weights,
     )
     if is_torchscript(file):
         if probe is not None:

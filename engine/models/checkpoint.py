@@ -18,9 +18,11 @@ from engine.datasets import DatasetCard, Transform, card
 from engine.errors import AcesError
 from engine.models import files, paths
 from engine.models.files import Contents
+from engine.models.kinds import COUNTERS, other_than_meant
+from engine.models.nests import Level
 from engine.models.network import Network, Normalizer, normalizer
 from engine.models.own import Scripted, find, load_torchscript
-from engine.models.recognise import COUNTERS, TRAINING_ONLY, channels_of, compare, outputs_of, recognise
+from engine.models.recognise import TRAINING_ONLY, channels_of, compare, fit, outputs_of, parts_that_fit, recognise
 from engine.models.registry import ARCHITECTURES, Architecture, assemble
 from engine.names import fault, quoted
 from engine.output import write_file
@@ -65,7 +67,8 @@ def _fault(entry: str, value: object) -> str | None:
 class Hints:
     """What a caller knows of a checkpoint whose file may not say it; what is given wins over what can be inferred.
 
-    ``trust``: whether code that the file brings may run. No file can say that of itself.
+    ``weights``: which set of them, where a file holds several. ``trust``: whether code that the file brings may run.
+    No file can say that of itself.
     """
 
     name: str | None = None
@@ -74,6 +77,7 @@ class Hints:
     normalizer: Normalizer | None = None
     training: str | None = None
     sigma_train: float | None = None
+    weights: str | None = None
     trust: bool = False
 
 
@@ -132,7 +136,7 @@ def load(path: Path, hints: Hints = Hints()) -> Checkpoint:
                 f"rights. If you trust whoever made it, say --trust, or `trust: true` beside it in the config"
             )
         return _torchscript(path, hints)
-    contents = files.read(path)
+    contents = files.read(path, hints.weights)
     if contents.card is not None:
         return _own(path, contents, hints)
     return _foreign(path, contents, hints)
@@ -149,6 +153,7 @@ def _own(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
         raise AcesError(f"{path} does not fit {chosen.name} on {known.dataset}: {misfit}")
     outputs = outputs_of(weights, chosen, data.num_classes)
     network = assemble(chosen, data, outputs)
+    _check_kinds(path, contents.weights, network)
     try:
         network.load_state_dict(dict(contents.weights))
     except RuntimeError as error:
@@ -188,18 +193,18 @@ def _named_by_card(path: Path, name: str) -> Architecture:
 
 def _foreign(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
     """Weights of others: the architecture is told by the weights, the rest by format, path and hints."""
-    chosen = _architecture(path, contents, hints)
+    chosen, level = _architecture(path, contents, hints)
     data = hints.dataset or card(chosen.dataset)
-    channels = channels_of(contents.weights, data.shape[0])
+    channels = channels_of(level.weights, data.shape[0])
     if channels != data.shape[0]:
         raise AcesError(f"{path} reads images of {channels} channels; those of {data.name} have {data.shape[0]}")
-    outputs = outputs_of(contents.weights, chosen, data.num_classes)
+    outputs = outputs_of(level.weights, chosen, data.num_classes)
     mean, std = chosen.normalisation(data)
-    kind, why = _normalizer(path, contents, chosen, hints, mean, std)
+    kind, why = _normalizer(path, contents, level, chosen, hints, mean, std)
     body = chosen.build(outputs, channels)
-    needed = body.state_dict()
-    counters = {name: tensor for name, tensor in needed.items() if name.endswith(COUNTERS)}
-    weights = {name: t for name, t in contents.weights.items() if not name.startswith(TRAINING_ONLY)}
+    _check_kinds(path, level.weights, body)
+    counters = {name: tensor for name, tensor in body.state_dict().items() if name.endswith(COUNTERS)}
+    weights = {name: t for name, t in level.weights.items() if not name.startswith(TRAINING_ONLY)}
     body.load_state_dict({**counters, **weights})
     network = Network(normalizer(kind, mean, std), body).eval()
     return Checkpoint(
@@ -220,17 +225,26 @@ def _foreign(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
     )
 
 
-def _architecture(path: Path, contents: Contents, hints: Hints) -> Architecture:
+def _check_kinds(path: Path, weights: Mapping[str, torch.Tensor], network: nn.Module) -> None:
+    """Raise ``AcesError`` where whole numbers stand for floats, which loading would convert in silence."""
+    if (wrong := other_than_meant(weights, network.state_dict())) is not None:
+        raise AcesError(f"{path} is refused: {wrong}; save the weights as they were trained")
+
+
+def _architecture(path: Path, contents: Contents, hints: Hints) -> tuple[Architecture, Level]:
+    """What the weights fit, and at which level of their wrappers."""
     if hints.architecture is None:
-        found = recognise(contents.weights, str(path), contents.arch)
+        found, level = recognise(contents.levels, str(path), contents.arch)
         meant = contents.format.aliases.get(found.name)
-        return found if meant is None else find(meant)
+        return (found if meant is None else find(meant)), level
     chosen = find(hints.architecture)
-    misfit = compare(contents.weights, chosen)
+    misfit, level = fit(contents.levels, chosen)
     if not misfit.size:
-        return chosen
+        return chosen, level
+    if part := parts_that_fit(contents.levels, [chosen]):
+        raise AcesError(f"the weights in {path} do not fit {chosen.name} ({misfit}){part}")
     try:
-        fits = f"they fit {recognise(contents.weights, str(path), contents.arch).name}"
+        fits = f"they fit {recognise(contents.levels, str(path), contents.arch)[0].name}"
     except AcesError:
         fits = "they fit no other known architecture either"
     raise AcesError(f"the weights in {path} do not fit {chosen.name} ({misfit}); {fits}")
@@ -239,33 +253,30 @@ def _architecture(path: Path, contents: Contents, hints: Hints) -> Architecture:
 def _normalizer(
     path: Path,
     contents: Contents,
+    level: Level,
     chosen: Architecture,
     hints: Hints,
     mean: tuple[float, ...],
     std: tuple[float, ...],
 ) -> tuple[Normalizer, str]:
     """Which normaliser stands in front, and why: nothing in most files says it, and a wrong one ruins the accuracy."""
-    if contents.constants is not None:
-        return _registered(path, contents, mean, std)
+    if level.constants:
+        return _registered(path, level, mean, std)
     if hints.normalizer is not None:
         return hints.normalizer, "as asked for"
     return contents.format.normalizer(path, chosen)
 
 
-def _registered(
-    path: Path, contents: Contents, mean: tuple[float, ...], std: tuple[float, ...]
-) -> tuple[Normalizer, str]:
+def _registered(path: Path, level: Level, mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[Normalizer, str]:
     """The normaliser whose constants a file holds. Raises ``AcesError`` if they are not the dataset's."""
-    assert contents.constants is not None
-    for name, expected in zip(files.NORMALIZER_BUFFERS, (mean, std), strict=True):
-        found = contents.constants.get(name)
+    for name, expected in (("mean", mean), ("std", std)):
+        found = level.constants.get(name)
         if found is not None and not _alike(found.flatten().float(), torch.tensor(expected)):
             said = [round(v, 4) for v in found.flatten()[:4].tolist()]
             raise AcesError(
-                f"{path} normalises with {name[2:]} {said}; its dataset's are {list(expected)}: name the right dataset"
+                f"{path} normalises with {name}s {said}; its dataset's are {list(expected)}: name the right dataset"
             )
-    has_std = files.NORMALIZER_BUFFERS[1] in contents.constants
-    return (Normalizer.NORMALIZE if has_std else Normalizer.CENTER), "its constants are in the file"
+    return (Normalizer.NORMALIZE if "std" in level.constants else Normalizer.CENTER), "its constants are in the file"
 
 
 def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:

@@ -41,8 +41,9 @@ def _known_smoothing(name: str) -> str:
 class Entry(BaseModel):
     """A core network: a checkpoint of any known format, relative to the config file, or ``published`` weights.
 
-    The rest is for what a file does not say: see ``engine.models.Hints``. ``probe`` tries all normalisers; ``trust``
-    lets a TorchScript file run its code, with the user's rights.
+    The rest is for what a file does not say: see ``engine.models.Hints``. ``weights``: which set of them, where a file
+    holds several. ``probe`` tries all normalisers; ``trust`` lets a TorchScript file run its code, with the user's
+    rights.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +51,7 @@ class Entry(BaseModel):
     checkpoint: Path
     name: str | None = None
     architecture: str | None = None
+    weights: str | None = None
     normalizer: Literal["normalize", "center", "none", "probe"] | None = None
     training: str | None = None
     sigma_train: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None

@@ -96,6 +96,7 @@ def _load(config: Config, entry: Entry, sigma: float) -> Checkpoint:
         Normalizer(entry.normalizer) if entry.normalizer not in (None, "probe") else None,
         entry.training,
         entry.sigma_train,
+        entry.weights,
         entry.trust,
     )
     if entry.normalizer == "probe":
