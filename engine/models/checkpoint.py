@@ -20,13 +20,14 @@ from engine.models import files, paths
 from engine.models.files import Contents
 from engine.models.kinds import COUNTERS, other_than_meant
 from engine.models.nests import Level
-from engine.models.network import Network, Normalizer, normalizer
+from engine.models.network import Constants, Network, Normalizer, normalizer
 from engine.models.own import Scripted, find, load_torchscript
 from engine.models.recognise import TRAINING_ONLY, channels_of, compare, fit, outputs_of, parts_that_fit, recognise
 from engine.models.registry import ARCHITECTURES, Architecture, assemble
 from engine.names import fault, quoted
 from engine.output import write_file
 
+COLOURS = 3
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
 
 
@@ -74,7 +75,7 @@ class Hints:
     name: str | None = None
     architecture: str | None = None
     dataset: DatasetCard | None = None
-    normalizer: Normalizer | None = None
+    normalizer: Normalizer | Constants | None = None
     training: str | None = None
     sigma_train: float | None = None
     weights: str | None = None
@@ -94,7 +95,7 @@ class Checkpoint:
     sha256: str
     format: str = "ACES Explorer"
     outputs: int | None = None
-    normalizer: Normalizer = Normalizer.NORMALIZE
+    normalizer: Normalizer | Constants = Normalizer.NORMALIZE
     why: str = "in the file"
     transform: Transform | None = None
 
@@ -258,25 +259,48 @@ def _normalizer(
     hints: Hints,
     mean: tuple[float, ...],
     std: tuple[float, ...],
-) -> tuple[Normalizer, str]:
+) -> tuple[Normalizer | Constants, str]:
     """Which normaliser stands in front, and why: nothing in most files says it, and a wrong one ruins the accuracy."""
+    asked = hints.normalizer
     if level.constants:
-        return _registered(path, level, mean, std)
-    if hints.normalizer is not None:
-        return hints.normalizer, "as asked for"
+        return _registered(path, level, *(asked.of(len(mean)) if isinstance(asked, Constants) else (mean, std)), asked)
+    if asked is not None:
+        return asked, "as asked for"
+    if (found := _published_normalizer(path, chosen, len(mean))) is not None:
+        return found
     return contents.format.normalizer(path, chosen)
 
 
-def _registered(path: Path, level: Level, mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[Normalizer, str]:
-    """The normaliser whose constants a file holds. Raises ``AcesError`` if they are not the dataset's."""
+def _published_normalizer(path: Path, chosen: Architecture, channels: int) -> tuple[Normalizer | Constants, str] | None:
+    """What the name of a published file says, of a network for ImageNet's pictures whose card does not say better."""
+    found = paths.published_normalizer(path)
+    if found is None or chosen.dataset != "imagenet" or channels != COLOURS:
+        return None
+    own = found[0] == paths.IMAGENET and (chosen.mean is not None or chosen.normalizer is Normalizer.NORMALIZE)
+    return None if own else found
+
+
+def _registered(
+    path: Path,
+    level: Level,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    asked: Normalizer | Constants | None = None,
+) -> tuple[Normalizer | Constants, str]:
+    """The normaliser whose constants a file holds. Raises ``AcesError`` if they are others than are expected."""
+    whose = "you name" if isinstance(asked, Constants) else "its dataset's are"
     for name, expected in (("mean", mean), ("std", std)):
         found = level.constants.get(name)
         if found is not None and not _alike(found.flatten().float(), torch.tensor(expected)):
             said = [round(v, 4) for v in found.flatten()[:4].tolist()]
             raise AcesError(
-                f"{path} normalises with {name}s {said}; its dataset's are {list(expected)}: name the right dataset"
+                f"{path} normalises with {name}s {said}; {whose} {list(expected)}: name the right dataset, or "
+                f"`normalizer`"
             )
-    return (Normalizer.NORMALIZE if "std" in level.constants else Normalizer.CENTER), "its constants are in the file"
+    why = "its constants are in the file"
+    if isinstance(asked, Constants) and "std" in level.constants:
+        return asked, why
+    return (Normalizer.NORMALIZE if "std" in level.constants else Normalizer.CENTER), why
 
 
 def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
@@ -293,11 +317,11 @@ def _torchscript(path: Path, hints: Hints) -> Checkpoint:
     return Checkpoint(network, known, torchscript_sha256(path, kind), "TorchScript", None, kind, why)
 
 
-def torchscript_sha256(path: Path, kind: Normalizer = Normalizer.NONE) -> str:
+def torchscript_sha256(path: Path, kind: Normalizer | Constants = Normalizer.NONE) -> str:
     """Identity of a TorchScript network: its file and the normaliser in front. The file is read, not loaded."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
-    digest.update(kind.encode())
+    digest.update(str(kind).encode())
     return digest.hexdigest()
 
 

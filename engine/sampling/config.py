@@ -38,6 +38,32 @@ def _known_smoothing(name: str) -> str:
         raise ValueError(str(error)) from error
 
 
+def _values(value: object) -> object:
+    """One number as that of every channel."""
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+ChannelValues = Annotated[
+    tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(_values), Field(min_length=1)
+]
+Deviations = Annotated[
+    tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], BeforeValidator(_values), Field(min_length=1)
+]
+
+
+class NormalizerEntry(BaseModel):
+    """(x - mean) / std for an x in [0, 1]: a number for each channel, or one for all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mean: ChannelValues
+    std: Deviations
+
+    def __str__(self) -> str:
+        """As a command line has it: what ``engine.models.read_normalizer`` reads."""
+        return "/".join(",".join(map(repr, values)) for values in (self.mean, self.std))
+
+
 class Entry(BaseModel):
     """A core network: a checkpoint of any known format, relative to the config file, or ``published`` weights.
 
@@ -52,7 +78,7 @@ class Entry(BaseModel):
     name: str | None = None
     architecture: str | None = None
     weights: str | None = None
-    normalizer: Literal["normalize", "center", "none", "probe"] | None = None
+    normalizer: Literal["normalize", "center", "none", "probe"] | NormalizerEntry | None = None
     training: str | None = None
     sigma_train: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     trust: bool = False

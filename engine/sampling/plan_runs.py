@@ -16,7 +16,7 @@ from engine import __version__
 from engine.datasets import ImageSet
 from engine.errors import AcesError
 from engine.mechanisms import MECHANISMS, OWN, Mechanism
-from engine.models import Checkpoint, Hints, Normalizer, load, probe
+from engine.models import Checkpoint, Hints, load, probe, read_normalizer
 from engine.records.runs import Meta, NetworkInfo, Run
 from engine.sampling.config import Config, Entry, SmoothedEntry
 from engine.smoothing import GAUSSIAN, SMOOTHINGS, Smoothing
@@ -93,7 +93,7 @@ def _load(config: Config, entry: Entry, sigma: float) -> Checkpoint:
         entry.name,
         entry.architecture,
         config.card(),
-        Normalizer(entry.normalizer) if entry.normalizer not in (None, "probe") else None,
+        read_normalizer(str(entry.normalizer)) if entry.normalizer not in (None, "probe") else None,
         entry.training,
         entry.sigma_train,
         entry.weights,
