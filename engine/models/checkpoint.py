@@ -16,7 +16,7 @@ from torch import nn
 
 from engine.datasets import DatasetCard, Transform, card
 from engine.errors import AcesError
-from engine.models import files, paths
+from engine.models import files, hugging, paths
 from engine.models.files import Contents
 from engine.models.kinds import COUNTERS, other_than_meant
 from engine.models.nests import Level
@@ -130,6 +130,8 @@ def load(path: Path, hints: Hints = Hints()) -> Checkpoint:
     """
     if str(path) == PUBLISHED:
         path = _published(hints.architecture)
+    if hugging.is_of_library(path):
+        return _of_library(path, hints)
     if path.is_file() and files.is_torchscript(path):
         if not hints.trust:  # before anything of it is opened: loading alone runs what its author put in
             raise AcesError(
@@ -199,10 +201,10 @@ def _foreign(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
     channels = channels_of(level.weights, data.shape[0])
     if channels != data.shape[0]:
         raise AcesError(f"{path} reads images of {channels} channels; those of {data.name} have {data.shape[0]}")
-    outputs = outputs_of(level.weights, chosen, data.num_classes)
+    outputs = outputs_of(level.weights, chosen, data.num_classes) if chosen.head in level.weights else None
     mean, std = chosen.normalisation(data)
     kind, why = _normalizer(path, contents, level, chosen, hints, mean, std)
-    body = chosen.build(outputs, channels)
+    body = chosen.build(outputs or data.num_classes, channels)
     _check_kinds(path, level.weights, body)
     counters = {name: tensor for name, tensor in body.state_dict().items() if name.endswith(COUNTERS)}
     weights = {name: t for name, t in level.weights.items() if not name.startswith(TRAINING_ONLY)}
@@ -301,6 +303,25 @@ def _registered(
     if isinstance(asked, Constants) and "std" in level.constants:
         return asked, why
     return (Normalizer.NORMALIZE if "std" in level.constants else Normalizer.CENTER), why
+
+
+def _of_library(path: Path, hints: Hints) -> Checkpoint:
+    """A network of transformers or timm, which says all of itself; only the dataset is the caller's to name."""
+    for name in ("architecture", "weights"):
+        if getattr(hints, name) is not None:
+            raise AcesError(f"{path} says its {name} itself: leave `{name}` out")
+    found, data = hugging.read(path), hints.dataset or card("imagenet")
+    hugging.check_classes(found, data)
+    kind = found.normalizer if hints.normalizer is None else hints.normalizer
+    network = Network(normalizer(kind, data.mean, data.std), found.body).eval()
+    known = NetworkCard(
+        hints.name or paths.name_of(Path(found.name)), found.architecture, data.name, hints.training, hints.sigma_train
+    )
+    why = "its own configuration says so" if hints.normalizer is None else "as asked for"
+    transform = None if data.shape[1:] == (found.size, found.size) else found.transform
+    return Checkpoint(
+        network, known, weights_sha256(network), str(path).partition(":")[0], found.outputs, kind, why, transform,
+    )  # fmt: skip
 
 
 def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from engine import datasets
 from engine.errors import AcesError
 from engine.mechanisms import mechanism
+from engine.names import LONGEST_FILE
 from engine.smoothing import GAUSSIAN, smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
@@ -19,6 +20,7 @@ from engine.statistics.corrections import Correction
 from engine.statistics.deciding import RadiusQuestion
 
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
+LIBRARIES = ("transformers:", "timm:")  # before a folder, or a name in the cache: see ``engine.models.hugging``
 
 Positive = Annotated[int, Field(ge=1)]
 AnyEntry = TypeVar("AnyEntry", bound="Entry")
@@ -331,13 +333,22 @@ def read_config(path: Path) -> Config:
     """Read a config whose files are there. Raises ``AcesError`` that names the wrong key or the missing file."""
     config = parse_config(path)
     for entry in (*config.certify, *config.select, *config.core):
-        if str(entry.checkpoint) != PUBLISHED and not entry.checkpoint.is_file():
+        if not _named(entry.checkpoint) and not entry.checkpoint.is_file():
             raise AcesError(f"{path}: no checkpoint at {entry.checkpoint}; train it, put it there or correct the path")
     config.card()  # an unknown dataset, or no pictures where the config says
     return config
 
 
+def _named(checkpoint: Path) -> bool:
+    """Whether it is no path: published weights, or a network of a library."""
+    return str(checkpoint) == PUBLISHED or str(checkpoint).startswith(LIBRARIES)
+
+
 def _absolute(path: Path, entry: AnyEntry) -> AnyEntry:
-    if str(entry.checkpoint) == PUBLISHED:
+    library, colon, where = str(entry.checkpoint).partition(":")
+    if not _named(entry.checkpoint):
+        return entry.model_copy(update={"checkpoint": (path.parent / entry.checkpoint).resolve()})
+    folder = path.parent / where
+    if not colon or len(where) > LONGEST_FILE or not folder.is_dir():
         return entry
-    return entry.model_copy(update={"checkpoint": (path.parent / entry.checkpoint).resolve()})
+    return entry.model_copy(update={"checkpoint": Path(f"{library}:{folder.resolve()}")})
