@@ -11,7 +11,7 @@ from app import state
 from app.keys import CATALOG, CHOICE_KEYS, FRONT, GALLERY, MATRIX, NOTHING, ROWS, SMALLEST_ALPHA
 from app.settings import BY_VOTES, OF_COLLECTION, Settings, pin_text
 from app.state import PICK_SEPARATOR
-from app.tables.views import ImageRows
+from engine.figures.views import ImageRows
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.corrections import Correction
 from engine.statistics.margin import Bound

@@ -13,7 +13,6 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
-from enum import StrEnum
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -24,12 +23,15 @@ import streamlit as st
 from app.services import packs
 from app.services.pictures import Pictures, read_pictures
 from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, bound_for, mismatched
-from app.tables import live, views, waterfall
+from app.tables import live
 from app.tables.headlines import Headline, headline
 from cache import Catalog, Deleted, Listing, Notes, Store, Trash
 from engine import datasets, folders, processes
 from engine.arrays import Array
 from engine.errors import AcesError
+from engine.figures import bars, views
+from engine.figures.settings import network_key
+from engine.figures.views import Axis
 from engine.names import file_in
 from engine.records import compose
 from engine.records.compose import Composition
@@ -43,13 +45,6 @@ MOST_FOLLOWED = 25_000_000  # images x thresholds of all that a browser follows:
 NEAR_LEVELS = 7  # that waterfalls are made for: with chains each takes the server a second at 500 images
 MOST_HEADLINES = 10_000  # that are remembered, of some hundred bytes each
 FRESH_SECONDS = 2  # how long a look at the catalog serves: a burst of keys looks once
-
-
-class Axis(StrEnum):
-    """What the trade-off sets against natural accuracy."""
-
-    ACR = "ACR"
-    CERTIFIED = "certified accuracy at r"
 
 
 class RunKey(NamedTuple):
@@ -206,8 +201,7 @@ def fronts(settings: Settings, measure: Axis, best_t: bool = False) -> tuple[lis
     choices = settings.compositions
     for position, (label, choice) in enumerate(zip(settings.labels(choices), choices, strict=True)):
         try:
-            name = choice.certify_run.network.sha256 or choice.certify_run.network.name or choice.certify_run.name
-            of = _composition_key(choice), choice.address, name, choice.certify_run.noise
+            of = _composition_key(choice), choice.address, network_key(choice.certify_run), choice.certify_run.noise
             front = _front(*of, measure, settings.at(choice).terms, settings.radius, settings.convention, best_t)
             found.append(replace(front, label=label, position=position, theta=settings.at(choice).theta))
         except AcesError as error:
@@ -317,7 +311,7 @@ def followed_steps(settings: Settings, floor: float, before: str) -> dict[str, A
 
 
 def _packed_steps(*measured: Any) -> bytes:
-    return waterfall.packed([*_measured_steps(*measured)[0].values()])
+    return bars.packed([*_measured_steps(*measured)[0].values()])
 
 
 def _rank(name: str, near: Sequence[int]) -> int:
@@ -610,22 +604,7 @@ def _front(
     of_acr = measure is Axis.ACR
     m = _curve(sources, terms, () if of_acr else (radius,), convention)
     alone = _alone(sources, terms.alpha, terms.bound, radius, convention)
-    c = _composition(sources)
-    core = views.core_accuracy(c)
-    front = views.Front(
-        label="",
-        position=0,
-        address=address,
-        thetas=m.thetas,
-        nac=m.nac,
-        robustness=m.acr if of_acr else m.certified_accuracy[:, 0],
-        alone=(alone.nac, alone.acr if of_acr else float(alone.certified_accuracy[0])),
-        core=(core, core if not of_acr and radius == 0 else 0.0),
-        network=network,
-        noise=noise,
-        images=m.images,
-        subset=views.fingerprint(c.index, c.label),
-    )
+    front = views.front(_composition(sources), m, alone, measure, radius, address, network, noise)
     if not best_t:
         return front
     found = _envelope(sources, terms._replace(t=MAJORITY), None if of_acr else radius, convention)

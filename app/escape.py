@@ -7,9 +7,9 @@ Tables, code, the options of select boxes and descriptions for screen readers ar
 
 from __future__ import annotations
 
-import html
 import re
 
+from app.public import is_public, without_places
 from engine.escape import terminal
 
 JOINER = "\u2060"  # is not seen, and parts what Streamlit looks for after Markdown's own backslashes are gone
@@ -35,22 +35,12 @@ def markdown(text: str) -> str:
 
 
 def message(text: str) -> str:
-    """A message of the program, in which what stands between backticks is code and names may be quoted."""
-    words, *rest = CODE.split(" ".join(text.split()))
+    """A message of the program, in which what stands between backticks is code and names may be quoted.
+
+    On a public server it names no folder of the machine.
+    """
+    said = " ".join(text.split())
+    words, *rest = CODE.split(without_places(said) if is_public() else said)
     return markdown(words) + "".join(
         terminal(code) + markdown(words) for code, words in zip(rest[::2], rest[1::2], strict=True)
     )
-
-
-def plot(text: str) -> str:
-    """Text that shows its letters in a figure: in names, marks, hover texts and their templates.
-
-    >>> plot("<b>100 %{x}</b>")
-    '&lt;b&gt;100 &#37;{x}&lt;/b&gt;'
-    """
-    return html.escape(terminal(text), quote=False).replace("%", "&#37;")
-
-
-def unplot(text: str) -> str:
-    """What a figure's text shows, its bold letters as plain ones."""
-    return html.unescape(text.replace("<b>", "").replace("</b>", ""))

@@ -13,7 +13,6 @@ from app import actions, data, links, state
 from app.components import linkbar
 from app.components.dial import Dial
 from app.escape import markdown
-from app.figures import overlay
 from app.keys import (
     ALPHA_DIGITS,
     CONTROLS,
@@ -58,6 +57,7 @@ from app.settings import (
     studies,
 )
 from cache import Listing
+from engine.figures import overlay
 from engine.records.runs import Meta
 from engine.smoothing import GAUSSIAN
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION

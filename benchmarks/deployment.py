@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from app.tables.deploy import acr_elsewhere, rate_elsewhere
 from cache.catalog import DEMO, Catalog
+from engine.figures.deploy import acr_elsewhere, rate_elsewhere
 from engine.records.compose import Composition, compose
 from engine.records.runs import CoreRun, Meta, NetworkInfo, SmoothedRun
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION

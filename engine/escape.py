@@ -6,6 +6,7 @@ dashboard shows them is in ``app.escape``.
 
 from __future__ import annotations
 
+import html
 import re
 
 FORMULA = re.compile(r"((?:^|[,;]) *)(?=[=+\-@＝＋－＠])")  # where a spreadsheet would begin to compute
@@ -68,3 +69,17 @@ def markdown(text: str) -> str:
     a\|b \!\[x\](y)
     """
     return MARKDOWN.sub(r"\\\1", terminal(text))
+
+
+def plot(text: str) -> str:
+    """Text that shows its letters in a figure: in names, marks, hover texts and their templates.
+
+    >>> plot("<b>100 %{x}</b>")
+    '&lt;b&gt;100 &#37;{x}&lt;/b&gt;'
+    """
+    return html.escape(terminal(text), quote=False).replace("%", "&#37;")
+
+
+def unplot(text: str) -> str:
+    """What a figure's text shows, its bold letters as plain ones."""
+    return html.unescape(text.replace("<b>", "").replace("</b>", ""))

@@ -275,7 +275,7 @@ def test_the_dashboards_modules_load_what_they_say():
     quiet = re.search(r"^What computes(.*?) know no Streamlit", text, re.DOTALL | re.MULTILINE)
     assert quiet is not None
     named = [name for said in re.findall(r"``([\w.]+)``", quiet[1]) for name in modules_of(said)]
-    assert {"app.settings", "app.tables.views", "app.figures.base", "app.services.precompute"} <= set(named)
+    assert {"app.settings", "app.tables.looks", "app.services.precompute"} <= set(named)
     assert loaded_by(named) == set()
     every = [name for path in (ROOT / "app").iterdir() for name in modules_of(path.stem) if name != "app.main"]
     assert "app.content.tradeoff" in every

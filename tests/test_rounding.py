@@ -18,11 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from app import figures
-from app.figures import LIGHT, RADII
 from app.settings import Terms
-from app.tables import views
 from app.widgets import export
+from engine import figures
+from engine.figures import LIGHT, RADII, views
 from engine.mechanisms import ENTROPY
 from engine.records.compose import Composition, compose
 from engine.records.runs import CoreRun, SmoothedRun

@@ -12,7 +12,7 @@ import streamlit as st
 from app.components import files
 
 if TYPE_CHECKING:
-    from app.figures import Sketch
+    from engine.figures import Sketch
 
 _mount = st.components.v2.component(
     "aces_figure",

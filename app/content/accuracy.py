@@ -7,14 +7,15 @@ from functools import partial
 
 import streamlit as st
 
-from app import data, figures, keys
+from app import data, keys
 from app.components.chart import chart
-from app.figures import overlay
 from app.settings import Settings
-from app.tables.views import rate
 from app.widgets import downloads, following, rates
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import paper_notes, theme
+from engine import figures
+from engine.figures import overlay
+from engine.figures.views import rate
 from engine.statistics.metrics import DEFAULT_RADII
 
 FAN = tuple(round(0.05 * k, 2) for k in range(21))

@@ -9,12 +9,13 @@ from typing import Any
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import actions, data, figures, keys, proofs, state
+from app import actions, data, keys, proofs, state
 from app.components.chart import chart
 from app.settings import Settings
 from app.widgets import downloads, following
 from app.widgets.notices import caveats, errors_in_place, plain, rests_on
 from app.widgets.panels import theme
+from engine import figures
 from engine.statistics.steps import Measured
 from engine.tables import Rows
 

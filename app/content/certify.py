@@ -8,7 +8,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import figures, keys
+from app import keys
 from app.content import certify_batch, certify_history, certify_input, certify_result
 from app.content.certify_input import AT, Selected
 from app.escape import markdown, message
@@ -18,7 +18,7 @@ from app.services.question import Asked, Question, differences
 from app.settings import DEFAULT_THETA, Settings, later_label
 from app.widgets.notices import errors_in_place, show_error
 from app.widgets.panels import polled
-from engine import datasets
+from engine import datasets, figures
 from engine.mechanisms import OWN
 from engine.records.runs import Meta
 from engine.single_image.certify import Certification

@@ -11,12 +11,12 @@ from decimal import Decimal
 import numpy as np
 import streamlit as st
 
-from app import figures
 from app.components.chart import chart
 from app.escape import markdown, message
 from app.services import pictures
 from app.services.certify_queue import JobState, View
 from app.services.question import slug
+from engine import figures
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.mechanisms import Words, words_for

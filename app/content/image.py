@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from app import actions, data, figures, keys, state
+from app import actions, data, keys, state
 from app.components.chart import chart
 from app.escape import markdown
 from app.services.pictures import Pictures, noisy_copies
 from app.settings import Settings
 from app.widgets.panels import theme
+from engine import figures
 from engine.arrays import ABSTAIN
 from engine.statistics import explain
 from engine.statistics.aces import Outcome

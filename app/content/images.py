@@ -9,18 +9,19 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import actions, data, figures, keys
+from app import actions, data, keys
 from app.components.chart import chart
 from app.content import image
 from app.escape import markdown
-from app.figures.image import MANY
 from app.services.pictures import Pictures
 from app.settings import Choice, Settings
-from app.tables.views import ImageRows
 from app.widgets import downloads, filters, following
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import picked, theme
+from engine import figures
 from engine.arrays import ABSTAIN
+from engine.figures.image import MANY
+from engine.figures.views import ImageRows
 from engine.mechanisms import Words
 from engine.statistics import explain
 from engine.statistics.aces import Outcome

@@ -13,15 +13,15 @@ import pandas as pd
 import streamlit as st
 
 from app import data, keys
-from app.content.paper_figures import PRESETS, PaperFigure, Wanted
 from app.content.paper_tables import CORE, SMOOTHED, TABLES, PaperTable, written
 from app.escape import markdown
-from app.figures import vector
-from app.figures.vector import COLUMN, TEXT_WIDTH, Look, Plate
 from app.settings import Settings, alpha_text
 from app.widgets import following
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from engine import latex
+from engine.figures import vector
+from engine.figures.presets import PRESETS, PaperFigure, Wanted
+from engine.figures.vector import COLUMN, TEXT_WIDTH, Look, Plate
 from engine.tables import Format, render
 
 THETAS = tuple(round(0.05 * k, 2) for k in range(21))
@@ -59,7 +59,7 @@ def _figure(settings: Settings, key: str, preset: PaperFigure) -> None:
     asked = _asked(settings, key, preset)
     look = _look(key, preset)
     place = st.container()
-    made = preset.make(settings, asked)
+    made = preset.make(data, settings, asked)
     plate = _worded(made.plate, key)
     with place:
         with following.waits("preview", *preset.dials, "sigma"):

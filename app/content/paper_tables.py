@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from app import data
 from app.settings import Choice, Settings, later_label
-from app.tables.short_labels import short_names
-from app.tables.views import core_accuracy
 from engine.errors import AcesError
+from engine.figures.short_labels import short_names
+from engine.figures.views import core_accuracy
 from engine.latex import Block, PrintedRow, PrintedTable
 from engine.statistics.metrics import DEFAULT_RADII
 

@@ -7,13 +7,14 @@ from functools import partial
 
 import streamlit as st
 
-from app import actions, data, figures, keys
+from app import actions, data, keys
 from app.components.chart import chart
 from app.settings import Choice, Settings
-from app.tables.views import by_rank
 from app.widgets import downloads, following
 from app.widgets.notices import caveats, errors_in_place, rests_on
 from app.widgets.panels import picked, theme
+from engine import figures
+from engine.figures.views import by_rank
 from engine.records.compose import Composition
 from engine.statistics.separation import Separation
 from engine.tables import Rows

@@ -7,18 +7,17 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import actions, data, figures, keys, state
+from app import actions, data, keys, state
 from app.components.chart import chart
-from app.data import Axis
 from app.escape import markdown
-from app.figures import overlay
 from app.settings import Settings
-from app.tables import deploy
-from app.tables.views import Front
 from app.widgets import downloads, following
 from app.widgets.notices import NAC_IS_NOT, caveats, errors_in_place, rests_on, show_error
 from app.widgets.panels import TILE_WIDTH, bounds_differ, chosen_after_looking, paper_notes, subsets_differ, theme, tile
+from engine import figures
 from engine.errors import AcesError
+from engine.figures import deploy, overlay
+from engine.figures.views import Axis, Front
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.deployment import Rule
 from engine.statistics.intervals import Estimate

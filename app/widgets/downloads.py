@@ -8,9 +8,9 @@ from functools import partial
 import streamlit as st
 
 from app import data, sidebar
-from app.figures import Sketch
 from app.settings import Settings, later_text
 from app.widgets import export
+from engine.figures import Sketch
 from engine.mechanisms import Words
 from engine.records.runs import Meta
 from engine.statistics.chains import Later

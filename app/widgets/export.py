@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from app.escape import unplot
-from app.figures import DARK, RADII, SHARES, Sketch
 from app.settings import Settings, alpha_text, later_label
 from engine import __version__, escape
+from engine.escape import unplot
+from engine.figures import DARK, RADII, SHARES, Sketch
 from engine.records.runs import Meta
 from engine.statistics.bounds import round_radius
 from engine.statistics.intervals import NAMES

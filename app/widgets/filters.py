@@ -11,8 +11,8 @@ import streamlit as st
 from app import state
 from app.keys import URL
 from app.settings import RADIUS_STEP
-from app.tables.views import ImageRows
 from engine.arrays import Array
+from engine.figures.views import ImageRows
 from engine.statistics.aces import Outcome
 
 CORRECT_OR_WRONG = ("correct", "wrong", "abstained")

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app import figures, state
+from app import state
 from app.components import reminder
 from app.keys import FIRST_PAGE
 from app.settings import Settings, cores, experiments
 from app.widgets.panels import theme
+from engine import figures
 from engine.records.runs import Meta
 
 WELCOME = (

@@ -11,10 +11,10 @@ from app import data
 from app.escape import markdown, message
 from app.links import Lost, sentence
 from app.settings import DEFAULT_BOUND, NO_MARGIN, Settings, alpha_text, later_label, mismatched
-from app.tables.views import subset
 from app.widgets import chips
 from app.widgets.chips import Chip
 from engine.errors import AcesError
+from engine.figures.views import subset
 from engine.records.compose import Composition
 from engine.records.runs import Meta, SelectionRun, decisions
 from engine.smoothing import GAUSSIAN

@@ -9,11 +9,12 @@ from typing import Any
 
 import streamlit as st
 
-from app import actions, figures, state
-from app.figures import overlay
+from app import actions, state
 from app.settings import NO_MARGIN, Choice, Settings, alpha_text, spread
 from app.tables.looks import looks
-from app.tables.views import Front
+from engine import figures
+from engine.figures import overlay
+from engine.figures.views import Front
 from engine.statistics.intervals import Estimate
 
 TILE_WIDTH = 150

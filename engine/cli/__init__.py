@@ -14,7 +14,7 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import catalog, certify, dashboard, models, pictures, results, sampling, training
+from engine.cli import catalog, certify, dashboard, denoising, models, pictures, results, sampling, training
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.escape import terminal
@@ -35,6 +35,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "plan": sampling.plan,
     "verify": sampling.verify,
     "train": training.train,
+    "denoise": denoising.denoise,
     "models": models.list_models,
     "inspect": models.inspect,
     "pictures": pictures.pictures,

@@ -33,7 +33,7 @@ from engine.smoothing import SMOOTHINGS
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, Outcome
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.margin import Bound
-from engine.weights import places
+from engine.weights import file_names, places
 
 if TYPE_CHECKING:
     from engine.datasets import DatasetCard
@@ -313,10 +313,9 @@ def _recorded(
 
 def _places(name: str | None) -> list[Path]:
     """Checkpoints of that name in the folders where weights are looked for. A certificate's name is never a path."""
-    file = f"{name}.safetensors"
-    if not name or len(file) > 200 or Path(file).name != file:
+    if not name or len(name) > 180 or Path(name).name != name:
         return []
-    return [folder / file for folder in places() if (folder / file).is_file()]
+    return [folder / file for folder in places() for file in file_names(name) if (folder / file).is_file()]
 
 
 def _known(path: Path, hints: Hints) -> Known:
@@ -326,7 +325,7 @@ def _known(path: Path, hints: Hints) -> Known:
 
     checkpoint = load(path, hints)
     card = checkpoint.card
-    if checkpoint.format != "ACES Explorer":
+    if checkpoint.format not in ("ACES Explorer", "denoised"):
         return Known(NetworkInfo(sha256=checkpoint.sha256), None, checkpoint.outputs)
     info = NetworkInfo(card.name, checkpoint.sha256, card.training, card.sigma_train)
     return Known(info, card.dataset, checkpoint.outputs)
@@ -359,8 +358,12 @@ def _files(images: list[Path]) -> Iterator[Path]:
     for path in images:
         if path.is_dir():
             from engine.datasets.formats import SUFFIXES
+            from engine.datasets.tree import Tree, pictures_below
 
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            tree = Tree(path)
+            found = sorted(path / file for file in pictures_below(tree))
+            for note in tree.notes():
+                say(f"{path}: {note}", sys.stderr)
             if not found:
                 raise AcesError(f"{path} holds no image files ({', '.join(SUFFIXES)})")
             yield from found

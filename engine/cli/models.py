@@ -103,6 +103,8 @@ def inspect(
         "sigma_train": checkpoint.card.sigma_train,
         "sha256": checkpoint.sha256,
     }
+    for part, of in (checkpoint.parts or {}).items():
+        facts[part] = of if form == "json" else ", ".join(str(value) for value in of.values() if value)
     _print_facts(facts, form)
 
 

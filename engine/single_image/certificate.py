@@ -118,6 +118,11 @@ class Certificate:
     version: Literal[1, 2, 3, 4, 5, 6] = VERSION
 
     @property
+    def draws(self) -> int:
+        """Draws of each network that is sampled: those that guess, and those that estimate."""
+        return sum(part.draws for part in self.segments if part.network == "certify")
+
+    @property
     def streams(self) -> Streams:
         """The streams that its draws came from."""
         fixed = ""

@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
-from engine.single_image.case import Case, frame
+from engine.single_image.case import Case
 from engine.single_image.certificate import Certificate, issue
 from engine.single_image.evidence import Evidence
+from engine.single_image.inputs import OneImage, read_image
 from engine.single_image.messages import Core, Drawn
-from engine.single_image.picture import CENTRED, Framing, Readable, read_picture
+from engine.single_image.picture import CENTRED, Framing
 from engine.single_image.plan import Plan
 from engine.single_image.subject import Networks
 from engine.single_image.system import System
@@ -60,7 +61,7 @@ class Certification:
 
 
 def certify_image(
-    picture: Readable,
+    picture: OneImage,
     system: System,
     plan: Plan | None = None,
     *,
@@ -71,8 +72,9 @@ def certify_image(
     """CERTIFY one picture by all draws of a plan, by default ``system.plan()``.
 
     With probability at least 1 - alpha the answer is the smoothed system's, here and, where it is certified, within its
-    radius. ``picture``: a file's path or content, or a picture that was read. ``framing``: how it becomes the exact
-    tensor, by default the largest window in its middle. The noise is fresh unless a ``seed`` or a ``challenge`` names
+    radius. ``picture``: a file's path or content, a picture that was read, a PIL image, or the exact tensor as an array
+    (``engine/single_image/inputs.py``). ``framing``: how a picture becomes the exact tensor, by default the largest
+    window in its middle. The noise is fresh unless a ``seed`` or a ``challenge`` names
     it; a chosen seed shows nothing to others. Raises ``AcesError`` for what is no image, for networks that cannot be
     opened and for a plan that is another system's.
     """
@@ -81,7 +83,7 @@ def certify_image(
 
 
 def sample_image(
-    picture: Readable,
+    picture: OneImage,
     system: System,
     plan: Plan | None = None,
     *,
@@ -96,8 +98,9 @@ def sample_image(
     """
     plan = system.plan() if plan is None else plan
     system.check_plan(plan)
-    read, pair = read_picture(picture), system.open()
-    case = Case.fixed(*frame(read, framing, pair.dataset.shape), plan, seed, challenge)
+    pair = system.open()
+    exact = read_image(picture, pair.dataset.shape, framing).certifiable()
+    case = Case.fixed(*exact, plan, seed, challenge)
     yield from grow(case, pair.answer(case))
 
 

@@ -6,7 +6,8 @@ for reply in pair.answer(case): ...      # who answers, then draws; break when y
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -58,7 +59,22 @@ class Pair:
 
     def core_at(self, pixels: Tensor) -> int:
         """The same of ``pixels`` float32 [C, H, W] in [0, 1]."""
-        return int(self.core(pixels[None].to(self.core.device)).argmax(1).item())
+        return int(self.core_logits([pixels])[0].argmax().item())
+
+    def core_logits(self, images: Sequence[Tensor]) -> list[Tensor]:
+        """The core network's logits float32 [m] of each image, float32 [C, H, W].
+
+        One image at a time, so that what it answers depends on no other; on a CPU several beside each other, each in a
+        thread that runs its operations alone.
+        """
+
+        def alone(pixels: Tensor) -> Tensor:
+            return self.core(pixels[None].to(self.core.device))[0].cpu()
+
+        if self.core.device.type != "cpu":
+            return [alone(pixels) for pixels in images]
+        with ThreadPoolExecutor(torch.get_num_threads(), "core", torch.set_num_threads, (1,)) as pool:
+            return list(pool.map(alone, images))
 
     def streams(self, tensor: Pixels, plan: Plan, seed: int, challenge: str | None = None) -> Streams:
         """The streams of an image: named by everything that is fixed before the first draw."""
@@ -90,7 +106,7 @@ class Pair:
         self, role: Role, pixels: Tensor, plan: Plan, streams: Streams, stage: Stage, block: int, draws: int = BLOCK
     ) -> Draws:
         """The first ``draws`` draws of one block of one network. ``pixels`` as ``pixels`` gives them."""
-        network, score, sigma = self._sampled(role, plan)
+        network, score, sigma = self.sampled(role, plan)
         return sample_block(
             network, pixels, sigma, score, seed=streams.seed, index=streams.index, stage=stage, block=block,
             draws=draws, stream=streams.of(role), smoothing=plan.smoothing_card,
@@ -107,7 +123,7 @@ class Pair:
         check_networks(plan, self.networks)
         return roles(plan)
 
-    def _sampled(self, role: Role, plan: Plan) -> tuple[FrozenNetwork, Callable[[Tensor], Tensor], float]:
+    def sampled(self, role: Role, plan: Plan) -> tuple[FrozenNetwork, Callable[[Tensor], Tensor], float]:
         """One network that is sampled, the score of its draws, and its noise."""
         if role == "select":
             assert self.selection is not None, "no selection network is sampled"
@@ -119,7 +135,7 @@ class Pair:
         self, role: Role, pixels: Tensor, plan: Plan, streams: Streams, stage: Stage, first: int, last: int
     ) -> Iterator[Draws]:
         """Draws ``first`` to ``last`` of one stream, chunk by chunk."""
-        network, score, sigma = self._sampled(role, plan)
+        network, score, sigma = self.sampled(role, plan)
         stream, smoothing = streams.of(role), plan.smoothing_card
         source = Source(network, score, sigma, streams.seed, lambda _: pixels, stream, smoothing)
         return (draws for _, draws in sample(source, segments(streams.index, stage, first, last)))

@@ -8,6 +8,7 @@ import pytest
 from app import data
 from app.settings import Choice, Settings
 from cache import Store
+from engine.figures.views import Axis
 from engine.records.compose import compose
 from engine.records.runs import write_run
 from engine.statistics.aces import certify, predict
@@ -76,7 +77,7 @@ def test_what_pages_show_is_what_the_engine_computes(demo):
     assert data.natural_predictions(view).tolist() == predict(c, [0.3], view.alpha).prediction()[:, 0].tolist()
     m = evaluate(c, c.thetas, radii=(view.radius,), **view.terms.named)
     assert data.over_theta(view).nac.tolist() == m.nac.tolist()
-    (front,), problems = data.fronts(view, data.Axis.ACR)
+    (front,), problems = data.fronts(view, Axis.ACR)
     assert front.robustness.tolist() == m.acr.tolist()
     assert problems == {}
 
@@ -84,7 +85,7 @@ def test_what_pages_show_is_what_the_engine_computes(demo):
 def test_a_front_that_cannot_be_drawn_is_a_problem_by_its_label(demo):
     data.look_again()
     damage(demo, synthetic.certify_name(0.25))
-    fronts, problems = data.fronts(settings(), data.Axis.ACR)
+    fronts, problems = data.fronts(settings(), Axis.ACR)
     assert fronts == []
     ((label, problem),) = problems.items()
     assert label == "σ 0.25"

@@ -101,8 +101,8 @@ def test_a_cell_of_a_markdown_table_shows_the_letters_and_no_more(text):
 
 @given(any_text)
 def test_a_figure_shows_the_letters_and_no_more(text):
-    written = page.plot(text)
+    written = escape.plot(text)
     assert not set(written) & set("<>")
     assert "%{" not in written
     assert html.unescape(written) == escape.terminal(text)
-    assert page.unplot(f"<b>{written}</b>") == escape.terminal(text)
+    assert escape.unplot(f"<b>{written}</b>") == escape.terminal(text)

@@ -62,6 +62,8 @@ def settle(page: Page, path: str) -> None:
     page.wait_for_selector(".page-title", state="attached")
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_selector("[data-stale=true]", state="detached")
+    if path == "compare":  # whose tables come after the run, and push what stands below them
+        page.wait_for_selector("[data-testid=stDataFrame] canvas", state="attached")
 
 
 def query(page: Page) -> dict[str, str]:
@@ -246,6 +248,21 @@ def tab_to(page: Page, selector: str) -> None:
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             return
     raise AssertionError(f"Tab does not lead to {selector}")
+
+
+IN_SIGHT = """() => [...document.querySelectorAll(".js-plotly-plot .legendtext")].map((name) => {
+  const box = name.getBoundingClientRect(), place = name.closest("[data-testid=stElementContainer]");
+  const whole = place.getBoundingClientRect(), shown = name.closest(".legend").getBoundingClientRect();
+  return [name.textContent, box.bottom <= Math.min(whole.bottom, shown.bottom) && box.right <= whole.right];
+})"""
+
+
+@pytest.mark.parametrize("path", ["certified-accuracy", "selection", ""])
+def test_on_a_phone_every_name_of_a_legend_is_in_sight(open_page, path):
+    page = open_page(path, "theta=0.4", width=390, height=844)
+    page.locator(".js-plotly-plot .legendtext").first.wait_for()
+    page.wait_for_function(f"({IN_SIGHT})().every(([, seen]) => seen)", timeout=15_000)
+    assert len(page.evaluate(IN_SIGHT)) >= 3
 
 
 @pytest.mark.parametrize("path", [path for path in WITH_RESULTS if path != "paper"])  # whose figures are its exports

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.figures.image import MANY
+from engine.figures.image import MANY
 from tests import synthetic
 from tests.browser.conftest import serve
 

@@ -12,8 +12,9 @@ import pytest
 
 import app.components
 from app.settings import Terms
-from app.tables import live, views
+from app.tables import live
 from engine.errors import AcesError
+from engine.figures import views
 from engine.mechanisms import OWN, words_for
 from engine.records.compose import Composition, compose
 from engine.records.counts import thresholds

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from app.figures import DARK, LIGHT
+from engine.figures import DARK, LIGHT
 from tests.browser.acts import choose
 
 if TYPE_CHECKING:

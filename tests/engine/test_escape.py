@@ -11,12 +11,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import assume, example, given
 
-from app import escape as page
-from app.figures import Sketch
 from app.widgets import export
 from cache.store import Store
 from engine import escape
 from engine.cli.progress import DrawsBar, SamplingBar
+from engine.figures import Sketch
 from engine.sampling.work import Progress
 from engine.tables import Format, render
 from tests import toy
@@ -139,8 +138,8 @@ def test_no_comment_holds_a_formula_or_ends_early():
 @hostile
 def test_a_figures_csv_has_names_as_they_are_but_for_formulas(text):
     figure = Sketch({})
-    figure.add_scatter(x=[0.5], y=[page.plot(text)], name=page.plot(text))
-    figure.add_scatter(x=[0.5], y=[1], name=f"<b>{page.plot(text)}</b>")
+    figure.add_scatter(x=[0.5], y=[escape.plot(text)], name=escape.plot(text))
+    figure.add_scatter(x=[0.5], y=[1], name=f"<b>{escape.plot(text)}</b>")
     written = export.figure_csv(figure, {"runs": []})
     rows = list(csv.reader(io.StringIO(written, newline="")))
     expected = escape.csv(text)

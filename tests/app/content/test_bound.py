@@ -8,6 +8,7 @@ import pytest
 
 from app import data
 from app.settings import Choice, Settings
+from engine.figures.views import Axis
 from engine.records.compose import compose
 from engine.records.runs import write_run
 from engine.statistics.aces import certify
@@ -48,7 +49,7 @@ def test_everything_that_a_page_asks_for_is_by_its_bound(demo, bound):
     view = Settings(Choice("gaussian", "0.25", RUN.meta, CORE.meta), theta=0.3, bound=bound)
     radius = certify(C, [0.3], bound=bound).radius
     assert data.answer(view).radius.tolist() == radius.tolist()
-    for axis, column in ((data.Axis.ACR, "acr"), (data.Axis.CERTIFIED, "certified_accuracy")):
+    for axis, column in ((Axis.ACR, "acr"), (Axis.CERTIFIED, "certified_accuracy")):
         (front,), _ = data.fronts(view, axis)
         expected = getattr(evaluate(C, C.thetas, radii=[0.25], bound=bound), column)
         assert front.robustness.tolist() == expected.ravel().tolist()
@@ -92,7 +93,7 @@ def test_each_front_and_what_is_pinned_fall_back_on_their_own(demo, open_page):
     assert tiles(page)["ACR"] == acr(bound="margin")
     metas = {meta.name: meta for meta in data.listing().metas}
     choices = tuple(Choice("gaussian", s, metas[f"fashion_mnist-gaussian-{s}"], CORE.meta) for s in ("0.25", "0.5"))
-    fronts, problems = data.fronts(Settings(choices[0], drawn=choices), data.Axis.ACR)
+    fronts, problems = data.fronts(Settings(choices[0], drawn=choices), Axis.ACR)
     assert problems == {}
     for front, sigma, bound in zip(fronts, (0.25, 0.5), ("margin", "complement"), strict=True):
         c = compose(synthetic.smoothed(sigma, IMAGES), CORE)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from app.content.paper import file_name, plain
-from app.content.paper_figures import PRESETS
 from app.settings import Choice, Settings
+from engine.figures.presets import PRESETS
 from engine.records.runs import Meta
 from tests.app_pages import PAPER, captions, damage
 from tests.synthetic import certify_name

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from app import data
-from app.data import Axis
 from app.settings import Choice, Settings
+from engine.figures.views import Axis
 from engine.published import import_logs
 from engine.published.paper import AcesSeries, aces_series
 from engine.records.runs import Run, write_run

@@ -8,6 +8,7 @@ import pytest
 
 from app import data
 from app.settings import Choice, Settings
+from engine.figures.views import Axis
 from engine.records.compose import compose
 from engine.statistics.aces import certify, predict
 from engine.statistics.margin import Bound
@@ -34,7 +35,7 @@ def test_everything_that_a_page_asks_for_is_at_its_t(demo):
     answer = certify(C, [0.3], view.alpha, view.correction, t=0.1)
     assert data.answer(view).radius.tolist() == answer.radius.tolist()
     assert data.natural_predictions(view).tolist() == predict(C, [0.3], view.alpha, 0.1).prediction()[:, 0].tolist()
-    (front,), _ = data.fronts(view, data.Axis.ACR)
+    (front,), _ = data.fronts(view, Axis.ACR)
     assert front.robustness.tolist() == evaluate(C, C.thetas, t=0.1).acr.tolist()
     assert data.answers(view).radius.max() <= data.answers(view).ceiling
     assert data.radius_curves(view).aces.tolist() != data.radius_curves(replace(view, t=0.5)).aces.tolist()

@@ -9,10 +9,10 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from app.figures import DARK, LIGHT, Sketch
-from app.figures.base import empty
 from app.settings import Choice, Settings
 from app.widgets import export
+from engine.figures import DARK, LIGHT, Sketch
+from engine.figures.base import empty
 from engine.records.runs import Meta, NetworkInfo
 from engine.statistics.chains import Later
 from engine.tables import Format

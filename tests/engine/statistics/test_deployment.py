@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.tables.deploy import acr_elsewhere, best, rate_elsewhere
 from benchmarks.deployment import covered, trials
+from engine.figures.deploy import acr_elsewhere, best, rate_elsewhere
 from engine.records.compose import Composition, compose
 from engine.statistics.corrections import Correction
 from engine.statistics.deployment import (
@@ -28,7 +28,7 @@ from engine.statistics.intervals import Estimate
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention, evaluate
 from tests import toy
-from tests.app.tables.test_deploy import front
+from tests.engine.figures.test_deploy import front
 
 ALPHA = 0.01
 ACR = Measure(ALPHA, Correction.INTERSECTION_UNION)
