@@ -94,6 +94,21 @@ class NormalizerEntry(_Strict):
         return "/".join(",".join(map(repr, values)) for values in (self.mean, self.std))
 
 
+NORMALIZERS = ("normalize", "center", "none", "probe")
+
+
+def _normalizer(value: object) -> object:
+    """One of ``NORMALIZERS``, or constants."""
+    if value is None or isinstance(value, NormalizerEntry) or value in list(NORMALIZERS):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError(f"Input should be one of {', '.join(NORMALIZERS)}, or {{mean: 0.5, std: 0.5}}")
+    try:
+        return NormalizerEntry.model_validate(value)
+    except ValidationError as error:
+        raise ValueError(_first(error)) from error
+
+
 class Entry(_Strict):
     """A core network: a checkpoint of any known format, relative to the config file, or ``published`` weights.
 
@@ -106,7 +121,7 @@ class Entry(_Strict):
     name: str | None = None
     architecture: str | None = None
     weights: str | None = None
-    normalizer: Literal["normalize", "center", "none", "probe"] | NormalizerEntry | None = None
+    normalizer: Annotated[str | NormalizerEntry | None, BeforeValidator(_normalizer)] = None
     training: str | None = None
     sigma_train: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     trust: bool = False
