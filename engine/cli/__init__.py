@@ -14,7 +14,7 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import catalog, certify, dashboard, models, pictures, results, sampling, training
+from engine.cli import catalog, certify, dashboard, models, pictures, plot, results, sampling, training
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.escape import terminal
@@ -29,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "table": results.table,
     "smoothed": results.smoothed,
     "outcomes": results.outcomes,
+    "plot": plot.plot,
     "certify": certify.certify,
     "check": certify.check,
     "precompute": sampling.precompute,

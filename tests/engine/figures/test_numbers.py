@@ -53,9 +53,7 @@ def test_fronts_are_those_of_the_page(numbers, view, measure, best_t):
 def test_curves_histograms_and_radii_are_those_of_the_page(numbers, view):
     curves = numbers.radius_curves(view)
     same(curves, data.radius_curves(view))
-    for ours, theirs in zip(
-        numbers.fan(view, THETAS, curves.radii), data.fan(view, THETAS, curves.radii), strict=True
-    ):
+    for ours, theirs in zip(numbers.fan(view, THETAS, curves.radii), data.fan(view, THETAS, curves.radii), strict=True):
         same(ours, theirs)
     histogram, page = numbers.entropy_histogram(view), data.entropy_histogram(view)
     np.testing.assert_array_equal(histogram.certifiable, page.certifiable)
