@@ -36,7 +36,7 @@ from engine.statistics.metrics import Convention
 from engine.statistics.thresholds import check_thresholds
 
 if TYPE_CHECKING:
-    from engine.figures.drawing import Asked
+    from engine.figures.drawing import FigureOptions
     from engine.figures.numbers import Numbers
     from engine.figures.settings import Settings
 
@@ -114,7 +114,7 @@ def plot(
 
     Example: python -m engine plot all --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core -o figures
     """
-    from engine.figures.drawing import FIGURES, Asked, draw_view, figure_card
+    from engine.figures.drawing import FIGURES, FigureOptions, draw_view, figure_card
     from engine.figures.numbers import Numbers
     from engine.figures.vector import Look
     from engine.figures.views import Axis
@@ -137,7 +137,7 @@ def plot(
     settings = _on_terms(
         settings, radius, alpha, correction, votes, bound, convention, paper or [], catalog.listing().called
     )
-    asked = Asked(
+    asked = FigureOptions(
         None if radii is None else tuple(parse_numbers(radii, "--radii")),
         None if thetas is None else tuple(parse_numbers(thetas, "--thetas")),
         image,
@@ -179,7 +179,7 @@ def _places(figure: str, output: Path, form: str | None, *, with_image: bool) ->
     return {name: output / f"{name}.{form or 'svg'}" for name in names}
 
 
-def _useful(asked: Asked, takes: Sequence[str]) -> Asked:
+def _useful(asked: FigureOptions, takes: Sequence[str]) -> FigureOptions:
     """What of it a figure has a use for."""
     useless = {field.name: None for field in fields(asked) if field.name not in takes}
     return replace(asked, **useless)
@@ -224,7 +224,7 @@ def _on_terms(
     )
 
 
-def _check_thresholds(settings: Settings, asked: Asked) -> None:
+def _check_thresholds(settings: Settings, asked: FigureOptions) -> None:
     check_thresholds([settings.theta, *(asked.thetas or ())], settings.choice.by_votes)
 
 

@@ -20,7 +20,7 @@ from engine.figures.base import (
     Sketch,
     Theme,
 )
-from engine.figures.drawing import FIGURES, Asked, Drawing, draw
+from engine.figures.drawing import FIGURES, Drawing, FigureOptions, draw
 from engine.figures.image import answer_over_theta, bounds_over_theta, class_votes, images, selection_share
 from engine.figures.radius import accuracy_over_radius, selection_over_radius
 from engine.figures.selection import entropies, receiver, signed_radii
@@ -40,8 +40,8 @@ __all__ = [
     "SELECTED",
     "SHARES",
     "TALL",
-    "Asked",
     "Drawing",
+    "FigureOptions",
     "Sketch",
     "Theme",
     "accuracy_over_radius",

@@ -45,7 +45,7 @@ FORMS = ("svg", "pdf", "png", "html", "csv")
 
 
 @dataclass(frozen=True)
-class Asked:
+class FigureOptions:
     """What a figure is asked beside its view; None for what it begins with.
 
     ``radii`` of panels and ``thetas`` of lines; the ``image`` by its index; ``nac``, the floor of natural accuracy in
@@ -67,12 +67,12 @@ Made = tuple[Sketch | Plate, tuple[str, ...]]  # a figure, and in sentences what
 @dataclass(frozen=True)
 class FigureCard:
     """A figure: its name on the command line and in the pages' exports, what it shows, what draws it, and the fields of
-    ``Asked`` that it has a use for.
+    ``FigureOptions`` that it has a use for.
     """
 
     name: str
     shows: str
-    draw: Callable[[Numbers, Settings, Asked, Theme], Made]
+    draw: Callable[[Numbers, Settings, FigureOptions, Theme], Made]
     takes: tuple[str, ...] = ()
     width: float = WIDTH
     height: float = HEIGHT
@@ -169,7 +169,7 @@ def draw(
     by_votes: bool = False,
     then: Later[str] | None = None,
     beside: Sequence[tuple[str, str]] = (),
-    asked: Asked | None = None,
+    asked: FigureOptions | None = None,
     dark: bool = False,
     **view: Any,
 ) -> Drawing:
@@ -183,12 +183,12 @@ def draw(
     others = [numbers.choice(one, its, by_votes=by_votes) for one, its in beside]
     settings = Settings(own, drawn=_distinct([own, *others]), **view)
     digests = {run: runs.fingerprint(run) for run in settings.runs}
-    return draw_view(name, numbers, settings, asked or Asked(), digests, dark=dark)
+    return draw_view(name, numbers, settings, asked or FigureOptions(), digests, dark=dark)
 
 
 def draw_view(
-    name: str, numbers: Numbers, settings: Settings, asked: Asked, digests: Mapping[str, str], *, dark: bool = False,
-    **how: str,
+    name: str, numbers: Numbers, settings: Settings, asked: FigureOptions, digests: Mapping[str, str], *,
+    dark: bool = False, **how: str,
 ) -> Drawing:  # fmt: skip
     """The same of a whole view. ``digests`` of its runs and ``how`` it is had again stand in its origin."""
     card = figure_card(name)
@@ -216,7 +216,7 @@ def _distinct(choices: Iterable[Choice]) -> tuple[Choice, ...]:
     return tuple(found)
 
 
-def _check_asked(card: FigureCard, asked: Asked) -> None:
+def _check_asked(card: FigureCard, asked: FigureOptions) -> None:
     given = [field.name for field in fields(asked) if getattr(asked, field.name) is not None]
     useless = [name for name in given if name not in card.takes]
     if useless:
@@ -233,7 +233,7 @@ def _check_view(settings: Settings) -> None:
         raise AcesError(f"the paper has no series '{wrong[0]}'; known: {'; '.join(known)}")
 
 
-def _front(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> Made:
+def _front(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     measure = asked.measure or Axis.ACR
     found, problems = numbers.fronts(settings, measure, bool(asked.best_t))
     if not found:
@@ -257,14 +257,14 @@ def _floor(nac: float) -> float:
     return nac
 
 
-def _theta(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> Made:
+def _theta(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     figure = over_theta(numbers.over_theta(settings), settings.theta, settings.radius, theme, settings.symbol)
     if not settings.choice.by_votes:  # the paper's thresholds are of scores
         overlay.on_thetas(figure, overlay.chosen(settings.paper), settings.radius, theme)
     return figure, ()
 
 
-def _accuracy(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> Made:
+def _accuracy(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     curves = numbers.radius_curves(settings)
     fan = numbers.fan(settings, _thetas(settings, asked, FAN), curves.radii)
     at = settings.theta, settings.radius, settings.position, theme, settings.symbol
@@ -274,14 +274,14 @@ def _accuracy(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) 
     return figure, ()
 
 
-def _selected(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> Made:
+def _selected(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     curves = numbers.radius_curves(settings)
     fan = numbers.fan(settings, _thetas(settings, asked, FAN), curves.radii)
     at = settings.theta, settings.radius, settings.position, theme, settings.symbol
     return selection_over_radius(curves, fan, *at), ()
 
 
-def _thetas(settings: Settings, asked: Asked, begun: tuple[float, ...]) -> tuple[float, ...]:
+def _thetas(settings: Settings, asked: FigureOptions, begun: tuple[float, ...]) -> tuple[float, ...]:
     """Thresholds beside the view's: those asked for, else of a score's the ones that the pages begin with."""
     if asked.thetas is None:
         return () if settings.choice.by_votes else begun
@@ -297,19 +297,19 @@ def _of_scores(settings: Settings) -> Settings:
     return replace(settings, choice=first, drawn=drawn)
 
 
-def _histogram(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> Made:
+def _histogram(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     settings = _of_scores(settings)
     found = numbers.entropy_histogram(settings)
     return entropies(found, settings.theta, settings.radius, settings.mechanism.score, theme), ()
 
 
-def _radii(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> Made:
+def _radii(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     settings = _of_scores(settings)
     thetas = (*_thetas(settings, asked, SIGNED), settings.theta)
     return signed_radii(numbers.signed_radii(settings, thetas), thetas, theme), ()
 
 
-def _receiver(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> Made:
+def _receiver(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     settings = _of_scores(settings)
     found: dict[tuple[str, str], Choice] = {}
     for choice in settings.compositions:
@@ -322,12 +322,12 @@ def _receiver(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) 
     return receiver(curves, settings.position, settings.theta, settings.radius, theme), ()
 
 
-def _map(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> Made:
+def _map(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     at = None if settings.choice.by_votes else settings.theta
     return images(numbers.image_rows(settings), at, settings.mechanism.score, theme), ()
 
 
-def _steps(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> Made:
+def _steps(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     floor = _floor(75.0 if asked.nac is None else asked.nac)
     found = numbers.steps_at(settings, floor)
     if not found:
@@ -335,21 +335,21 @@ def _steps(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> 
     return waterfall(found, floor, theme), ()
 
 
-def _votes(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> Made:
+def _votes(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     explained = numbers.explanation(_of_scores(settings), _image(asked))
     return class_votes(explained, class_names(settings.certify_run), theme), ()
 
 
-def _share(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> Made:
+def _share(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     return selection_share(numbers.explanation(_of_scores(settings), _image(asked)), theme), ()
 
 
-def _bounds(numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> Made:
+def _bounds(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     answer = numbers.over_thetas_of(settings, _image(asked))
     return bounds_over_theta(answer, settings.theta, theme, settings.symbol), ()
 
 
-def _image(asked: Asked) -> int:
+def _image(asked: FigureOptions) -> int:
     if asked.image is None:
         raise AcesError("this figure is of one image: say which by its index, as the column index of outcomes has it")
     return asked.image
@@ -361,7 +361,7 @@ def class_names(meta: Meta) -> tuple[str, ...]:
     return known.classes if known is not None else tuple(str(k) for k in range(meta.num_classes))
 
 
-def _preset(key: str, numbers: Numbers, settings: Settings, asked: Asked, theme: Theme) -> Made:
+def _preset(key: str, numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     preset = PRESETS[key]
     radii = preset.radii or () if asked.radii is None else asked.radii
     thetas = preset.thetas or () if asked.thetas is None else asked.thetas

@@ -221,7 +221,7 @@ def _fig8(data: FigureData, settings: Settings, asked: Wanted) -> Made:
     missing = list(problems)
     if len(choices) < 2:
         missing.append(
-            "One selection is drawn: others are added under Compare with in the sidebar, or by --with, if any are there."
+            "One selection is drawn: others are added under Compare with in the sidebar, or by --with, if any are."
         )
     return Made(paper.fronts(aspects, _selections(settings, choices)), tuple(missing))
 

@@ -12,7 +12,7 @@ import pytest
 
 from cache.catalog import Catalog
 from engine.errors import AcesError
-from engine.figures.drawing import FIGURES, Asked, check_form, class_names, draw
+from engine.figures.drawing import FIGURES, FigureOptions, check_form, class_names, draw
 from engine.figures.presets import PRESETS
 from engine.figures.views import Axis
 from engine.records.compose import compose
@@ -24,7 +24,7 @@ OTHER = synthetic.smoothed(0.25, 40).meta.name
 
 
 def made(name: str, **asked):
-    of = Asked(image=20, **asked) if "image" in FIGURES[name].takes else Asked(**asked)
+    of = FigureOptions(image=20, **asked) if "image" in FIGURES[name].takes else FigureOptions(**asked)
     return draw(name, Catalog(), RUN, synthetic.CORE, theta=0.4, asked=of)
 
 
@@ -120,7 +120,7 @@ def test_the_presets_of_the_paper_are_among_them():
 )
 def test_what_cannot_be_drawn_is_refused(demo, name, asked, said):
     with pytest.raises(AcesError, match=said):
-        draw(name, Catalog(), RUN, synthetic.CORE, asked=Asked(**asked))
+        draw(name, Catalog(), RUN, synthetic.CORE, asked=FigureOptions(**asked))
 
 
 @pytest.mark.parametrize(
