@@ -9,132 +9,38 @@ docs/statistics.md explains the rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from scipy.stats import binom, norm
 
-from benchmarks import coverage_of_chains, intervals
+from benchmarks import coverage_of_chains, coverage_of_draws, intervals
 from benchmarks.coverage_of_chains import ALPHA, EPSILON, THETA, N
+from benchmarks.half_spaces import (
+    DEPENDENCE,
+    Row,
+    Truth,
+    composition,
+    draw,
+    is_wrong,
+    just_below_a_bound,
+    tail,
+    tightest_n,
+    votes,
+    wrong_certificates,
+    wrong_predictions,
+)
 from engine.arrays import ABSTAIN, Array
 from engine.records.compose import Composition
 from engine.smoothing import GAUSSIAN, SMOOTHINGS, UNIFORM, Smoothing
-from engine.statistics.aces import Certificates, certify, predict, predict_class
-from engine.statistics.bounds import MAJORITY, critical_count, lower_confidence_bound
-from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
+from engine.statistics.aces import certify, predict_class
+from engine.statistics.bounds import lower_confidence_bound
+from engine.statistics.corrections import CORE, Correction, levels
 from engine.statistics.looks import Split, certify_at_looks, schedule
 from engine.statistics.margin import margin_z
 
 REPETITIONS = 100_000
-
-
-@dataclass(frozen=True)
-class Truth:
-    """One image: the probability that a draw selects the certification network, and that it is of class 0.
-
-    The guesses are fixed, as the proofs condition on them: a worst case may choose them. ``votes`` is how the normals
-    of the two half-spaces lie: "orthogonal" (independent votes), "same" or "opposite". ``others`` further classes
-    share what class 0 leaves, evenly; of them class 1 is the answer, where they are likelier. Under ``smoothing`` the
-    radius of a half-space is sigma * link(p), of one that looks at a single pixel in every norm. A share ``t`` of the
-    draws selects.
-    """
-
-    select: float
-    certify: float
-    core: int
-    s_hat: int = CERTIFY
-    c_hat: int = 0
-    votes: str = "orthogonal"
-    sigma_select: float = 0.5
-    sigma: float = 0.5
-    others: int = 1
-    smoothing: Smoothing = GAUSSIAN
-    t: float = MAJORITY
-
-    @property
-    def answer(self) -> int:
-        """What F_ACES answers at the image itself."""
-        return self.core if self.select < self.t else int(self.certify < (1 - self.certify) / self.others)
-
-    @property
-    def radius(self) -> float:
-        """The distance to the nearer of the two smoothed boundaries; 0 where the core network answers."""
-        share, to_selection, to_class = self.smoothing.link(np.array([self.t, self.select, self.certify])).tolist()
-        distance = self.sigma * abs(to_class)  # to half of the draws: of many classes, the least it can be
-        return min(self.sigma_select * (to_selection - share), distance) if self.select > self.t else 0.0
-
-    def joint(self) -> Array:
-        """Probabilities of (select, class 0), (select, class 1), (core, class 0), (core, class 1)."""
-        both = {
-            "orthogonal": self.select * self.certify,
-            "same": min(self.select, self.certify),
-            "opposite": max(0.0, self.select + self.certify - 1),
-        }[self.votes]
-        cells = [both, self.select - both, self.certify - both, 1 + both - self.select - self.certify]
-        return np.maximum(cells, 0.0)  # an impossible one may come out a rounding below 0
-
-
-def draw(truth: Truth, n: int, repetitions: int, seed: int = 0) -> Composition:
-    """``repetitions`` independent runs over the one image, as the images of a composition."""
-    rng = np.random.default_rng(seed)
-    return composition(truth, n, *votes(truth, np.full(repetitions, n), rng))
-
-
-def votes(truth: Truth, draws: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """How many of ``draws`` [R] select the certification network [R], and how many are of each class [R, m]."""
-    select_0, select_1, core_0, core_1 = rng.multinomial(draws, truth.joint()).T
-    others = rng.multinomial(select_1 + core_1, np.full(truth.others, 1 / truth.others))
-    return select_0 + select_1, np.concatenate([(select_0 + core_0)[:, None], others], 1)
-
-
-def composition(truth: Truth, n: int, selected: Array, classes: Array) -> Composition:
-    """The counts of n draws, one run an image."""
-    ones = np.ones(len(selected), int)
-    return Composition(
-        index=np.arange(len(ones)), label=truth.answer * ones, core=truth.core * ones,
-        sigma=truth.sigma, n0=1, n=n,
-        class_counts0=np.eye(classes.shape[1], dtype=int)[truth.c_hat * ones], class_counts=classes,
-        sigma_select=truth.sigma_select, n0_select=1, n_select=n, thetas=np.array([THETA]),
-        select_counts0=(truth.s_hat * ones)[:, None], select_counts=selected[:, None],
-        score_median=np.full(len(ones), np.nan), smoothing=truth.smoothing, smoothing_select=truth.smoothing,
-    )  # fmt: skip
-
-
-def wrong_certificates(truth: Truth, c: Composition, alpha: float, correction: Correction) -> float:
-    """The share of answers of CERTIFY that are not the truth, or claim more than the true radius."""
-    return float(np.mean(is_wrong(truth, certify(c, THETA, alpha, correction, t=truth.t))))
-
-
-def is_wrong(truth: Truth, answer: Certificates) -> Array:
-    """Whether an answer is not the truth, or claims more than the true radius, bool [R, T]."""
-    answered = answer.prediction() != ABSTAIN
-    wrong: Array = answered & ((answer.prediction() != truth.answer) | (answer.radius > truth.radius))
-    return wrong
-
-
-def wrong_predictions(truth: Truth, c: Composition, alpha: float) -> float:
-    """The share of answers of PREDICT that are not the truth."""
-    answer = predict(c, THETA, alpha, truth.t).prediction()
-    return float(np.mean((answer != ABSTAIN) & (answer != truth.answer)))
-
-
-# --- worst points ----------------------------------------------------------------------------------------------
-
-
-def just_below_a_bound(n: int, level: float, k: int) -> float:
-    """The probability at which k or more successes, which would claim more than it, are as likely as they may be."""
-    return float(lower_confidence_bound(k, n, level)) - EPSILON
-
-
-def tail(n: int, level: float) -> float:
-    """P(a test at ``level`` that p > 1/2 succeeds) where p = 1/2: at most ``level``, by discreteness often less."""
-    return float(binom.sf(critical_count(n, level) - 1, n, 0.5))
-
-
-def tightest_n(level: float) -> int:
-    """The n near ``N`` at which the test at ``level`` comes closest to using it up."""
-    return max(range(N - 100, N + 101), key=lambda n: tail(n, level))
 
 
 def both_exceed(select: float, certify: float, k: int) -> float:
@@ -142,16 +48,6 @@ def both_exceed(select: float, certify: float, k: int) -> float:
     missed = np.arange(N - k + 1)  # draws that do not select; they are of class 0
     of_others = binom.cdf(N - k, N - missed, (1 - certify) / select)
     return float(binom.pmf(missed, N, 1 - select) @ of_others)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the report: how alpha was spent, the exact error (NaN: not computed), and the measured one."""
-
-    branch: str
-    spent: str
-    exact: float
-    measured: float
 
 
 def certified(correction: Correction, repetitions: int) -> Iterator[Row]:
@@ -430,7 +326,6 @@ def sessions(truth: Truth, n: int, repetitions: int, seed: int = 3) -> list[Comp
     return found
 
 
-DEPENDENCE = {"orthogonal": "independent", "same": "alike", "opposite": "opposed"}
 TEMPTED = {
     # What a session may be wrong about -> the truth, by how the votes hang together
     "radius, both equally strong": Truth(0.8, 0.8, core=1),
@@ -486,7 +381,8 @@ def sound(repetitions: int = REPETITIONS) -> list[Row]:
     rows += [chosen_theta(Correction.SIMULTANEOUS, thresholds, few) for thresholds in (101, 1001)]
     looks = [(correction, votes) for correction in Correction for votes in DEPENDENCE]
     rows += [row for correction, votes in looks for split in Split for row in tempted(correction, votes, few, split)]
-    return rows + _of_chains(coverage_of_chains.sound(repetitions, DEPENDENCE))
+    rows += _of_chains(coverage_of_chains.sound(repetitions, DEPENDENCE))
+    return rows + coverage_of_draws.sound(few)
 
 
 def unsound(repetitions: int = REPETITIONS) -> list[Row]:
@@ -506,6 +402,7 @@ def unsound(repetitions: int = REPETITIONS) -> list[Row]:
             for row in tempted(Correction.INTERSECTION_UNION, "same", repetitions // 10, None)
         ),
         *_of_chains(coverage_of_chains.unsound(repetitions)),
+        *coverage_of_draws.unsound(repetitions // 10),
     ]
 
 
@@ -530,9 +427,9 @@ INTRODUCTION = f"""\
 How often CERTIFY and PREDICT are wrong where every probability is known, at alpha = {ALPHA:.0%}. Each row is the
 worst point that its branch has. *Exact* is the binomial probability of the error there, *measured* the engine's
 share of wrong answers in {REPETITIONS:,} simulated runs ({REPETITIONS // 10:,} where thresholds or looks are
-compared, or where noise is drawn, and not only votes): a standard error of 0.07 (0.22) percentage points at 5 %. n lies
-near {N:,}; sessions with looks go up to
-10,000. Every seed is fixed: the same versions of numpy and scipy print the same page.
+compared, where numbers of draws differ by image, or where noise is drawn, and not only votes): a standard error of 0.07
+(0.22) percentage points at 5 %. n lies near {N:,}; sessions with looks go up to 10,000, and what a budget or a question
+chooses up to {coverage_of_draws.MOST:,}. Every seed is fixed: the same versions of numpy and scipy print the same page.
 
 *Votes*: each draw votes for a network and for a class. *Alike*: the draws that select the certification network are
 those of class 0, as far as possible; *opposed*: as few of them as possible are; independent where nothing is said.
@@ -543,8 +440,8 @@ those of class 0, as far as possible; *opposed*: as few of them as possible are;
 UNSOUND = f"""
 ## Must exceed {ALPHA:.0%}, and does
 
-What the corrections are there for: each row leaves one of them out, the last ones the sharing of alpha among the looks,
-and what a chain and votes that select would get wrong if they were read carelessly.
+What the corrections are there for: each row leaves one of them out, the later ones the sharing of alpha among looks,
+what a chain and votes that select would get wrong if they were read carelessly, and n that the estimating draws choose.
 """
 
 INTERVALS = f"""

@@ -9,6 +9,13 @@ from engine.errors import AcesError
 from engine.names import file_in
 from engine.records.runs import Meta
 
+DENOISED_SUFFIX = ".denoised.json"  # of a file that names a denoiser and a classifier
+
+
+def file_names(name: str) -> tuple[str, ...]:
+    """What the file of a network of that name may be called."""
+    return f"{name}.safetensors", f"{name}{DENOISED_SUFFIX}"
+
 
 def places() -> list[Path]:
     """Where checkpoints are looked for: the demo, and one's own."""
@@ -20,11 +27,13 @@ def weights_of(meta: Meta) -> Path:
 
     That its sha256 is the run's is for whoever loads it to check.
     """
-    name = f"{meta.network.name or meta.name}.safetensors"
+    names = file_names(meta.network.name or meta.name)
     for folder in places():
-        if (found := file_in(folder, name)).is_file():  # a run's name must not lead out of the folder
-            return found
+        for name in names:
+            if (found := file_in(folder, name)).is_file():  # a run's name must not lead out of the folder
+                return found
+    wanted = names["denoised" in meta.extra]
     raise AcesError(
-        f"the weights of '{meta.name}' are missing: put {name} into one of {', '.join(map(str, places()))}, or name "
+        f"the weights of '{meta.name}' are missing: put {wanted} into one of {', '.join(map(str, places()))}, or name "
         f"a checkpoint by its path"
     )

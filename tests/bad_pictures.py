@@ -76,16 +76,19 @@ BAD: dict[str, tuple[bytes, str]] = {
     "zip_bomb.png": (zip_bomb(), "no image that can be read"),
     "wide.png": (png_claiming(8_000, 8_000), "8000 x 8000 pixels"),
     "inflating.png": (png_claiming(16, 16, zlib.compress(bytes(20_000_000))), ""),  # read up to its size, or refused
-    "float.tiff": (encoded(Image.new("F", (16, 16), 0.5), "TIFF"), "no fixed range"),
+    "float.tiff": (encoded(Image.new("F", (16, 16), 127.5), "TIFF"), "no fixed range"),
+    "whole.tiff": (encoded(Image.new("I", (16, 16), 127), "TIFF"), "no fixed range"),
 }
 GOOD: dict[str, tuple[bytes, str]] = {
     "plain.png": (encoded(photo()), ""),
-    "16_bit.png": (sixteen_bit(), "16 bits a pixel became 8"),
+    "16_bit.png": (sixteen_bit(), "16 bits a channel became 8"),
     "cmyk.jpg": (encoded(photo().convert("CMYK"), "JPEG"), "Converted from CMYK"),
     "palette.png": (palette_with_transparency(), "laid on white"),
     "animated.gif": (animated(), "this is the first"),
     "turned.jpg": (turned_by_exif(), "Turned upright"),
     "grey.png": (encoded(photo().convert("L")), ""),
     "alpha.webp": (encoded(Image.new("RGBA", (16, 16), (9, 9, 9, 128)), "WEBP"), "laid on white"),
+    "fractions.tiff": (encoded(Image.new("F", (16, 16), 0.5), "TIFF"), "Fractions became 8 bits"),
+    "plain.tiff": (encoded(photo(), "TIFF"), ""),  # Pillow takes the first tag off, which is none about orientation
     "bits.png": (encoded(photo().convert("1")), "Black and white"),
 }

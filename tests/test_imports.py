@@ -66,13 +66,26 @@ def test_records_and_statistics_need_numpy_and_scipy_only(path):
 
 # Rooms and the modules beside them, from what needs nothing to what needs everything: each imports from before it.
 ENGINE = (
-    *("errors", "arrays", "escape", "folders", "names", "output", "processes", "smoothing"),
+    *("errors", "arrays", "escape", "folders", "names", "output", "processes", "smoothing", "strict_yaml", "units"),
     *("records", "mechanisms", "weights", "statistics", "tables", "latex", "datasets", "models", "sampling"),
     *("single_image", "training", "published", "figures", "aces", "bounds", "compose", "runs", "cli", "__main__"),
 )
 APP = (
-    *("escape", "proofs", "documents", "glossary", "settings", "keys", "links", "tables", "services"),
-    *("data", "components", "state", "actions", "sidebar", "widgets", "content", "pages", "dashboard", "server"),
+    *("public", "escape", "proofs", "documents", "glossary", "settings", "keys", "links", "tables"),
+    "services",
+    *(
+        "data",
+        "components",
+        "state",
+        "actions",
+        "sidebar",
+        "widgets",
+        "content",
+        "pages",
+        "dashboard",
+        "guard",
+        "server",
+    ),
     "main",
 )
 

@@ -5,7 +5,8 @@ const NEVER = ["sendChartToCloud"]; // it would upload the figure
 const LASSOS = ["lasso2d", "select2d"];
 const TWICE = ["autoScale2d"]; // what the button beside it does, and a double click
 const BAR = 24; // px beside the figure for its buttons, which so cover neither title nor legend nor ticks
-const NARROW = 440, BELOW = 45, ROW = 17; // px: a figure's width, from its plot to a legend below it, and a line of that
+const NARROW = 440, BELOW = 45; // px: a figure's width, from its plot to a legend below it
+const ROW = 19, LETTER = 5.5, KEY = 45; // px, in a legend below: a line, a letter of a name, what stands before it
 const AXIS = /^[xy]axis\d*/;
 const TOUCHED = matchMedia("(hover: none)"); // no pointer to bring the buttons up, and a drag scrolls the page
 const CORNERS = "M3 3h7v2H5v5H3zM14 3h7v7h-2V5h-5zM3 14h2v5h5v2H3zM19 14h2v7h-7v-2h5z";
@@ -61,10 +62,10 @@ async function draw(chart, text) {
   const { figure, key, alt, picks, live, at } = JSON.parse(text);
   node.setAttribute("aria-label", alt);
   chart.isNarrow = isNarrow(node);
-  const height = `${figure.layout.height + (chart.isNarrow ? room(figure) : 0)}px`;
+  const height = `${figure.layout.height + (chart.isNarrow ? room(figure, node.offsetWidth) : 0)}px`;
   node.style.height = height; // on the element and not in the figure, which fills it and so the screen
   const place = node.closest("[data-testid=stElementContainer]");
-  if (place) place.style.height = height;
+  if (place) place.style.height = place.style.flexBasis = height; // Streamlit gives it the height that was asked for
   const Plotly = await library(figure.data.some((trace) => trace.type === "scattergl") ? WHOLE : USUAL);
   if (text !== chart.text) return; // overtaken while the library was on its way
   take(chart, Plotly);
@@ -95,10 +96,12 @@ function fitted(given, isNarrow) {
   return layout;
 }
 
-// What a legend below a narrow figure takes, two names a line.
-function room({ data, layout }) {
-  const named = data.filter((trace) => trace.name && trace.showlegend !== false).length;
-  return layout.showlegend === false || layout.legend?.orientation !== "h" ? 0 : ROW * Math.ceil(named / 2);
+// What a legend below a narrow figure takes: plotly gives each name as much of a line as the longest needs.
+function room({ data, layout }, width) {
+  const names = data.filter((trace) => trace.name && trace.showlegend !== false).map((trace) => trace.name.length);
+  if (!names.length || layout.showlegend === false || layout.legend?.orientation !== "h") return 0;
+  const within = width - layout.margin.l - layout.margin.r - BAR;
+  return ROW * Math.ceil(names.length / Math.max(1, Math.floor(within / (KEY + LETTER * Math.max(...names)))));
 }
 
 function toolbar(picks) {

@@ -24,6 +24,7 @@ from app.widgets.panels import polled
 from cache import Listing
 from engine import folders
 from engine.records.runs import Meta
+from engine.strict_yaml import MOST_BYTES
 from engine.tables import Rows, duration
 
 HEADLINE_SECONDS = 1.0  # of working out NAC and ACR before the table is shown without the rest
@@ -197,7 +198,14 @@ def _configs() -> dict[str, Path]:
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")
+    """What a config says as it is shown, whatever its encoding; nothing where it is no file, or cannot be read."""
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            return ""
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES).decode("utf-8", "replace").replace("\0", "")
+    except OSError:
+        return ""
 
 
 def _begin(config: Path, n: int | None) -> None:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from engine.arrays import Array
-from engine.datasets.formats import open_image
+from engine.datasets.decode import decode
+from engine.datasets.formats import OF_STRANGERS
 from engine.errors import AcesError
 from engine.single_image.picture import Framing, Picture, Pixels, to_png
 from engine.smoothing import GAUSSIAN, Smoothing
@@ -73,7 +74,7 @@ def thumbnail(file: bytes) -> str:
 
 def small(file: bytes) -> str:
     """The same of anybody's image file, of which nothing is kept here."""
-    image = open_image(file)
+    image = decode(file, OF_STRANGERS).image
     image.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()
     image.save(buffer, "PNG")

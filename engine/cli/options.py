@@ -31,6 +31,10 @@ SelectOption = Annotated[
 TrustOption = Annotated[
     bool, typer.Option("--trust", help="Load TorchScript files: code that runs with your rights. Trust their author?")
 ]
+UnitsOption = Annotated[
+    bool,
+    typer.Option("--units-are-right", help="Noise above 2, or radii beyond every image, are meant."),
+]
 AlphaOption = Annotated[
     float, typer.Option(help="Probability over the sampling that a promise fails, in (0, 1); no error rate of labels.")
 ]

@@ -13,7 +13,7 @@ import typer
 
 from cache.catalog import Catalog
 from cache.store import Store
-from engine.cli.options import CacheOption, TrustOption
+from engine.cli.options import CacheOption, TrustOption, UnitsOption
 from engine.cli.printing import print_table, say
 from engine.errors import AcesError
 from engine.records.runs import Meta, Run
@@ -75,6 +75,7 @@ def precompute(
     progress: Annotated[Show, typer.Option(help="bar, or json: a line an event on stdout.")] = Show.BAR,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is cached, missing, and how long.")] = False,
     trust: TrustOption = False,
+    units_are_right: UnitsOption = False,
     cache: CacheOption = None,
 ) -> None:
     """Sample what the config asks for and the store lacks. Interrupt it when you like: it goes on where it was.
@@ -90,6 +91,8 @@ def precompute(
         settings = settings.model_copy(update={"seed": seed})
     if trust:
         settings = settings.trusting()
+    if units_are_right:
+        settings = settings.model_copy(update={"units_are_right": True})
     several = [name.strip() for name in devices.split(",")] if devices else []
     if several:
         device = several[0]

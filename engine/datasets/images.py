@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from engine.datasets.formats import PictureError, open_image
+from engine.datasets.decode import Decoded, decode, is_plain, summary
+from engine.datasets.formats import OF_DATASETS, PictureError, check_bytes, open_image
 from engine.errors import AcesError
 from engine.output import write_file
 
-MAX_PIXELS = 100_000_000  # a picture of more is refused by its header, before it is decoded
+READER = b"|decode 1"  # names draws apart from those of earlier readers, which dropped alpha, turning and depth
 
 
 @dataclass(frozen=True)
@@ -53,32 +54,37 @@ class EncodedPicture:
     data: Path | bytes
 
     def read(self) -> bytes:
-        """The encoded picture itself."""
+        """The encoded picture itself. Raises ``AcesError`` that names it where it is no file, or too large a one."""
         if isinstance(self.data, bytes):
             return self.data
         if self.data.exists() and not self.data.is_file():  # a pipe would be waited for
             raise AcesError(f"{self.name} is no file")
-        return self.data.read_bytes()
-
-    def open(self) -> Image.Image:
-        """The decoded picture. Raises ``AcesError`` that names it where it is damaged, too large or none."""
         try:
-            with open_image(self.read(), MAX_PIXELS) as image:
-                return image.copy()  # decodes
+            check_bytes(self.data.stat().st_size, OF_DATASETS)
+            return self.data.read_bytes()
         except PictureError as error:
             raise AcesError(f"{self.name}: {error}") from error
-        except AcesError:
-            raise
-        except Exception as error:  # on damaged bytes, decoders raise errors of many kinds
-            raise AcesError(f"{self.name} is damaged ({error})") from error
+        except OSError as error:
+            raise AcesError(f"{self.name} cannot be read ({error.strerror})") from error
+
+    def open(self, as_stored: bool = False) -> Decoded:
+        """The decoded picture. Raises ``AcesError`` that names it where it is damaged, too large or none."""
+        try:
+            return decode(self.read(), OF_DATASETS, as_stored)
+        except PictureError as error:
+            raise AcesError(f"{self.name}: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedPictures:
-    """Encoded pictures, decoded one at a time: ``[row]`` is uint8 [C, H, W]; a slice or an array of rows gives some."""
+    """Encoded pictures, decoded one at a time: ``[row]`` is uint8 [C, H, W]; a slice or an array of rows gives some.
+
+    ``as_stored``: none is turned upright, as in the published evaluations of ImageNet.
+    """
 
     encoded: tuple[EncodedPicture, ...]
     transform: Transform
+    as_stored: bool = False
 
     def __len__(self) -> int:
         return len(self.encoded)
@@ -89,17 +95,28 @@ class EncodedPictures:
     def __getitem__(self, rows: slice | npt.NDArray[np.int64]) -> EncodedPictures: ...
     def __getitem__(self, rows: int | slice | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8] | EncodedPictures:
         if isinstance(rows, int):
-            return self.transform(self.encoded[rows].open())
+            return self.transform(self.encoded[rows].open(self.as_stored).image)
         chosen = np.arange(len(self))[rows]
         return replace(self, encoded=tuple(self.encoded[row] for row in chosen))
 
     def encoding(self) -> str | None:
         """What the first picture is stored as, in Pillow's terms ("JPEG", "PNG"); None where that cannot be told."""
         try:
-            with open_image(self.encoded[0].read(), MAX_PIXELS) as image:
+            with open_image(self.encoded[0].read(), OF_DATASETS) as image:
                 return image.format
-        except (IndexError, OSError, AcesError):
+        except (IndexError, AcesError):
             return None
+
+    def identity(self, row: int) -> bytes:
+        """What names a picture as it is seen: its file, the transform, and the reader where another might differ."""
+        data = self.encoded[row].read()
+        return data + repr(self.transform).encode() + (b"" if is_plain(data, OF_DATASETS, self.as_stored) else READER)
+
+    def notes(self, row: int) -> tuple[str, ...]:
+        """What reading a picture changes, a sentence each. Raises ``AcesError`` where it cannot be seen."""
+        read = self.encoded[row].open(self.as_stored)
+        self.transform(read.image)
+        return read.notes
 
     def array(self) -> npt.NDArray[np.uint8]:
         """All of them, decoded: uint8 [N, C, H, W]."""
@@ -111,8 +128,9 @@ class ImageSet:
     """N images of one split, each uint8 [C, H, W]; ``index`` and ``label`` int64 [N].
 
     ``index`` is the position in the split, which is what compositions join on. ``own`` marks files that no checksum
-    vouches for: what lies behind an index may change. ``left_out`` names pictures that were skipped as damaged.
-    ``encoding`` says what a copy of a published dataset was decoded from: a JPEG is not quite the original.
+    vouches for: what lies behind an index may change. ``left_out`` names pictures that were skipped as damaged,
+    ``notes`` say what else was passed over, and what reading the pictures changed. ``encoding`` says what a copy of a
+    published dataset was decoded from: a JPEG is not quite the original.
     """
 
     dataset: str
@@ -123,6 +141,7 @@ class ImageSet:
     own: bool = False
     left_out: tuple[str, ...] = ()
     encoding: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.index)
@@ -161,10 +180,8 @@ class ImageSet:
         """The dataset's name, for own pictures with a digest of what is seen: what names an image beside its index."""
         if not self.own:
             return self.dataset
-        if isinstance(self.images, EncodedPictures):
-            seen = self.images.encoded[row].read() + repr(self.images.transform).encode()
-        else:
-            seen = self.images[row].tobytes()
+        images = self.images
+        seen = images.identity(row) if isinstance(images, EncodedPictures) else images[row].tobytes()
         return f"{self.dataset}/{hashlib.sha256(seen).hexdigest()[:16]}"
 
     def digest(self) -> str | None:
@@ -174,29 +191,33 @@ class ImageSet:
         return hashlib.sha256("".join(self.content(row) for row in range(len(self))).encode()).hexdigest()
 
     def checked(self, skip_damaged: bool = False) -> ImageSet:
-        """Decode every picture once. Raises ``AcesError`` that counts and names the damaged ones, unless skipped."""
+        """Decode every picture once, and note what that changes. Raises ``AcesError`` that counts and names the
+        damaged ones, unless skipped.
+        """
         if not isinstance(self.images, EncodedPictures):
             return self
-        damaged = {row: why for row in range(len(self)) if (why := _damage(self.images, row))}
-        if not damaged:
-            return self
-        if not skip_damaged or len(damaged) == len(self):
+        damaged: dict[int, str] = {}
+        notes: list[str] = []
+        for row in range(len(self)):
+            try:
+                notes += self.images.notes(row)
+            except AcesError as error:
+                damaged[row] = str(error)
+        whole = replace(self, notes=(*self.notes, *summary(notes)))
+        return whole._without(damaged, skip_damaged) if damaged else whole
+
+    def _without(self, damaged: dict[int, str], skip: bool) -> ImageSet:
+        """Without these rows, if they may be skipped. Raises ``AcesError`` with why they cannot be read otherwise."""
+        if not skip or len(damaged) == len(self):
             shown = "; ".join(list(damaged.values())[:5])
             more = f"; and {len(damaged) - 5} more" if len(damaged) > 5 else ""
             raise AcesError(
                 f"{len(damaged)} of {len(self)} pictures cannot be read: {shown}{more}. Repair or remove them, or set "
                 f"`skip_damaged: true` under `data`"
             )
+        assert isinstance(self.images, EncodedPictures)
         keep = np.array([row for row in range(len(self)) if row not in damaged])
         return replace(self.rows(keep), left_out=tuple(self.images.encoded[row].name for row in damaged))
-
-
-def _damage(pictures: EncodedPictures, row: int) -> str | None:
-    try:
-        pictures[row]
-    except AcesError as error:
-        return str(error)
-    return None
 
 
 def _png(image: npt.NDArray[np.uint8]) -> bytes:

@@ -94,7 +94,7 @@ def _selected(settings: Settings) -> dict[str, Any]:
 
 def _run(run: Meta, digest: str) -> dict[str, Any]:
     keys = ("name", "kind", "dataset", "split", "sigma", "n0", "n", "n_decided", "seed", "precision", "mechanism",
-            "radius_digits")  # fmt: skip
+            "radius_digits", "radius_decimals")  # fmt: skip
     facts = {key: getattr(run, key) for key in keys if getattr(run, key) is not None}
     network = {k: v for k, v in vars(run.network).items() if v is not None}
     return {**facts, "content_sha256": digest, **({"network": network} if network else {})}

@@ -17,6 +17,7 @@ from torch import nn
 from engine.datasets import DatasetCard, Transform, card
 from engine.errors import AcesError
 from engine.models import files, paths
+from engine.models.denoisers import DENOISERS
 from engine.models.files import Contents
 from engine.models.network import Network, Normalizer, normalizer
 from engine.models.own import Scripted, find, load_torchscript
@@ -24,6 +25,7 @@ from engine.models.recognise import COUNTERS, TRAINING_ONLY, channels_of, compar
 from engine.models.registry import ARCHITECTURES, Architecture, assemble
 from engine.names import fault, quoted
 from engine.output import write_file
+from engine.weights import DENOISED_SUFFIX
 
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
 
@@ -82,7 +84,8 @@ class Checkpoint:
     """A loaded network, its card, and the sha256 of its weights, which is its identity.
 
     ``format`` of the file; ``outputs`` is None where only running the network would tell; ``normalizer`` with the
-    reason ``why`` it was chosen; ``transform`` where the network wants to see pictures at a size of its own.
+    reason ``why`` it was chosen; ``transform`` where the network wants to see pictures at a size of its own. ``parts``
+    says of what a network was put together, as records tell it.
     """
 
     network: Network
@@ -93,6 +96,7 @@ class Checkpoint:
     normalizer: Normalizer = Normalizer.NORMALIZE
     why: str = "in the file"
     transform: Transform | None = None
+    parts: Mapping[str, Any] | None = None
 
 
 def weights_sha256(network: nn.Module) -> str:
@@ -123,6 +127,10 @@ def load(path: Path, hints: Hints = Hints()) -> Checkpoint:
     the authors of ``hints.architecture`` offer, downloaded if need be. Raises ``AcesError`` for a file that is missing,
     damaged, unsafe, or fits no architecture (or not the one in ``hints``), and says what differs.
     """
+    if path.name.endswith(DENOISED_SUFFIX):
+        from engine.models.denoised import read_denoised  # which loads its parts from here
+
+        return read_denoised(path, hints)
     if str(path) == PUBLISHED:
         path = _published(hints.architecture)
     if path.is_file() and files.is_torchscript(path):
@@ -178,6 +186,8 @@ def _stated(path: Path, stated: Mapping[str, Any]) -> NetworkCard:
 
 def _named_by_card(path: Path, name: str) -> Architecture:
     """The architecture that a file names: a known one. Any other name would have the file choose what is imported."""
+    if name in DENOISERS:
+        raise AcesError(f"{path} is a denoiser: it answers with images; name it as the `denoiser` of a classifier")
     if name not in ARCHITECTURES:
         raise AcesError(
             f"{path}: the file's card names the architecture '{name}', which is none of `models`, and nothing was "

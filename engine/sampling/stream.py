@@ -71,11 +71,11 @@ class StreamPart:
         return self.stop - self.start
 
 
-def segments(index: int, stage: Stage, first: int, last: int) -> Iterator[StreamPart]:
-    """Draws ``first`` to ``last`` of a stream, chunk by chunk; none where ``first == last``."""
-    for chunk in range(first // CHUNK, -(-last // CHUNK) if first < last else 0):
-        offset = chunk * CHUNK
-        yield StreamPart(index, stage, chunk, max(first - offset, 0), min(last - offset, CHUNK))
+def segments(index: int, stage: Stage, first: int, last: int, size: int = CHUNK) -> Iterator[StreamPart]:
+    """Draws ``first`` to ``last`` of a stream, chunk by chunk of ``size`` draws; none where ``first == last``."""
+    for chunk in range(first // size, -(-last // size) if first < last else 0):
+        offset = chunk * size
+        yield StreamPart(index, stage, chunk, max(first - offset, 0), min(last - offset, size))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +83,8 @@ class Source:
     """Where draws come from: a network as run, sigma in pixel units, the seed, and the images by index.
 
     ``pixels(index)`` gives float32 [C, H, W] in [0, 1], on the CPU. ``stream``: what names the noise beside them.
+    ``chunk``: draws of one generator. What is stored or certified has ``CHUNK``; fewer let one batch hold the draws of
+    many images, and give other noise.
     """
 
     network: FrozenNetwork
@@ -92,6 +94,7 @@ class Source:
     pixels: Callable[[int], Tensor]
     stream: str = ""
     smoothing: Smoothing = GAUSSIAN
+    chunk: int = CHUNK
 
 
 def sample(source: Source, wanted: Iterable[StreamPart]) -> Iterator[tuple[StreamPart, Draws]]:
@@ -101,7 +104,7 @@ def sample(source: Source, wanted: Iterable[StreamPart]) -> Iterator[tuple[Strea
     the noise of one batch is made while another one is in the network.
     """
     threads, inner = _threads(source.network.device)
-    tasks = _tasks(wanted, max(1, source.network.batch // CHUNK))
+    tasks = _tasks(wanted, max(1, source.network.batch // source.chunk))
     running: deque[tuple[tuple[StreamPart, ...], Future[list[Draws]]]] = deque()
     # Every worker sets the number again: OpenMP keeps it for each thread apart.
     with intra_op_threads(inner), ThreadPoolExecutor(threads, "sampler", torch.set_num_threads, (inner,)) as pool:
@@ -170,10 +173,10 @@ def run_task(source: Source, task: tuple[StreamPart, ...]) -> list[Draws]:
     """One task on the device, on a stream of this thread's own where there are streams; one transfer back."""
     with torch.inference_mode(), _own_stream(source.network.device):
         x = torch.cat([_noisy(source, segment) for segment in task])
-        first, last = task[0].start, (len(task) - 1) * CHUNK + task[-1].stop
+        first, last = task[0].start, (len(task) - 1) * source.chunk + task[-1].stop
         classes, scores = _answers(source, x, first, last)
         packed = torch.stack([classes.float(), scores]).cpu().numpy()  # classes below 2^24 are exact in float32
-    offsets = [i * CHUNK + segment.start for i, segment in enumerate(task)]
+    offsets = [i * source.chunk + segment.start for i, segment in enumerate(task)]
     return [_draws(packed[:, offset : offset + len(segment)]) for offset, segment in zip(offsets, task, strict=True)]
 
 
@@ -183,11 +186,11 @@ def _own_stream(device: torch.device) -> AbstractContextManager[Any]:
 
 
 def _noisy(source: Source, segment: StreamPart) -> Tensor:
-    """x + sigma e for a whole chunk, [CHUNK, C, H, W]: the generator gives all of it or nothing."""
+    """x + sigma e for a whole chunk, [chunk, C, H, W]: the generator gives all of it or nothing."""
     device = source.network.device
     image = source.pixels(segment.index).to(device)
     generator = chunk_generator(source.seed, segment.index, segment.stage, segment.chunk, device, source.stream)
-    noise = source.smoothing.noise((CHUNK, *image.shape), generator, device)
+    noise = source.smoothing.noise((source.chunk, *image.shape), generator, device)
     return noise.mul_(source.sigma).add_(image)
 
 

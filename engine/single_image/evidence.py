@@ -158,22 +158,38 @@ def one_image(
     Where a selection network is sampled, its counts are of as many draws as the certification network's. Where the
     votes for the class select, T is 0.
     """
+    votes0, votes = ((classes[None], scores[None]) for classes, scores in (counts0, counts))
+    return of_images(plan, stage, np.full(1, core, np.int64), thetas, votes0, votes, np.full(1, median, np.float32))
+
+
+def of_images(
+    plan: Plan,
+    stage: Plan | LaterPlan,
+    core: Array,
+    thetas: Array,
+    counts0: tuple[Array, Array],
+    counts: tuple[Array, Array],
+    median: Array,
+) -> Composition:
+    """The same of N images that had as many draws each: counts [N, m] and [N, T], ``core`` and ``median`` [N]."""
+    n = len(core)
+    n0, drawn = (int(classes[0].sum()) if n else 0 for classes, _ in (counts0, counts))
     return Composition(
-        index=np.zeros(1, np.int64),
-        label=np.full(1, ABSTAIN, np.int64),  # unknown: no answer equals it
-        core=np.full(1, core, np.int64),
+        index=np.zeros(n, np.int64),
+        label=np.full(n, ABSTAIN, np.int64),  # unknown: no answer equals it
+        core=core,
         sigma=stage.sigma,
-        n0=int(counts0[0].sum()),
-        n=int(counts[0].sum()),
-        class_counts0=counts0[0][None],
-        class_counts=counts[0][None],
+        n0=n0,
+        n=drawn,
+        class_counts0=counts0[0],
+        class_counts=counts[0],
         sigma_select=stage.noise_select,
-        n0_select=int(counts0[0].sum()),
-        n_select=int(counts[0].sum()),
+        n0_select=n0,
+        n_select=drawn,
         thetas=VOTE_SHARES if stage.by_votes else thetas,
-        select_counts0=counts0[1][None],
-        select_counts=counts[1][None],
-        score_median=np.full(1, median, np.float32),
+        select_counts0=counts0[1],
+        select_counts=counts[1],
+        score_median=median,
         smoothing=plan.smoothing_card,
         smoothing_select=plan.smoothing_card,
         by_votes=stage.by_votes,

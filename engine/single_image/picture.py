@@ -1,26 +1,23 @@
 """A file from a stranger -> the exact tensor that the networks see. Every file that is no usable image gets a sentence.
 
-Nothing is decoded before its header was read: a file that claims too many pixels is refused by its header alone
-(``engine.datasets.formats``). Nothing is written to disk.
+What its pixels are is the rule of ``engine.datasets.decode``. Nothing is decoded before its header was read: a file
+that claims too many pixels is refused by its header alone (``engine.datasets.formats``). Nothing is written to disk.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
-from engine.datasets.formats import PictureError, open_image
+from engine.datasets.decode import decode
+from engine.datasets.formats import OF_STRANGERS, check_bytes
 from engine.errors import AcesError
-
-MAX_BYTES = 50_000_000
-MIN_SIDE = 8
-BACKGROUND = (255, 255, 255)  # behind what is transparent
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -29,7 +26,7 @@ Pixels = npt.NDArray[np.uint8]
 class Picture:
     """An upright picture: ``pixels`` uint8 [H, W, 3], or [H, W] if it was grey; ``sha256`` of the file.
 
-    ``notes``: what reading it had to leave out, a sentence each.
+    ``notes``: what reading it changed, a sentence each.
     """
 
     pixels: Pixels
@@ -74,19 +71,13 @@ class Framing:
 CENTRED = Framing()  # the largest window, in the middle
 
 
-@dataclass
-class _Reading:
-    """A picture on its way, and what was noted about it."""
-
-    image: Image.Image
-    notes: list[str] = field(default_factory=list)
-
-
 Readable = Picture | Path | str | bytes  # read already; a file's path; its content
 
 
-def read_file(path: Path, most: int = MAX_BYTES) -> bytes:
+def read_file(path: Path, most: int = OF_STRANGERS.bytes) -> bytes:
     """A file, of which no more than ``most`` bytes are ever held. Raises ``AcesError`` where it cannot be read."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for, a device has no end
+        raise AcesError(f"{path}: is no file")
     try:
         with path.open("rb") as file:
             data = file.read(most + 1)
@@ -102,20 +93,9 @@ def read_picture(picture: Readable) -> Picture:
     if isinstance(picture, Picture):
         return picture
     data = picture if isinstance(picture, bytes) else read_file(Path(picture))
-    if len(data) > MAX_BYTES:
-        raise PictureError(
-            f"the file has {len(data) / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read: save it smaller"
-        )
-    if b"<svg" in data[:2048].lower():
-        raise PictureError("this is an SVG drawing, which has no pixels: export it as PNG")
-    reading = _Reading(_open(data))
-    try:
-        pixels = _decode(reading)
-    except PictureError:
-        raise
-    except Exception as error:  # on damaged bytes, decoders raise errors of many kinds
-        raise PictureError(f"the image is damaged or cut off ({_reason(error)}): save it again") from error
-    return Picture(pixels, hashlib.sha256(data).hexdigest(), tuple(reading.notes))
+    check_bytes(len(data), OF_STRANGERS)
+    read = decode(data, OF_STRANGERS)
+    return Picture(np.array(read.image), hashlib.sha256(data).hexdigest(), read.notes)
 
 
 def to_tensor(picture: Picture, framing: Framing, shape: tuple[int, int, int]) -> Pixels:
@@ -141,53 +121,3 @@ def to_png(tensor: Pixels, scale: int = 1) -> bytes:
     buffer = io.BytesIO()
     image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _open(data: bytes) -> Image.Image:
-    """Read the header, and refuse by it."""
-    image = open_image(data)
-    width, height = image.size
-    if min(width, height) < MIN_SIDE:
-        raise PictureError(f"{width} x {height} pixels are too few; send an image of at least {MIN_SIDE} x {MIN_SIDE}")
-    return image
-
-
-def _decode(reading: _Reading) -> Pixels:
-    """The pixels, upright, as grey or RGB of 8 bits."""
-    if getattr(reading.image, "is_animated", False):
-        reading.notes.append("The file holds several pictures; this is the first.")
-    reading.image.load()
-    upright = ImageOps.exif_transpose(reading.image)
-    if upright.size != reading.image.size or upright.getexif() != reading.image.getexif():
-        reading.notes.append("Turned upright, as its EXIF entry asks.")
-    return np.array(_eight_bits(upright, reading.notes))
-
-
-def _eight_bits(image: Image.Image, notes: list[str]) -> Image.Image:
-    """As mode L or RGB."""
-    if image.mode in ("L", "RGB"):
-        return _without_transparency(image, notes) if "transparency" in image.info else image
-    if image.mode.startswith("I;16"):
-        notes.append("16 bits a pixel became 8.")
-        return Image.fromarray((np.asarray(image).astype(np.uint32) // 257).astype(np.uint8))
-    if image.mode in ("1", "CMYK", "YCbCr", "HSV"):
-        notes.append(f"Converted from {image.mode} colours." if image.mode != "1" else "Black and white became grey.")
-        return image.convert("L" if image.mode == "1" else "RGB")
-    if image.mode in ("P", "PA", "LA", "La", "RGBA", "RGBa"):
-        return _without_transparency(image, notes)
-    raise PictureError(f"its pixels are of the kind '{image.mode}', which has no fixed range: save it as 8-bit PNG")
-
-
-def _without_transparency(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Laid on white where something shines through."""
-    with_alpha = image.convert("RGBA")
-    if with_alpha.getchannel("A").getextrema() == (255, 255):
-        return with_alpha.convert("RGB")
-    notes.append("What is transparent was laid on white.")
-    on_white = Image.new("RGBA", image.size, BACKGROUND)
-    on_white.alpha_composite(with_alpha)
-    return on_white.convert("RGB")
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__

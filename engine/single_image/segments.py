@@ -48,7 +48,12 @@ def rests_on(plan: Plan, stage: Plan | LaterPlan | None = None) -> Array:
     if plan.correction.card.thetas_at_once:  # its promise is about all of them
         at_once: Array = every[usable_thresholds(every, plan.correction)]
         return at_once
-    step = stage.threshold * (THRESHOLDS - 1)
+    return neighbours_of(stage)
+
+
+def neighbours_of(stage: Plan | LaterPlan) -> Array:
+    """The stored thresholds [T] next to a stage's own, which is one of them or lies between two."""
+    every, step = thresholds(), stage.threshold * (THRESHOLDS - 1)
     near = sorted({math.floor(step + 1e-6), math.ceil(step - 1e-6)})
     return every[near]
 

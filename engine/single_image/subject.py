@@ -9,7 +9,7 @@ import reprlib
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from engine.datasets.formats import MAX_PIXELS
+from engine.datasets.formats import OF_STRANGERS
 from engine.errors import AcesError
 from engine.mechanisms import OWN
 from engine.records.runs import NetworkInfo
@@ -30,7 +30,8 @@ class Subject:
 
     def __post_init__(self) -> None:
         channels, height, width = self.shape
-        if channels not in (1, 3) or not (1 <= height <= MAX_PIXELS and 1 <= width <= MAX_PIXELS // height):
+        most = OF_STRANGERS.pixels
+        if channels not in (1, 3) or not (1 <= height <= most and 1 <= width <= most // height):
             raise AcesError(f"{reprlib.repr(self.shape)} is no shape of an image: 1 or 3 channels, height and width")
         if not (is_sha256(self.file_sha256) and is_sha256(self.tensor_sha256)):
             raise AcesError("a sha256 has 64 digits, 0 to f")

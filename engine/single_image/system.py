@@ -1,39 +1,44 @@
 """A system by its networks, noise and threshold: loaded from runs or files, and asked about pictures.
 
 system = System.load("cifar10-gaussian-0.25", "cifar10-core", theta=0.3, runs=Catalog())
-certificate = system.certify("cat.jpg")
+(certificate,) = system.certify("cat.jpg")
+predictions = system.predict(images)  # uint8 [B, C, H, W], for one
 
 Nothing here needs torch until a picture is asked about, or the noise that a file's network was trained with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.mechanisms import NETWORK, words_for
-from engine.records.compose import Composition
 from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
-from engine.single_image.picture import CENTRED, Framing, Readable
+from engine.single_image.picture import CENTRED, Framing
 from engine.single_image.plan import LATER, MAX_STAGES, LaterPlan, Mode, Plan, Role, max_n, usual_split
 from engine.smoothing import GAUSSIAN
-from engine.statistics import aces
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.chains import Later
 from engine.statistics.corrections import CERTIFY, CORE, Correction
 from engine.statistics.explain import Explanation, explain
+from engine.statistics.looks import FIRST_LOOK
 from engine.statistics.margin import Bound, check_bound, usual_bound
 from engine.weights import weights_of
 
 if TYPE_CHECKING:
     from engine.single_image.certificate import Certificate
+    from engine.single_image.inputs import Images, OneImage
     from engine.single_image.live import Pair
+    from engine.single_image.until import Until
 
+PREDICT_N = 10_000  # draws after which an image without an answer is an abstention
+TOGETHER = 256  # images whose draws share batches
 SELECTED = {CERTIFY: "certification", CORE: "core", ABSTAIN: "undecided"}  # as an ``Explanation`` says it
 
 
@@ -91,12 +96,21 @@ class Prediction:
     """PREDICT's answer for one picture: a class (its number and its ``name``), or ``ABSTAIN`` = -1 and None.
 
     ``selected``: "certification", "core" or "undecided", the network that the selection chooses. Of a chain the
-    selection of its first stage; where that hands on, "later".
+    selection of its first stage; where that hands on, "later". ``alpha``: the probability over the sampling that the
+    answer is not the system's; ``draws`` of each network that is sampled. ``top``, ``share``: the class that most draws
+    of the certification network vote for, and their share in [0, 1]; ``core``, ``core_confidence``: the core network's
+    class, and the probability that its softmax gives it. Neither is a probability of being right.
     """
 
     answer: int
     name: str | None
     selected: str
+    alpha: float
+    draws: int
+    top: int
+    share: float
+    core: int
+    core_confidence: float
 
 
 @dataclass(frozen=True)
@@ -140,7 +154,7 @@ class System:
     def load(
         cls,
         certify: str | Path | Meta,
-        core: str | Path | Meta,
+        core: str | Path | Meta | None = None,
         theta: float | None = None,
         *,
         p0: float | None = None,
@@ -159,13 +173,19 @@ class System:
         trust: bool = False,
         runs: Runs | None = None,
     ) -> Self:
-        """The system of some networks, each named by a run, its name in ``runs``, or a checkpoint's path.
+        """The system of a ``system.yaml``, or of some networks, each named by a run, its name in ``runs``, or a path.
 
-        What is not given is as the runs were sampled: their noise and precision; of a file's network, the noise that it
-        was trained with, and float32. ``then``: the later stages, each under the noise of its run. ``dataset`` and
-        ``trust`` as in ``PairSpec``. Raises ``AcesError`` for what is not found, and where it opens a network (only
-        where nothing else tells its noise) for what cannot be opened.
+        ``System.load("system.yaml")`` is all that a file needs; ``device`` and ``trust`` may stand beside it. Of
+        networks, what is not given is as the runs were sampled: their noise and precision; of a file's network, the
+        noise that it was trained with, and float32. ``then``: the later stages, each under the noise of its run.
+        ``dataset`` and ``trust`` as in ``PairSpec``. Raises ``AcesError`` for what is not found, and where it opens a
+        network (only where nothing else tells its noise) for what cannot be opened.
         """
+        if core is None:
+            said = theta, p0, select, sigma, sigma_select, smoothing, bound, precision, dataset
+            if any(value is not None for value in said) or tuple(then) or (alpha, t) != (DEFAULT_ALPHA, MAJORITY):
+                raise AcesError("a system's file says its networks and settings itself: change them there")
+            return cls._of_file(certify, device, trust=trust)
         asked = tuple(then)
         if len(asked) >= MAX_STAGES:
             raise AcesError(f"a chain of {1 + len(asked)} stages; it may have {MAX_STAGES}")
@@ -192,6 +212,18 @@ class System:
         stages = tuple(stage_plan(stage, noise) for stage, noise in zip(asked, sigmas, strict=True))
         return cls(pair, sigma, theta, alpha, correction, sigma_select, smoothing, t, bound, p0, stages)
 
+    @classmethod
+    def _of_file(cls, named: str | Path | Meta, device: str, *, trust: bool) -> Self:
+        from engine.single_image.system_file import is_system, read_system
+
+        if isinstance(named, Meta) or not is_system(Path(named)):
+            raise AcesError(
+                f"'{named if isinstance(named, str | Path) else named.name}' alone is no system: name its "
+                f"core network as well, or a system.yaml"
+            )
+        system = read_system(Path(named), device=device, trust=trust).system
+        return cls(**{field.name: getattr(system, field.name) for field in fields(cls)})
+
     def open(self) -> Pair:
         """The networks, loaded and frozen. The last few systems' stay loaded, until their files change.
 
@@ -209,11 +241,13 @@ class System:
         """By which the first stage selects: ``theta`` of a score, or ``p0`` of the votes."""
         return self.plan(max_n(1 + len(self.then))).threshold
 
-    def plan(self, n: int = 10_000, n0: int = 100, mode: Mode = Mode.EARLY) -> Plan:
-        """What to draw to certify a picture by this system: ``n0`` draws that guess, at most ``n`` that estimate."""
+    def plan(self, n: int = 10_000, n0: int = 100, mode: Mode = Mode.EARLY, first: int = FIRST_LOOK) -> Plan:
+        """What to draw to certify a picture by this system: ``n0`` draws that guess, at most ``n`` that estimate, of
+        which the first look sees ``first``.
+        """
         own = self.alpha, self.correction, mode, self.sigma_select, self.smoothing, self.t
-        how = self._bound, usual_split(n, Mode(mode))
-        return Plan(self.sigma, self.theta, n, n0, *own, *how, self.p0, self.then)
+        how = self._bound, usual_split(n, Mode(mode), first)
+        return Plan(self.sigma, self.theta, n, n0, *own, *how, self.p0, self.then, first)
 
     @property
     def _bound(self) -> Bound:
@@ -222,7 +256,7 @@ class System:
 
     def check_plan(self, plan: Plan) -> None:
         """Raise ``AcesError`` that names what a plan says otherwise: it would certify another system."""
-        own = replace(self.plan(plan.n, plan.n0, plan.mode), split=plan.split)
+        own = replace(self.plan(plan.n, plan.n0, plan.mode, plan.first), split=plan.split)
         for name in (field.name for field in fields(Plan)):
             if getattr(plan, name) != getattr(own, name):
                 raise AcesError(
@@ -230,52 +264,95 @@ class System:
                     f"be the same"
                 )
 
+    def predict(
+        self,
+        images: Images,
+        n: int = PREDICT_N,
+        framing: Framing = CENTRED,
+        *,
+        seed: int | None = None,
+        together: int = TOGETHER,
+    ) -> list[Prediction]:
+        """PREDICT (ACES Algorithm 4) on each image, from fresh draws, until it answers or ``n`` are drawn of each
+        network.
+
+        Of each image: with probability at least 1 - alpha over the draws the answer is the smoothed system's, or none.
+        It carries no radius, and is no promise about the label. Alpha is spent over a schedule of looks, at each of
+        them alpha_j / 2 a test, whatever the correction: section 21 of docs/statistics.md.
+
+        ``images``: an array or tensor [B, C, H, W] or [B, H, W, C], uint8 of 0 to 255 or floats in [0, 1], of the
+        networks' size; or a path, bytes, a PIL image, or an iterable of any of these, read as it is needed, of which
+        pictures are cropped by ``framing`` and resized. ``together``: how many of them are asked about at once.
+        ``seed`` names the noise, which is fresh without. Raises ``AcesError`` for what is no image.
+        """
+        return [
+            prediction for _, prediction in sorted(self.predict_each(images, n, framing, seed=seed, together=together))
+        ]
+
+    def predict_each(
+        self,
+        images: Images,
+        n: int = PREDICT_N,
+        framing: Framing = CENTRED,
+        *,
+        seed: int | None = None,
+        together: int = TOGETHER,
+    ) -> Iterator[tuple[int, Prediction]]:
+        """The same as it comes: each image's position and answer, in the order in which they are decided."""
+        from engine.single_image.inputs import each_image
+        from engine.single_image.rounds import Predictor
+
+        pair = self.open()
+        waiting = enumerate(each_image(images, pair.dataset.shape, framing))
+        predictor: Predictor[int] = Predictor(self, pair, n, seed)
+        more = True
+        while more or len(predictor):
+            while more and len(predictor) < together:
+                more = False
+                for at, image in islice(waiting, 1):
+                    predictor.add(at, image.pixels)
+                    more = True
+            for at, found in predictor.round():
+                if isinstance(found, AcesError):
+                    raise found
+                yield at, found
+
     def certify(
         self,
-        picture: Readable,
+        images: Images,
         plan: Plan | None = None,
         *,
         framing: Framing = CENTRED,
         seed: int | None = None,
         challenge: str | None = None,
-    ) -> Certificate:
-        """CERTIFY one picture now: ``certify_image`` of this system."""
+        until: Until | None = None,
+    ) -> list[Certificate]:
+        """CERTIFY each image now, by all draws of a plan, by default ``plan()``, or ``until`` its question is answered:
+        ``certify_image`` of this system.
+
+        A certificate has ``prediction`` (a class, or ``ABSTAIN`` = -1) and ``answer``, its name; ``outcome``;
+        ``radius`` in units where a pixel runs from 0 to 1, 0 unless certified; ``draws``; and what it rests on.
+        ``images`` as in ``predict``, but floats must be multiples of 1/255: a certificate speaks of 8-bit pixels.
+        """
         from engine.single_image.certify import certify_image
+        from engine.single_image.inputs import each_image
 
-        return certify_image(picture, self, plan, framing=framing, seed=seed, challenge=challenge)
+        named = {"framing": framing, "seed": seed, "challenge": challenge, "until": until}
+        shape = self.open().dataset.shape
+        return [certify_image(image, self, plan, **named) for image in each_image(images, shape, framing)]  # type: ignore[arg-type]
 
-    def predict(self, pictures: Iterable[Readable], n: int = 10_000, framing: Framing = CENTRED) -> list[Prediction]:
-        """PREDICT (ACES Algorithm 4) on each picture, from ``n`` fresh draws of every network that is sampled.
+    def explain(self, image: OneImage, n: int = 10_000, n0: int = 100, framing: Framing = CENTRED) -> Explanation:
+        """Every number behind CERTIFY's answer for one image from fresh draws, as with a fixed ``n``.
 
-        Of each picture: with probability at least 1 - alpha the answer is the smoothed system's, or none. It carries no
-        radius. The tests are at alpha / 2 each, whatever the correction.
+        The image has no label: ``label`` is ``ABSTAIN``, and ``verdict`` says nothing.
         """
-        classes = self.open().networks.classes
-        found = []
-        for picture in pictures:
-            counts = self._counts(picture, self.plan(n, 1, Mode.FIXED), framing)  # PREDICT needs no guesses
-            answers = aces.predict(counts, [self.threshold], self.alpha, self.t)
-            answer = int(answers.prediction()[0, 0])
-            name = None if answer == ABSTAIN else classes[answer]
-            selected = SELECTED[int(answers.selected[0, 0])]
-            found.append(Prediction(answer, name, "later" if self.then and selected == "core" else selected))
-        return found
-
-    def explain(self, picture: Readable, n: int = 10_000, n0: int = 100, framing: Framing = CENTRED) -> Explanation:
-        """Every number behind CERTIFY's answer for a picture from fresh draws, as with a fixed ``n``.
-
-        The picture has no label: ``label`` is ``ABSTAIN``, and ``verdict`` says nothing.
-        """
-        words = words_for(self.open().networks.mechanism)
-        counts = self._counts(picture, self.plan(n, n0, Mode.FIXED), framing)
-        return explain(counts, 0, self.threshold, self.alpha, self.correction, words, self.t, bound=self._bound)
-
-    def _counts(self, picture: Readable, plan: Plan, framing: Framing) -> Composition:
-        """The counts of all draws of a plan."""
         from engine.single_image.certify import sample_image
 
-        *_, last = sample_image(picture, self, plan, framing=framing)
-        return last.evidence.composition(plan, plan.n)
+        words = words_for(self.open().networks.mechanism)
+        plan = self.plan(n, n0, Mode.FIXED)
+        *_, last = sample_image(image, self, plan, framing=framing)
+        counts = last.evidence.composition(plan, plan.n)
+        return explain(counts, 0, self.threshold, self.alpha, self.correction, words, self.t, bound=self._bound)
 
 
 def stage_plan(asked: Later[str] | Later[Path] | Later[Meta], sigma: float) -> LaterPlan:

@@ -147,9 +147,9 @@ def _least_kept(shares: Array, taken: Array) -> float:
 
 def posterior(votes: Array, n0: int) -> Array:
     """How likely each probability of ``GRID`` is for images with so many guess ``votes`` [N], [N, G]."""
-    values, back = np.unique(votes, return_inverse=True)
+    values, back, images = np.unique(votes, return_inverse=True, return_counts=True)
     likelihood: Array = np.asarray(binom.pmf(values[:, None], n0, GRID))
-    weighed = likelihood * _prior(likelihood[back])
+    weighed = likelihood * _prior(likelihood, images / len(votes))
     found: Array = (weighed / weighed.sum(1, keepdims=True))[back]
     return found
 
@@ -174,12 +174,15 @@ def _expected(votes: Array, n0: int, rungs: Array, level: float, link: Link) -> 
     return expected
 
 
-def _prior(likelihood: Array) -> Array:
-    """How the probabilities of all images are spread over ``GRID``, by maximum likelihood (Laird 1978), [G]."""
+def _prior(likelihood: Array, shares: Array) -> Array:
+    """How the probabilities of all images are spread over ``GRID``, by maximum likelihood (Laird 1978), [G].
+
+    ``likelihood`` [V, G] of the numbers of votes that there are, which have these ``shares`` [V] of the images.
+    """
     prior = np.full(len(GRID), 1 / len(GRID))
     for _ in range(FITTED):
         weighed = likelihood * prior
-        prior = (weighed / weighed.sum(1, keepdims=True)).mean(0)
+        prior = shares @ (weighed / weighed.sum(1, keepdims=True))
     return prior
 
 

@@ -250,6 +250,21 @@ def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"Tab does not lead to {selector}")
 
 
+IN_SIGHT = """() => [...document.querySelectorAll(".js-plotly-plot .legendtext")].map((name) => {
+  const box = name.getBoundingClientRect(), place = name.closest("[data-testid=stElementContainer]");
+  const whole = place.getBoundingClientRect(), shown = name.closest(".legend").getBoundingClientRect();
+  return [name.textContent, box.bottom <= Math.min(whole.bottom, shown.bottom) && box.right <= whole.right];
+})"""
+
+
+@pytest.mark.parametrize("path", ["certified-accuracy", "selection", ""])
+def test_on_a_phone_every_name_of_a_legend_is_in_sight(open_page, path):
+    page = open_page(path, "theta=0.4", width=390, height=844)
+    page.locator(".js-plotly-plot .legendtext").first.wait_for()
+    page.wait_for_function(f"({IN_SIGHT})().every(([, seen]) => seen)", timeout=15_000)
+    assert len(page.evaluate(IN_SIGHT)) >= 3
+
+
 @pytest.mark.parametrize("path", [path for path in WITH_RESULTS if path != "paper"])  # whose figures are its exports
 def test_every_export_of_every_page_can_be_parsed(open_page, path):
     page = open_page(path, f"theta=0.4&{A_PIN}")

@@ -91,6 +91,21 @@ def test_what_a_precompute_would_refuse_is_said_before_it_starts(configs, open_a
     assert "start_sampling" not in keys(page)
 
 
+@pytest.mark.timeout(120)
+def test_the_page_lives_with_configs_of_every_kind(configs, open_app):
+    text = "dataset: own # café\ncertify: [{checkpoint: tiny.safetensors}]\n"
+    for encoding in ("latin-1", "utf-16", "utf-8-sig"):
+        (configs / f"{encoding}.yaml").write_bytes(text.encode(encoding))
+    (configs / "folder.yaml").mkdir()
+    (configs / "nowhere.yaml").symlink_to(configs / "absent")
+    os.mkfifo(configs / "pipe.yaml")
+    page = open_app("runs", config="latin-1.yaml")
+    assert not page.exception
+    listed = page.selectbox(key="config").options
+    assert {"latin-1.yaml", "utf-16.yaml", "utf-8-sig.yaml", "tiny.yaml"} <= set(listed)
+    assert not {"folder.yaml", "nowhere.yaml", "pipe.yaml"} & set(listed)
+
+
 def test_an_estimate_is_of_the_config_as_it_was(configs, open_app, monkeypatch):
     planned = (precompute.Planned("tiny", "smoothed", IMAGES, 100, 0, 1.0),)
     monkeypatch.setattr(precompute, "plan", lambda *_: planned)

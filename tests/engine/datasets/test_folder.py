@@ -45,7 +45,7 @@ def test_a_folder_of_ones_own_is_ordered_by_class_then_file(pets):
         ("cifar10", "", "name of a known dataset"),
         ("own", "absent", "there is no folder"),
         ("own", "flat", "one subfolder per class"),
-        ("own", "empty", "no valid file for the classes b"),
+        ("own", "empty", "no pictures of the classes b"),
     ],
 )
 def test_folders_that_are_no_dataset_say_why(tmp_path, name, make, message):

@@ -15,7 +15,7 @@ from PIL import EpsImagePlugin, Image
 
 from app.services.pictures import thumbnail
 from engine.datasets import EncodedPicture, Transform, own_card
-from engine.datasets.formats import FORMATS, SUFFIXES, SUFFIXES_OF, open_image
+from engine.datasets.formats import FORMATS, OF_DATASETS, OF_STRANGERS, SUFFIXES, SUFFIXES_OF, PictureLimits, open_image
 from engine.errors import AcesError
 from engine.single_image.picture import read_picture
 from tests import ROOT
@@ -68,7 +68,7 @@ def test_there_are_other_formats_to_refuse():
 def test_a_format_that_is_not_on_the_list_is_opened_nowhere(tmp_path, form):
     data = OTHERS[form]
     with pytest.raises(AcesError, match="no image that can be read"):
-        open_image(data)
+        open_image(data, OF_STRANGERS)
     with pytest.raises(AcesError, match="no image that can be read"):
         read_picture(data)
     with pytest.raises(AcesError, match="no image that can be read"):
@@ -89,7 +89,7 @@ def test_a_format_that_is_not_on_the_list_is_opened_nowhere(tmp_path, form):
 def test_a_format_on_the_list_is_opened_everywhere(tmp_path, form):
     data = encoded(form)
     assert read_picture(data).size == (40, 32)
-    assert EncodedPicture("x", data).open().size == (40, 32)
+    assert EncodedPicture("x", data).open().image.size == (40, 32)
     assert thumbnail(data).startswith("data:image/png")
     card = own_card("own", folder_of(tmp_path, data), 32)
     assert card.read("test").checked().array().shape == (2, 3, 32, 32)
@@ -100,10 +100,31 @@ def test_a_picture_is_refused_by_its_header_everywhere(form):
     data = encoded(form)
     for most, is_read in ((40 * 32, True), (40 * 32 - 1, False)):
         if is_read:
-            assert open_image(data, most).size == (40, 32)
+            assert open_image(data, PictureLimits(len(data), most)).size == (40, 32)
         else:
             with pytest.raises(AcesError, match="megapixels"):
-                open_image(data, most)
+                open_image(data, PictureLimits(len(data), most))
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (PictureLimits(99, 10_000), "0 MB are read"),
+        (PictureLimits(10_000, 10_000, longest=39), "40 x 32 pixels: a side has at most 39"),
+        (PictureLimits(10_000, 10_000, shortest=33), "40 x 32 pixels are too few; send an image of at least 33 x 33"),
+    ],
+)
+def test_bytes_and_sides_are_refused_before_decoding(limits, message):
+    with pytest.raises(AcesError, match=message):
+        open_image(encoded("PNG"), limits)
+
+
+def test_a_file_of_a_folder_that_is_too_large_is_refused_unread(tmp_path):
+    large = tmp_path / "a.png"
+    with large.open("wb") as file:
+        file.truncate(OF_DATASETS.bytes + 1_000_000)  # a hole on the disk
+    with pytest.raises(AcesError, match=r"a\.png: the file has 401 MB; at most 400 MB are read"):
+        EncodedPicture("a.png", large).read()
 
 
 def test_pillow_is_asked_to_open_in_one_place():
@@ -137,4 +158,4 @@ def test_a_transform_sees_the_same_pixels_as_before():
     pixels = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
-    assert (Transform()(EncodedPicture("x", buffer.getvalue()).open()) == pixels.transpose(2, 0, 1)).all()
+    assert (Transform()(EncodedPicture("x", buffer.getvalue()).open().image) == pixels.transpose(2, 0, 1)).all()

@@ -10,7 +10,7 @@ from engine.mechanisms import MECHANISMS
 from engine.models import ARCHITECTURES, Normalizer
 from engine.models.own import find
 from engine.models.paths import normalizer_of, sigma_of, training_of
-from engine.sampling.config import parse_config, read_config
+from engine.sampling.config import Config, parse_config, read_config
 from engine.sampling.plan_runs import jobs
 from tests import ROOT
 
@@ -53,8 +53,8 @@ def test_damaged_pictures_stop_a_config_unless_it_skips_them(pets):
         ("{path: pets}", "unknown dataset 'pets'; known: .*; your own pictures need `size` under `data`"),
         ("{path: absent, size: 4}", "there is no folder .*absent"),
         ("{path: pets, size: 0}", "data.size: Input should be greater than or equal to 1"),
-        ("{path: pets, sizes: 4}", "data.sizes: Extra inputs are not permitted"),
-        ("{size: 4}", "data.path: Field required"),
+        ("{path: pets, sizes: 4}", "data: unknown key 'sizes'; did you mean 'size'"),
+        ("{size: 4}", "data.path: is missing"),
     ],
 )
 def test_data_that_cannot_be_read_is_said_before_anything_runs(pets, data, message):
@@ -130,7 +130,10 @@ def test_the_papers_configs_run_once_the_checkpoints_are_in_place(tmp_path, name
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("certify: [{checkpoint: published, architecure: resnet50}]", r"certify\.0\.architecure: Extra inputs"),
+        (
+            "certify: [{checkpoint: published, architecure: resnet50}]",
+            r"certify\.0: unknown key 'architecure'; did you mean 'architecture'",
+        ),
         ("certify: [{checkpoint: published, normalizer: centre}]", r"certify\.0\.normalizer: Input should be"),
         ("certify: [{checkpoint: published, sigma: [0]}]", r"certify\.0\.sigma\.0: Input should be greater than 0"),
         (
@@ -160,7 +163,7 @@ def test_a_folder_may_hold_some_of_the_classes_of_a_known_dataset(pets):
     ("text", "message"),
     [
         ("n: 2024-13-45", "not YAML .month must be in 1..12"),
-        (f"n: {5000 * '9'}", "not YAML .Exceeds the limit"),
+        (f"n: {5000 * '9'}", "line 1: a number of 5,000 digits"),
         ("n: !!float 1e", "not YAML .could not convert"),
         ("n: !!timestamp x", "not YAML"),
         (10_000 * "[", "nested too deeply"),
@@ -173,3 +176,68 @@ def test_a_config_whose_values_yaml_cannot_make_is_one_line(call, tmp_path, text
     assert (status, out, err.count("\n")) == (2, "", 1)
     with pytest.raises(AcesError, match=message):
         read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dataset: cifar10\nn: 1000\nn: 5000", "'n' stands twice, on line 2 and on line 3"),
+        ("certify: []\ncertify: []", "'certify' stands twice"),
+        ("dataset: cifar10\nchekpoint: x", "the file: unknown key 'chekpoint'; known: dataset, data, "),
+        (
+            "dataset: cifar10\ncertify: [{chekpoint: x}]",
+            "unknown key 'chekpoint'; did you mean 'checkpoint'",
+        ),
+        ("dataset: cifar10\ncore: [{}]", "core.0.checkpoint: is missing"),
+        ("dataset: cifar10\ncore: x.pth", "core: a list is meant here"),
+        ("dataset: cifar10\ncore: [x.pth]", "core.0: keys and values are meant here"),
+        ("dataset: cifar10\ndata: x", "data: keys and values are meant here"),
+        ("- 1", "the file: keys and values are meant here"),
+        ("dataset: cifar10\nn: yes", "n is true, which is no value of it"),
+        ("dataset: cifar10\nn: 1:30", "n: Input should be a valid integer"),
+        ("dataset: cifar10\nn: 1e-3", "n: Input should be a valid integer"),
+        ("dataset: cifar10\nn: .inf", "n: Input should be a finite number"),
+        ("# nothing", "says nothing"),
+    ],
+)
+def test_what_a_config_cannot_mean_is_one_line(call, tmp_path, text, message):
+    path = write(tmp_path, text)
+    status, out, err = call("precompute", path)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    with pytest.raises(AcesError, match=message):
+        parse_config(path)
+
+
+@pytest.mark.parametrize(("text", "n"), [("1e4", 10_000), ("1_000", 1000), ("0100", 100), ("2.0e+3", 2000)])
+def test_numbers_are_read_as_people_write_them(tmp_path, text, n):
+    assert parse_config(write(tmp_path, f"dataset: cifar10\nn: {text}\n")).n == n
+
+
+def test_one_value_is_a_list_of_one(tmp_path):
+    text = "dataset: cifar10\ncertify: {checkpoint: published, sigma: 0.25}\ncore: {checkpoint: published}\n"
+    config = parse_config(write(tmp_path, text))
+    assert [entry.sigma for entry in config.certify] == [(0.25,)]
+    assert len(config.core) == 1
+
+
+def test_a_byte_order_mark_is_no_part_of_a_config(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(b"\xef\xbb\xbfdataset: cifar10\n")
+    assert parse_config(path).dataset == "cifar10"
+
+
+def units(pets, more: str = "", sigma: float = 64) -> Config:
+    torch.save(
+        {"arch": "cifar_resnet20", "state_dict": ARCHITECTURES["resnet20"].build(10, 3).state_dict()}, pets / "n.pth"
+    )
+    text = f"dataset: cifar10\n{more}certify: [{{checkpoint: n.pth, sigma: {sigma}, sigma_train: {sigma}}}]\n"
+    return parse_config(write(pets, text))
+
+
+def test_noise_and_radii_that_can_hardly_be_meant_have_to_be_meant(pets):
+    with pytest.raises(AcesError, match=r"n\.pth: sigma 64 is more than 2, .*--units-are-right"):
+        jobs(units(pets))
+    with pytest.raises(AcesError, match=r"decide: a radius of 64 is more than 55\.4"):
+        jobs(units(pets, "decide: {r: 64}\n", 2))
+    for config in (units(pets, "units_are_right: true\ndecide: {r: 64}\n"), units(pets, sigma=2)):
+        assert [job.sigma for job in jobs(config)] == list(config.certify[0].sigma)

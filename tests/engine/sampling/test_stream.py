@@ -131,3 +131,24 @@ def test_noise_is_neither_clamped_nor_scaled(linear):
     # An image of zeros leaves [0, 1] half of the time; clamping would make every mean positive.
     classes = draw(linear, image=torch.zeros(1, 4, 4), sigma=10.0).classes
     assert 0.4 < classes.mean() < 0.55
+
+
+def test_small_chunks_let_one_batch_hold_many_images(linear):
+    """Each image's draws depend on its own parts alone, however many stand in a batch and wherever a part ends."""
+    images = {index: torch.full((1, 4, 4), 0.1 * index) for index in range(5)}
+
+    def drawn(indices, last, batch=125):
+        network = freeze(linear.origin, layout=Layout(batch=batch))
+        source = Source(network, entropy, 0.5, 0, images.__getitem__, chunk=25)
+        wanted = [part for index in indices for part in segments(index, Stage.ESTIMATE, 0, last, 25)]
+        found = {index: [] for index in indices}
+        for part, draws in sample(source, wanted):
+            assert len(draws) == len(part)
+            found[part.index].append(draws)
+        return {index: np.concatenate([draws.scores for draws in parts]) for index, parts in found.items()}
+
+    together, alone = drawn(range(5), 60), drawn([3], 60)
+    assert {index: len(scores) for index, scores in together.items()} == dict.fromkeys(range(5), 60)
+    assert np.array_equal(together[3], alone[3])
+    assert np.array_equal(drawn([3], 75)[3][:60], alone[3])
+    assert np.array_equal(drawn([1, 3], 60, batch=250)[3], alone[3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 import tracemalloc
 
 import numpy as np
@@ -12,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.datasets.formats import PictureError
+from engine.datasets.formats import OF_STRANGERS, PictureError
 from engine.errors import AcesError
-from engine.single_image.picture import MAX_BYTES, Framing, read_picture, tensor_sha256, to_png, to_tensor
+from engine.single_image.picture import Framing, read_picture, tensor_sha256, to_png, to_tensor
 from tests.bad_pictures import BAD, GOOD, encoded, photo, turned_by_exif
 
 UNIT = st.floats(0, 1)
@@ -42,7 +43,7 @@ def test_images_of_every_kind_are_read_and_say_what_was_left_out(name):
 
 def test_a_file_of_51_mb_is_refused_unread():
     with pytest.raises(PictureError, match="51 MB"):
-        read_picture(bytes(MAX_BYTES + 1_000_000))
+        read_picture(bytes(OF_STRANGERS.bytes + 1_000_000))
 
 
 @pytest.mark.parametrize("name", ["huge.png", "large.png", "zip_bomb.png", "inflating.png"])
@@ -57,6 +58,13 @@ def test_bombs_do_not_unfold_in_memory(name):
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 5_000_000
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(AcesError, match="is no file"):
+        read_picture(tmp_path / "a.png")
 
 
 def test_a_picture_turned_by_exif_stands_upright():

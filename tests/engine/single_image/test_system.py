@@ -117,12 +117,13 @@ def test_a_name_needs_a_place_to_look_it_up():
 def test_predict_certify_and_explain_speak_of_one_system(runs, shoe):
     system = System.load(CERTIFY, CORE, 0.6, runs=runs)
     (found,) = system.predict([shoe], n=1_000)
-    made = system.certify(shoe, system.plan(n=2_000))
+    (made,) = system.certify(shoe, system.plan(n=2_000))
     told = system.explain(shoe, n=1_000)
     assert found.answer == made.prediction == told.prediction == told.c_hat
     assert (found.name, found.selected) == (made.answer, told.selected)
     assert made.outcome == told.outcome.label == Outcome.CERTIFIED.label
     assert (told.label, told.certify.n) == (ABSTAIN, 1_000)
+    assert made.draws == 2_100
     at_0 = replace(system, theta=0.0)
     (core,) = at_0.predict([shoe], n=1_000)
     assert core.selected == at_0.explain(shoe, n=1_000).selected == "core"
@@ -134,6 +135,19 @@ def test_what_is_uncertain_is_no_answer(runs):
     unsure = [answer for answer in system.predict([grey] * 2, n=10) if answer.answer == ABSTAIN]
     assert all(answer.name is None for answer in unsure)
     assert [answer.selected for answer in system.predict([grey], n=3)] == ["undecided"]  # three draws tell nothing
+
+
+def test_an_array_and_the_picture_of_it_are_one_image(runs):
+    with np.load(DEMO / "fashion_mnist_images.npz") as file:
+        images = file["images"][:3]
+    system = System.load(CERTIFY, CORE, 0.6, runs=runs)
+    by_array = system.certify(images, system.plan(n=300), seed=1)
+    by_file = system.certify([to_png(image) for image in images], system.plan(n=300), seed=1)
+    assert [made.segments for made in by_array] == [made.segments for made in by_file]
+    each = system.predict_each(images[:, 0] / 255, n=400, together=2)
+    assert sorted(at for at, _ in each) == [0, 1, 2]
+    with pytest.raises(AcesError, match="image 1: the array holds NaN"):
+        system.predict([images[0], np.full((1, 28, 28), np.nan)])
 
 
 BEHIND = "fashion_mnist-gaussian-0.25"
@@ -157,7 +171,7 @@ def test_votes_that_select_and_later_stages_are_loaded_as_their_runs_say(runs):
 def test_a_chain_predicts_certifies_and_explains_as_one_system(runs, shoe):
     system = System.load(CERTIFY, CORE, 0.0, then=[Later(BEHIND, 0.9)], runs=runs)
     (found,) = system.predict([shoe], n=300)
-    made = system.certify(shoe, system.plan(n=300))
+    (made,) = system.certify(shoe, system.plan(n=300))
     told = system.explain(shoe, n=300)
     assert found.answer == made.prediction == told.prediction == told.then[0].c_hat
     assert (found.selected, len(told.asked)) == ("later", 2)

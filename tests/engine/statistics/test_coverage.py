@@ -12,6 +12,7 @@ from scipy.stats import multinomial, multivariate_normal, norm
 
 from benchmarks import coverage, intervals
 from benchmarks import coverage_of_chains as chains
+from benchmarks import coverage_of_draws as draws
 from benchmarks.coverage import ALPHA, Truth, draw, tail, wrong_certificates
 from engine.arrays import ABSTAIN
 from engine.records.compose import Composition
@@ -166,6 +167,43 @@ def test_sessions_that_stop_at_the_wrong_look_err_less_than_alpha_however_the_vo
         assert row.measured <= ALPHA + 3 * standard_error(ALPHA, 2000), row
 
 
+DRAWN = 4_000  # images whose numbers of draws differ
+
+
+@pytest.mark.parametrize("dependence", coverage.DEPENDENCE)
+@pytest.mark.parametrize("correction", Correction)
+def test_n_by_the_guess_draws_and_draws_that_end_by_a_question_err_less_than_alpha(correction, dependence):
+    rows = [*draws.by_guesses(correction, dependence, DRAWN), *draws.decided(correction, dependence, DRAWN)]
+    assert len(rows) == 12 + 2 * (correction is INTERSECTION_UNION)
+    for row in rows:
+        assert row.measured <= ALPHA + 4 * standard_error(ALPHA, DRAWN), row
+
+
+def test_worst_points_of_a_budget_use_alpha_up_and_those_of_a_question_most_of_it():
+    budget = list(draws.by_guesses(INTERSECTION_UNION, "same", DRAWN))[:3]
+    question = [row for row in draws.decided(INTERSECTION_UNION, "same", DRAWN) if "worst look kept" in row.branch][:4]
+    for row in budget:
+        assert row.measured == pytest.approx(ALPHA, abs=4 * standard_error(ALPHA, DRAWN)), row
+    for row in question:
+        assert row.measured > ALPHA / 2, row
+
+
+def test_a_budget_that_is_measured_gives_images_alike_different_numbers_of_draws():
+    point = Truth(draws.weakest(ALPHA), 1 - 1e-9, core=1)
+    chosen = draws.chosen_by_guesses(point, INTERSECTION_UNION, 2000).draws
+    assert np.unique(chosen, return_counts=True)[1].max() < 0.9 * len(chosen)
+    assert set(chosen) <= set(draws.RUNGS)
+
+
+def test_a_question_that_is_measured_ends_images_at_different_looks():
+    truth = Truth(0.7, 0.9, core=1)
+    seen = draws.at_looks(truth, 500)
+    kept = draws.kept_looks(truth, INTERSECTION_UNION, *seen)
+    c = draws.at_look(truth, kept, *seen, (1,) * len(draws.LOOKS))
+    assert len(set(kept)) > 3
+    assert (c.class_counts.sum(1) == c.draws).all()
+
+
 def test_the_votes_depend_as_they_say():
     truth = Truth(0.7, 0.6, core=1)
     joint = {votes: replace(truth, votes=votes).joint() for votes in coverage.DEPENDENCE}
@@ -238,6 +276,14 @@ def test_a_theta_chosen_after_looking_would_fail_without_simultaneous(correction
 def test_looks_that_each_spend_alpha_would_fail():
     for row in coverage.tempted(INTERSECTION_UNION, "same", 2000, None):
         assert_fails(row, 2000)
+
+
+def test_n_chosen_by_the_estimating_draws_would_fail():
+    """A bound at full alpha of as many draws as these draws themselves made somebody want."""
+    rows = draws.unsound(DRAWN)
+    assert len(rows) == 5
+    for row in rows:
+        assert row.measured > 2 * ALPHA, row
 
 
 def test_an_uncorrected_error_would_be_noticed():
