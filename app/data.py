@@ -213,15 +213,10 @@ def optimism(
     settings: Settings, measure: Axis, drawn: Sequence[views.Front], rule: deployment.Rule
 ) -> deployment.Optimism:
     """How much the numbers of the rule's choice among the fronts ``drawn`` flatter on the images they are of."""
-    radius = None if measure is Axis.ACR else settings.radius
     measured = []
     for front in drawn:
-        choice = settings.compositions[front.position]
-        alpha, correction, t, bound = settings.at(choice).terms
-        shares = () if front.ts is None else envelope.SHARES
-        at = MAJORITY if shares else t  # which is none of the question then
-        how = deployment.Measure(alpha, correction, radius, settings.convention, at, bound, shares)
-        measured.append((_composition_key(choice), how))
+        at = settings.at(settings.compositions[front.position])
+        measured.append((_composition_key(at.choice), views.measured_by(front, at, measure)))
     return deployment.optimism(_tallies(tuple(measured)), rule)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import catalog, certify, dashboard, denoising, models, pictures, results, sampling, training
+from engine.cli import catalog, certify, dashboard, denoising, deploy, models, pictures, results, sampling, training
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.escape import terminal
@@ -31,6 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "outcomes": results.outcomes,
     "certify": certify.certify,
     "check": certify.check,
+    "deploy": deploy.deploy,
     "precompute": sampling.precompute,
     "plan": sampling.plan,
     "verify": sampling.verify,

@@ -188,6 +188,8 @@ def open_pair(spec: PairSpec) -> Pair:
     certification = _load(spec.certify, spec.sha256[0], hints)
     natural = _load(spec.core, spec.sha256[1], hints)
     _check_one_dataset(certification, natural)
+    if spec.dataset not in (None, certification.card.dataset):
+        raise AcesError(f"{spec.certify} is for {certification.card.dataset}, and not for {spec.dataset}")
     dataset = card(certification.card.dataset)
     frozen = freeze(certification.network, spec.precision, spec.device)
     alone = freeze(natural.network, "float32", spec.device, Layout(batch=1))
@@ -243,7 +245,10 @@ def _check_one_dataset(certify: Checkpoint, other: Checkpoint) -> None:
 def _load(path: Path, sha256: str | None, hints: Hints) -> Checkpoint:
     checkpoint = load(path, hints)
     if sha256 not in (None, checkpoint.sha256):
-        raise AcesError(f"{path} holds other weights than the run of that name was sampled with")
+        raise AcesError(
+            f"{path} holds other weights than are expected: their sha256 is {checkpoint.sha256[:12]}…, and not "
+            f"{str(sha256)[:12]}…; put the right file there"
+        )
     if checkpoint.transform is not None:
         raise AcesError(f"{path} sees pictures at a size of its own; choose networks that read one tensor")
     return checkpoint

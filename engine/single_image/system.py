@@ -154,7 +154,7 @@ class System:
     def load(
         cls,
         certify: str | Path | Meta,
-        core: str | Path | Meta,
+        core: str | Path | Meta | None = None,
         theta: float | None = None,
         *,
         p0: float | None = None,
@@ -173,13 +173,19 @@ class System:
         trust: bool = False,
         runs: Runs | None = None,
     ) -> Self:
-        """The system of some networks, each named by a run, its name in ``runs``, or a checkpoint's path.
+        """The system of a ``system.yaml``, or of some networks, each named by a run, its name in ``runs``, or a path.
 
-        What is not given is as the runs were sampled: their noise and precision; of a file's network, the noise that it
-        was trained with, and float32. ``then``: the later stages, each under the noise of its run. ``dataset`` and
-        ``trust`` as in ``PairSpec``. Raises ``AcesError`` for what is not found, and where it opens a network (only
-        where nothing else tells its noise) for what cannot be opened.
+        ``System.load("system.yaml")`` is all that a file needs; ``device`` and ``trust`` may stand beside it. Of
+        networks, what is not given is as the runs were sampled: their noise and precision; of a file's network, the
+        noise that it was trained with, and float32. ``then``: the later stages, each under the noise of its run.
+        ``dataset`` and ``trust`` as in ``PairSpec``. Raises ``AcesError`` for what is not found, and where it opens a
+        network (only where nothing else tells its noise) for what cannot be opened.
         """
+        if core is None:
+            said = theta, p0, select, sigma, sigma_select, smoothing, bound, precision, dataset
+            if any(value is not None for value in said) or tuple(then) or (alpha, t) != (DEFAULT_ALPHA, MAJORITY):
+                raise AcesError("a system's file says its networks and settings itself: change them there")
+            return cls._of_file(certify, device, trust=trust)
         asked = tuple(then)
         if len(asked) >= MAX_STAGES:
             raise AcesError(f"a chain of {1 + len(asked)} stages; it may have {MAX_STAGES}")
@@ -205,6 +211,18 @@ class System:
         sigmas = [n.sigma or _trained_with(pair, part) for n, part in zip(later, LATER[: len(later)], strict=True)]
         stages = tuple(stage_plan(stage, noise) for stage, noise in zip(asked, sigmas, strict=True))
         return cls(pair, sigma, theta, alpha, correction, sigma_select, smoothing, t, bound, p0, stages)
+
+    @classmethod
+    def _of_file(cls, named: str | Path | Meta, device: str, *, trust: bool) -> Self:
+        from engine.single_image.system_file import is_system, read_system
+
+        if isinstance(named, Meta) or not is_system(Path(named)):
+            raise AcesError(
+                f"'{named if isinstance(named, str | Path) else named.name}' alone is no system: name its "
+                f"core network as well, or a system.yaml"
+            )
+        system = read_system(Path(named), device=device, trust=trust).system
+        return cls(**{field.name: getattr(system, field.name) for field in fields(cls)})
 
     def open(self) -> Pair:
         """The networks, loaded and frozen. The last few systems' stay loaded, until their files change.
