@@ -29,7 +29,7 @@ FIXED = re.compile(rf"\d+\.\d{{{DECIMALS}}}")  # Salman's habit: f"{radius:.4f}"
 def read_cohen_log(
     path: Path, name: str, dataset: str | None = None, sigma: float | None = None, alpha: float | None = None
 ) -> SmoothedRun:
-    """One log as a record called ``name``; ``dataset`` and ``sigma`` win over what the path says.
+    """One log as a record called ``name``; ``dataset`` and ``sigma`` fill in what the path does not say.
 
     ``alpha`` is what the log was certified at, where somebody knows it. ``meta.extra`` tells what was ``inferred`` (n,
     alpha, and how many radii lie on their grid) and, in ``notes``, what is odd: radii that fit several n and alpha, a
@@ -86,6 +86,7 @@ def _meta(
         n=draws.n,
         network=NetworkInfo(training=place.training, sigma_train=place.sigma_train),
         radius_digits=SIGNIFICANT_DIGITS if decimals is None else None,
+        radius_decimals=decimals,
         extra={**told, "notes": notes} if notes else told,
     )
 

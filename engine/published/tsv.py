@@ -13,6 +13,10 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.errors import AcesError
+from engine.names import quoted
+
+SHOWN = 12  # columns that a message names
+BOM = b"\xef\xbb\xbf"  # which editors put before UTF-8
 
 # datetime.timedelta as Python prints it, or plain seconds
 TIME = re.compile(r"(\d+ days?, )?\d+:\d\d:\d\d(\.\d+)?|\d+(\.\d+)?")
@@ -28,7 +32,7 @@ class Log:
     def fail(self, row: int, column: str, expected: str) -> NoReturn:
         """Raise ``AcesError`` about one cell. ``row`` counts from 0 below the header."""
         value = self.cells[column][row]
-        raise AcesError(f"{self.path}, line {row + 2}: {column} is {value!r}; {expected}")
+        raise AcesError(f"{self.path}, line {row + 2}: {column} is {quoted(value)}; {expected}")
 
     def integers(self, column: str, low: int, high: int | None = None) -> Array:
         """A column as int64 [N] within ``low``..``high``."""
@@ -77,8 +81,8 @@ class Log:
         self.fail(row, column, f"{other.path.name} has {theirs[row]!r} there: the logs are not of one run")
 
     def written(self) -> str:
-        """When the file was last written, ISO 8601 in UTC: importing it again gives the same record."""
-        return datetime.fromtimestamp(self.path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+        """When the file was last written: importing it again gives the same record."""
+        return written(self.path)
 
     def __len__(self) -> int:
         return len(next(iter(self.cells.values())))
@@ -90,9 +94,14 @@ class Log:
             self.fail(row, column, allowed)
 
 
+def written(path: Path) -> str:
+    """When a file was last written, ISO 8601 in UTC."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+
+
 def read_log(path: Path, columns: Sequence[str]) -> Log:
     """Read a log with exactly these columns. Raises ``AcesError`` for another header, no rows, or damaged rows."""
-    lines = _lines(path)
+    lines = read_lines(path)
     header = lines[0].split("\t")
     if header != list(columns):
         raise AcesError(f"{path}: the columns are {_names(header)}; expected {_names(columns)}")
@@ -101,13 +110,16 @@ def read_log(path: Path, columns: Sequence[str]) -> Log:
     rows = [line.split("\t") for line in lines[1:]]
     for number, row in enumerate(rows, start=2):
         if len(row) != len(columns):
-            raise AcesError(f"{path}, line {number}: {len(row)} cells, expected {len(columns)}: {lines[number - 1]!r}")
+            raise AcesError(
+                f"{path}, line {number}: {len(row)} cells, expected {len(columns)}: {quoted(lines[number - 1])}"
+            )
     return Log(path, dict(zip(columns, zip(*rows, strict=True), strict=True)))
 
 
-def _lines(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file, at least one. Raises ``AcesError`` for none, and where the last one has no end."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise AcesError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -116,9 +128,10 @@ def _lines(path: Path) -> list[str]:
         raise AcesError(f"{path}: the file is empty")
     *lines, rest = text.split("\n")
     if rest:
-        raise AcesError(f"{path}, line {len(lines) + 1}: the file is cut off in {rest!r}: no end of line")
+        raise AcesError(f"{path}, line {len(lines) + 1}: the file is cut off in {quoted(rest)}: no end of line")
     return lines
 
 
 def _names(columns: Sequence[str]) -> str:
-    return ", ".join(repr(name) for name in columns)
+    more = f", and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
+    return ", ".join(quoted(name) for name in columns[:SHOWN]) + more

@@ -22,6 +22,7 @@ from engine.statistics.bounds import MAJORITY, check_level, z_lower_bound
 from engine.statistics.budget import GRID, GuessVotes, posterior
 from engine.statistics.corrections import CERTIFY, Correction, levels
 from engine.statistics.looks import Split, parts
+from engine.statistics.looks import schedule as doubling
 
 FIRST = 20  # draws of the first look, at least
 HOPELESS = 0.01  # the chance to reach a radius yet, below which an image is given up
@@ -54,16 +55,12 @@ class RadiusQuestion:
 
 
 def schedule(n: int, first: int = FIRST) -> tuple[int, ...]:
-    """How many draws each look sees: ``first``, doubling as long as that is less than n, and n.
+    """The looks of a question: from few draws on, as most images are decided early.
 
-    >>> schedule(500, 50)
-    (50, 100, 200, 400, 500)
+    >>> schedule(500)
+    (20, 40, 80, 160, 320, 500)
     """
-    looks, at = [], first
-    while at < n:
-        looks.append(at)
-        at *= 2
-    return (*looks, n)
+    return doubling(n, first)
 
 
 @dataclass(frozen=True)
