@@ -502,6 +502,7 @@ def test_meta_keeps_what_it_was_given():
         n_mean=100.5,
         budget={"lose": 0.01},
         decided={"radii": [0.5]},
+        radius_decimals=4,
         extra={"x": 1},
     )
     assert all(getattr(given, name) is not None for name in entries)
