@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.printing import say
-from engine.cli.progress import ImagesBar
 from engine.errors import AcesError
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ def certify_into(
 
     Gives the certificates that are new, without them where ``quiet`` keeps nothing, and how many files failed.
     """
+    from engine.cli.progress import ImagesBar
     from engine.single_image.results import Results, summary
 
     made: list[Certificate] = []
