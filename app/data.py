@@ -29,7 +29,7 @@ from cache import Catalog, Deleted, Listing, Notes, Store, Trash
 from engine import datasets, folders, processes
 from engine.arrays import Array
 from engine.errors import AcesError
-from engine.figures import bars, views
+from engine.figures import bars, drawing, views
 from engine.figures.settings import network_key
 from engine.figures.views import Axis
 from engine.names import file_in
@@ -466,8 +466,7 @@ def explanation(settings: Settings, index: int) -> explain.Explanation:
 
 def class_names(meta: Meta) -> tuple[str, ...]:
     """The classes of a run's dataset by number; numbers for a dataset that the engine does not know."""
-    known = datasets.known(meta.dataset)
-    return known.classes if known is not None else tuple(str(k) for k in range(meta.num_classes))
+    return drawing.class_names(meta)
 
 
 def values_of(meta: Meta) -> int | None:

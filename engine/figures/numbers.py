@@ -55,6 +55,8 @@ class Shelf(Protocol):
 
     def load(self, name_or_prefix: str, kind: str | None = None) -> Run: ...
 
+    def fingerprint(self, name: str) -> str: ...
+
 
 class Numbers:
     """The numbers behind figures of the runs of a ``Shelf``. ``AcesError`` says where one cannot be read or does not
