@@ -14,7 +14,7 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import catalog, certify, dashboard, denoising, models, pictures, results, sampling, training
+from engine.cli import catalog, certify, dashboard, denoising, models, pictures, preview, results, sampling, training
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.escape import terminal
@@ -36,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "verify": sampling.verify,
     "train": training.train,
     "denoise": denoising.denoise,
+    "imagenet-demo": preview.imagenet_demo,
     "models": models.list_models,
     "inspect": models.inspect,
     "pictures": pictures.pictures,
