@@ -29,7 +29,7 @@ from cache import Catalog, Deleted, Listing, Notes, Store, Trash
 from engine import datasets, folders, processes
 from engine.arrays import Array
 from engine.errors import AcesError
-from engine.figures import bars, views
+from engine.figures import bars, drawing, views
 from engine.figures.settings import network_key
 from engine.figures.views import Axis
 from engine.names import file_in
@@ -213,15 +213,10 @@ def optimism(
     settings: Settings, measure: Axis, drawn: Sequence[views.Front], rule: deployment.Rule
 ) -> deployment.Optimism:
     """How much the numbers of the rule's choice among the fronts ``drawn`` flatter on the images they are of."""
-    radius = None if measure is Axis.ACR else settings.radius
     measured = []
     for front in drawn:
-        choice = settings.compositions[front.position]
-        alpha, correction, t, bound = settings.at(choice).terms
-        shares = () if front.ts is None else envelope.SHARES
-        at = MAJORITY if shares else t  # which is none of the question then
-        how = deployment.Measure(alpha, correction, radius, settings.convention, at, bound, shares)
-        measured.append((_composition_key(choice), how))
+        at = settings.at(settings.compositions[front.position])
+        measured.append((_composition_key(at.choice), views.measured_by(front, at, measure)))
     return deployment.optimism(_tallies(tuple(measured)), rule)
 
 
@@ -471,8 +466,7 @@ def explanation(settings: Settings, index: int) -> explain.Explanation:
 
 def class_names(meta: Meta) -> tuple[str, ...]:
     """The classes of a run's dataset by number; numbers for a dataset that the engine does not know."""
-    known = datasets.known(meta.dataset)
-    return known.classes if known is not None else tuple(str(k) for k in range(meta.num_classes))
+    return drawing.class_names(meta)
 
 
 def values_of(meta: Meta) -> int | None:

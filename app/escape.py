@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from app.public import is_public, without_places
 from engine.escape import terminal
 
 JOINER = "\u2060"  # is not seen, and parts what Streamlit looks for after Markdown's own backslashes are gone
@@ -34,8 +35,12 @@ def markdown(text: str) -> str:
 
 
 def message(text: str) -> str:
-    """A message of the program, in which what stands between backticks is code and names may be quoted."""
-    words, *rest = CODE.split(" ".join(text.split()))
+    """A message of the program, in which what stands between backticks is code and names may be quoted.
+
+    On a public server it names no folder of the machine.
+    """
+    said = " ".join(text.split())
+    words, *rest = CODE.split(without_places(said) if is_public() else said)
     return markdown(words) + "".join(
         terminal(code) + markdown(words) for code, words in zip(rest[::2], rest[1::2], strict=True)
     )

@@ -9,10 +9,11 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from app import server
+from app import guard, server
 
 if get_script_run_ctx(suppress_warning=True) is None:
-    app = st.App(__file__, lifespan=server.ready, middleware=[Middleware(server.Library), Middleware(server.Changes)])
+    programs = (guard.Guard, server.Library, server.Changes)  # the first asked first
+    app = st.App(__file__, lifespan=server.ready, middleware=[Middleware(program) for program in programs])
 else:
     from app import dashboard
 

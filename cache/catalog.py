@@ -34,7 +34,7 @@ class Catalog:
     By default those that ``engine.folders`` names.
 
     A stored run hides a demo run of the same name. What cannot be read, a demo file's path or a stored run's name, is
-    listed as broken; the other runs stay visible.
+    listed as broken; the other runs stay visible. So is the store itself, by its folder, where nothing in it can be.
     """
 
     def __init__(self, directory: Path | None = None, demo: Path | None = None) -> None:
@@ -49,7 +49,7 @@ class Catalog:
     def listing(self) -> Listing:
         """What is in the catalog, by name, and what in it cannot be read."""
         found, broken = self._look()
-        said = self._notes.every()
+        said = {} if self._place in broken else self._notes.every()
         noted = {name: _noted(said.get(name, Note()), run) for name, run in found.items()}
         return Listing([listed.meta for listed in found.values()], broken, noted)
 
@@ -79,14 +79,21 @@ class Catalog:
         listed = self._find(name, None)
         return self._store.fingerprint(listed.meta.name) if listed.path is None else _digest(*_version(listed.path))
 
+    @property
+    def _place(self) -> str:
+        return str(self._store.directory)
+
     def _look(self) -> tuple[dict[str, _Listed], dict[str, str]]:
         demos, broken = _demo_runs(self._demo)
         stored: list[Meta] = []
         self._store.renew()
         if self._store.exists:
-            listing = self._store.listing()
-            stored = listing.metas
-            broken |= listing.broken
+            try:
+                listing = self._store.listing()
+                stored = listing.metas
+                broken |= listing.broken
+            except AcesError as error:  # the file as a whole: the demo can be looked at all the same
+                broken[self._place] = str(error)
         names = demos | {meta.name: _Listed(meta, None) for meta in stored}
         return {name: names[name] for name in sorted(names) if name not in broken}, broken
 
@@ -101,6 +108,8 @@ class Catalog:
             return listed[starting[0]]
         if starting:
             raise AcesError(f"'{wanted}' may be {_some(starting)}: give more of the name")
+        if self._place in broken:
+            raise AcesError(broken[self._place])
         if wanted in catalog:
             raise AcesError(f"'{wanted}' is a {catalog[wanted].meta.kind} run, where a {kind} run is asked for")
         near = get_close_matches(wanted, listed)

@@ -7,10 +7,12 @@ values or bytes than a config has any use for. Only plain values are made: no ta
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from engine.errors import AcesError
 from engine.names import quoted
@@ -19,6 +21,13 @@ MOST_BYTES = 1_000_000
 MOST_LEVELS = 50
 MOST_DIGITS = 100
 MOST_VALUES = 100_000  # aliases written out: ten of ten of ten ... are few letters and many values
+
+MEANT = {  # what pydantic says in terms of Python
+    "tuple_type": "a list is meant here, such as [0.25]",
+    "model_type": "keys and values are meant here, such as {checkpoint: net.pth}",
+    "model_attributes_type": "keys and values are meant here, such as {checkpoint: net.pth}",
+    "missing": "is missing",
+}
 
 FLOAT, INT = "tag:yaml.org,2002:float", "tag:yaml.org,2002:int"
 A_FLOAT = re.compile(
@@ -145,3 +154,29 @@ _Loader.add_implicit_resolver(FLOAT, re.compile(rf"^(?:{A_FLOAT.pattern})$"), li
 _Loader.add_implicit_resolver(INT, re.compile(rf"^(?:{AN_INT.pattern})$"), list("-+0123456789"))
 _Loader.add_constructor(FLOAT, _constructed_float)
 _Loader.add_constructor(INT, _constructed_int)
+
+
+class StrictModel(BaseModel):
+    """Keys that are not known are refused, with the one that may be meant: before it is said what is missing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, values: Any) -> Any:
+        for key in values if isinstance(values, dict) else ():
+            if key not in cls.model_fields:
+                near = get_close_matches(str(key), cls.model_fields, n=1)
+                meant = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(cls.model_fields)}"
+                raise ValueError(f"unknown key {quoted(key)}; {meant}")
+            if isinstance(values[key], bool) and cls.model_fields[key].annotation is not bool:
+                raise ValueError(f"{key} is {str(values[key]).lower()}, which is no value of it")
+        return values
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first complaint, with its place in the file."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    said = MEANT.get(first["type"], first["msg"].removeprefix("Value error, "))
+    return f"{where or 'the file'}: {said}"

@@ -71,8 +71,21 @@ ENGINE = (
     *("single_image", "training", "published", "figures", "aces", "bounds", "compose", "runs", "cli", "__main__"),
 )
 APP = (
-    *("escape", "proofs", "documents", "glossary", "settings", "keys", "links", "tables", "services"),
-    *("data", "components", "state", "actions", "sidebar", "widgets", "content", "pages", "dashboard", "server"),
+    *("public", "escape", "proofs", "documents", "glossary", "settings", "keys", "links", "tables"),
+    "services",
+    *(
+        "data",
+        "components",
+        "state",
+        "actions",
+        "sidebar",
+        "widgets",
+        "content",
+        "pages",
+        "dashboard",
+        "guard",
+        "server",
+    ),
     "main",
 )
 

@@ -19,9 +19,8 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 
 from app.settings import Terms
-from app.widgets import export
 from engine import figures
-from engine.figures import LIGHT, RADII, views
+from engine.figures import LIGHT, RADII, export, views
 from engine.mechanisms import ENTROPY
 from engine.records.compose import Composition, compose
 from engine.records.runs import CoreRun, SmoothedRun

@@ -24,19 +24,28 @@ from engine.records.runs import Meta
 from engine.single_image.certify import Certification
 from engine.single_image.plan import Mode, Plan, max_n, usual_split
 from engine.single_image.system import PairSpec, System, stage_plan
+from engine.single_image.until import Until
 from engine.statistics.bounds import round_down
 from engine.statistics.chains import Later
+from engine.statistics.deciding import FIRST
+from engine.statistics.looks import FIRST_LOOK
 from engine.statistics.margin import Bound
 from engine.tables import duration
 
 POLL_SECONDS = 0.5
+DECIDED = "until-decided"
+RULES = (str(Mode.EARLY), DECIDED, str(Mode.FIXED))
 SIZES = (1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000)
-MODES = {Mode.EARLY: "May stop early", Mode.FIXED: "Fixed n"}
+MODES = {Mode.EARLY: "May stop early", DECIDED: "Until decided", Mode.FIXED: "Fixed n"}
+QUESTIONS = {"radius": "A radius", "answer": "Any answer"}
 ABOUT = {
+    DECIDED: "Draws end by themselves at the first look (20 draws, 40, 80, ...) that certifies what is asked or "
+    "leaves no hope of it. Giving up is an abstention and costs nothing; every bound shown is valid.",
     Mode.EARLY: "Every bound shown is valid at every look: stop whenever you like, also because of what you see.",
     Mode.FIXED: "A slightly larger radius, at the end only. Until then numbers are provisional, and stopping gives no "
     "certificate.",
 }
+MAX_RADIUS = 100.0
 JOB = "job"
 
 
@@ -92,7 +101,7 @@ def _ask(
     batch_runs: bool,
 ) -> Question:
     """What is promised, what it takes, and the button; the question that the controls ask."""
-    plan = _plan(settings, limits)
+    plan, until = _plan(settings, limits)
     asked = _asked(settings)
     st.caption(
         f"{_who_answers(settings)} To certify one picture under several σ, networks or θ and "
@@ -102,8 +111,8 @@ def _ask(
     tasks = []
     with errors_in_place():
         pair = _pair(settings)
-        _facts(server, pair, plan, max(1, len(chosen)))
-        tasks = [Task(pair, asked, plan, one.tensor, one.subject, one.name) for one in chosen]
+        _facts(server, pair, plan, max(1, len(chosen)), at_most=until is not None)
+        tasks = [Task(pair, asked, plan, one.tensor, one.subject, one.name, until) for one in chosen]
     busy = batch_runs or (view is not None and view.state.active)
     many = len(chosen) > 1
     st.button(
@@ -112,7 +121,7 @@ def _ask(
         help="Certifies them one after the other, by one plan, each by noise of its own." if many else
         "Samples the networks on noisy copies of this image, and certifies its answer.",
     )  # fmt: skip
-    return _question(asked, plan, selected, view)
+    return replace(_question(asked, plan, selected, view), until=until)
 
 
 def _question(asked: Asked, plan: Plan, selected: Selected | None, view: View | None) -> Question:
@@ -166,18 +175,38 @@ def _start(server: Server, session: str, tasks: list[Task]) -> None:
         st.session_state[AT] = tasks[0].image.file_sha256
 
 
-def _plan(settings: Settings, limits: Limits) -> Plan:
-    mode = st.segmented_control(
+def _rule() -> tuple[Mode, Until | None]:
+    """Whether sampling may end before n, and the question that ends it, if one does."""
+    rule = st.segmented_control(
         "Stopping rule",
-        list(MODES),
-        format_func=lambda mode: MODES[Mode(mode)],
+        RULES,
+        format_func=lambda rule: MODES[rule],
         key="mode",
         bind=keys.URL,
-        default=Mode.EARLY,
+        default=RULES[0],
         required=True,
         help="Whether sampling may end before all n draws are made, with bounds that stay valid.",
     )
-    st.caption(ABOUT[Mode(mode or Mode.EARLY)])
+    st.caption(ABOUT[rule or RULES[0]])
+    if rule != DECIDED:
+        return Mode(rule or RULES[0]), None
+    what, radius = st.columns(2, vertical_alignment="bottom")
+    asked = what.segmented_control(
+        "Decide", list(QUESTIONS), format_func=QUESTIONS.__getitem__, key="until", bind=keys.URL, default="radius",
+        required=True, help="Whether the image is certified at a radius, or which answer it gets at the threshold, of "
+        "whatever radius.",
+    )  # fmt: skip
+    if asked == "answer":
+        return Mode.EARLY, Until()
+    r = radius.number_input(
+        "Radius asked for", 0.01, MAX_RADIUS, 0.25, 0.05, format="%.2f", key="until_r", bind=keys.URL,
+        help="In units where a pixel runs from 0 to 1: draws end once it is certified, or not to be hoped for.",
+    )  # fmt: skip
+    return Mode.EARLY, Until(float(r))
+
+
+def _plan(settings: Settings, limits: Limits) -> tuple[Plan, Until | None]:
+    mode, until = _rule()
     most = min(limits.n, max_n(1 + len(_later(settings))))
     sizes = [n for n in SIZES if n <= most] or [most]
     n = st.select_slider(
@@ -187,17 +216,19 @@ def _plan(settings: Settings, limits: Limits) -> Plan:
         format_func=lambda n: f"{n:,}",
         key="n",
         bind=keys.URL,
-        help="Noisy copies that the certification network classifies, and as many for a selection network and for each "
-        "later stage; 100 more of each guess what is to be shown.",
+        help="Noisy copies that the certification network classifies, at most where draws may end before, and as many "
+        "for a selection network and for each later stage; 100 more of each guess what is to be shown.",
     )
     by_votes, then = settings.choice.by_votes, tuple(stage_plan(one, one.run.noise) for one in _later(settings))
     theta, p0 = (None, settings.theta) if by_votes else (settings.theta, None)
     no_score = by_votes and all(stage.by_votes for stage in then)  # then a margin is not to be had
-    return Plan(
+    first = FIRST_LOOK if until is None else FIRST
+    plan = Plan(
         settings.certify_run.noise, theta, n, 100, settings.alpha, settings.correction,
-        Mode(mode or Mode.EARLY), _noise_select(settings), settings.smoothing.name, settings.terms.t,
-        Bound.COMPLEMENT if no_score else settings.bound, usual_split(n, Mode(mode or Mode.EARLY)), p0, then,
+        mode, _noise_select(settings), settings.smoothing.name, settings.terms.t,
+        Bound.COMPLEMENT if no_score else settings.bound, usual_split(n, mode, first), p0, then, first,
     )  # fmt: skip
+    return plan, until
 
 
 def _noise_select(settings: Settings) -> float | None:
@@ -215,18 +246,22 @@ def _precision(settings: Settings) -> str:
     return settings.certify_run.precision or "float32"
 
 
-def _facts(server: Server, pair: PairSpec, plan: Plan, pictures: int) -> None:
+def _facts(server: Server, pair: PairSpec, plan: Plan, pictures: int, *, at_most: bool) -> None:
     """What can be had, before it is paid for. Asks again while the rate is being measured."""
     known = server.rate(pair, plan.sigma) is not None
-    polled(_draw_facts, None if known else POLL_SECONDS, server, pair, plan, pictures, known)
+    polled(_draw_facts, None if known else POLL_SECONDS, server, pair, plan, pictures, known, at_most)
 
 
-def _draw_facts(server: Server, pair: PairSpec, plan: Plan, pictures: int, was_known: bool) -> None:
+def _draw_facts(server: Server, pair: PairSpec, plan: Plan, pictures: int, was_known: bool, at_most: bool) -> None:
     rate = server.rate(pair, plan.sigma)
     if isinstance(rate, str):
         show_error(rate)
     took = (
-        "measuring …" if rate is None else f"≈ {duration(pictures * plan.n / rate)}" if isinstance(rate, float) else "—"
+        "measuring …"
+        if rate is None
+        else f"{'≤' if at_most else '≈'} {duration(pictures * plan.n / rate)}"
+        if isinstance(rate, float)
+        else "—"
     )
     with st.grid(3, min_column_width=120):
         st.metric("Smallest n", f"{plan.smallest_n}", help="Fewer draws can certify nothing at this α.")

@@ -80,7 +80,8 @@ def _how_far(views: Sequence[View], done: int, now: View | None) -> str:
     n = now.task.plan.n
     said += f" · {markdown(readable(now.task.name))} · {now.drawn:,} of {n:,} draws"
     left = (len(views) - done) * n - now.drawn
-    return f"{said} · {duration(left / now.rate)} left" if now.rate else said
+    bound = "" if now.task.until is None else "at most "
+    return f"{said} · {bound}{duration(left / now.rate)} left" if now.rate else said
 
 
 def _ways_to_end(server: Server, views: Sequence[View]) -> None:

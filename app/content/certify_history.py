@@ -88,7 +88,7 @@ def _row(view: View) -> dict[str, object]:
         "threshold": f"{'p₀' if plan.by_votes else 'θ'} {plan.threshold:.3f}",
         "α": plan.alpha,
         "network": view.task.asked.certify.name,
-        "said": view.message or None,
+        "said": view.message or view.said or None,
     }
 
 

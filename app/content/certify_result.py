@@ -118,7 +118,8 @@ def _progress(view: View) -> str:
         return "Starting"
     left = (plan.n - view.drawn) / view.rate
     whose = "" if len(roles(plan)) == 1 else " of each network"
-    return f"{view.drawn:,} of {plan.n:,} draws{whose} · {view.rate:,.0f}/s · {left:.0f} s left"
+    most, bound = ("", "") if view.task.until is None else ("at most ", "at most ")
+    return f"{view.drawn:,} of {most}{plan.n:,} draws{whose} · {view.rate:,.0f}/s · {bound}{left:.0f} s left"
 
 
 def _so_far(found: Certification) -> None:
@@ -208,6 +209,8 @@ def _whose_draws(found: Certification) -> None:
 def answer(view: View, found: Certification, is_previous: bool) -> None:
     """What was found, in a sentence, and to take away; folded away where it answers what is no longer asked."""
     certificate = found.certificate(view.ended)
+    if view.said:
+        st.markdown(f"**{markdown(view.said)}**")
     if not is_previous:
         ALERTS[certificate.outcome](_bold(certificate), icon=f":material/{ICONS[certificate.outcome]}:")
         _promise(certificate)

@@ -11,11 +11,11 @@ import pandas as pd
 import streamlit as st
 
 from app import actions, data, keys, state
-from app.content import run_card
+from app.content import bring_in, run_card
 from app.escape import markdown
 from app.services import precompute
 from app.services.limits import read_only
-from app.services.precompute import Planned, Sampling, State
+from app.services.precompute import AS_CONFIGURED, Planned, Rule, Sampling, State
 from app.settings import Settings
 from app.tables.headlines import WHAT, Headline
 from app.widgets import downloads
@@ -33,6 +33,8 @@ ABOUT_BUTTONS = {
     "Resume": "Goes on from what was drawn.",
     "Dismiss": "Takes this card away; runs and draws stay.",
 }
+AS_CONFIG, DECIDE = "As the config says", "Until decided"
+RULES = {AS_CONFIG: None, "Lose 1 %": "1%", "Lose 5 %": "5%", DECIDE: None}
 POLL_SECONDS, IDLE_SECONDS = 1.0, 5.0  # while something is sampled, and while somebody else may begin to
 THOUSANDS = {
     name: st.column_config.NumberColumn(format="localized") for name in ("n0", "n", "draws", "cached", "missing")
@@ -51,12 +53,13 @@ def show(settings: Settings | None) -> None:
     if listing.metas:
         _catalog(listing, settings)
     else:
-        st.info("Nothing yet: sample a config below, or bring in finished runs on the command line.")
+        st.info("Nothing yet: sample a config below, or bring in finished runs.")
     run_card.trash()
-    st.caption("Finished runs come in on the command line: `python -m engine import RUNS.npz`.")
     if read_only():
         st.caption("This server is read-only: runs can be looked at and downloaded, not changed, and none are sampled.")
         return
+    bring_in.show()
+    st.caption("Folders of runs and logs come in on the command line: `python -m engine import DIR`.")
     st.header("Sample more", anchor=False)
     with errors_in_place():
         _start()
@@ -150,12 +153,36 @@ def _start() -> None:
             state.keep_plan((name, n, asked), precompute.plan(data.store(), configs[name], n))
     found = state.plan((name, n, asked))
     if found is not None:
-        _plan(found, configs[name], n)
+        _plan(found, configs[name], n, _rule(asked))
     with st.expander("Show the config"):
         st.code(asked, language="yaml")
 
 
-def _plan(found: tuple[Planned, ...], config: Path, n: int | None) -> None:
+def _rule(config: str) -> Rule | None:
+    """Which images get how many draws; None where that is not said yet."""
+    how, more, at = st.columns([4, 2, 2], vertical_alignment="bottom")
+    chosen = how.segmented_control(
+        "Draws of an image", list(RULES), key="rule", bind=keys.URL, default=AS_CONFIG, required=True,
+        help="n for every image; or as many as it is worth, by its guess draws; or until it is known whether it is "
+        "certified at some radii. All of them are valid at full α. What the config says of it stands in the config.",
+    )  # fmt: skip
+    if chosen is None or chosen == AS_CONFIG:
+        return AS_CONFIGURED
+    theta = at.text_input(
+        "θ", placeholder="1" if chosen == DECIDE else "all", key="rule_theta", bind=keys.URL,
+        help="The threshold that draws are for: of a budget a range as well, 0.2:0.4.",
+    ).strip()  # fmt: skip
+    if chosen != DECIDE:
+        return Rule(lose=RULES[chosen], theta=theta or None)
+    radii = more.text_input(
+        "Radii", "0.25, 0.5", key="rule_r", bind=keys.URL,
+        help="Those that images are asked about. Such a run supports their certified accuracy, and no ACR.",
+    )  # fmt: skip
+    said = "".join(radii.split())
+    return Rule(decide=f"r={said}", theta=theta or None) if said else None
+
+
+def _plan(found: tuple[Planned, ...], config: Path, n: int | None, rule: Rule | None) -> None:
     """A row a run, the time in all, and the button that begins."""
     rows = [
         {
@@ -173,10 +200,21 @@ def _plan(found: tuple[Planned, ...], config: Path, n: int | None) -> None:
         pd.DataFrame(rows), hide_index=True, column_config=THOUSANDS,
         alt="One row per run that the config asks for: draws, how many are stored, how many are missing, how long",
     )  # fmt: skip
-    said, begin = st.columns([5, 2], vertical_alignment="center")
+    said, compare, begin = st.columns([5, 2, 2], vertical_alignment="center")
+    at_most = "At most" if rule is None or rule != AS_CONFIGURED else "About"
     said.markdown(
-        f"About **{duration(sum(one.seconds for one in found))}** on this machine, by a short probe. "
+        f"{at_most} **{duration(sum(one.seconds for one in found))}** on this machine, by a short probe. "
         "May be cancelled at any time: what was drawn stays."
+    )
+    compare.button(
+        "Compare budgets",
+        key="compare_budgets",
+        width="stretch",
+        on_click=_begin,
+        args=(config, n, _compared(rule)),
+        kwargs={"compares": True},
+        help="Takes the guess draws, which are kept, and says what n for every image, budgets that may lose 1, 2 and "
+        "5 % of the ACR, and a question would draw, and how long.",
     )
     begin.button(
         "Start",
@@ -184,7 +222,8 @@ def _plan(found: tuple[Planned, ...], config: Path, n: int | None) -> None:
         key="start_sampling",
         width="stretch",
         on_click=_begin,
-        args=(config, n),
+        args=(config, n, rule),
+        disabled=rule is None,
         help="Samples in a process of its own; this page may be closed meanwhile.",
     )
 
@@ -208,10 +247,17 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _begin(config: Path, n: int | None) -> None:
-    state.drop_plan()
+def _compared(rule: Rule | None) -> Rule:
+    """The question that budgets are compared with: that which is chosen, or whether images are certified at 0.25."""
+    rule = rule or AS_CONFIGURED
+    return Rule(decide=rule.decide or "r=0.25", theta=rule.theta)
+
+
+def _begin(config: Path, n: int | None, rule: Rule, *, compares: bool = False) -> None:
+    if not compares:
+        state.drop_plan()
     with errors_in_place():
-        precompute.start(data.store(), config, n)
+        precompute.start(data.store(), config, n, rule, compares=compares)
 
 
 def _under_way(was_running: bool) -> None:
@@ -229,8 +275,12 @@ def _show(one: Sampling) -> None:
     with st.container(border=True, key=f"sampling-{one.id}"):
         said, action = st.columns([5, 2], vertical_alignment="center")
         n = "" if one.n is None else f", n {one.n:,}"
-        said.markdown(f"**{markdown(Path(one.config).name or 'unknown config')}**{n}: {one.state.value}")
+        rule = f", {markdown(str(one.rule))}" if str(one.rule) and not one.compares else ""
+        what = ", budgets compared" if one.compares else ""
+        said.markdown(f"**{markdown(Path(one.config).name or 'unknown config')}**{n}{rule}{what}: {one.state.value}")
         st.progress(one.share, text=_progress(one))
+        if one.forecasts:
+            _forecasts(one)
         if one.message:
             show_error(one.message)
         with action.container(horizontal=True):
@@ -242,6 +292,28 @@ def _show(one: Sampling) -> None:
                 _button("Dismiss", one, partial(precompute.dismiss, data.store(), one.id))
 
 
+def _forecasts(one: Sampling) -> None:
+    """A row a rule: what all runs of the config would draw together."""
+    rows = [
+        {
+            "rule": of.rule,
+            "draws": of.draws,
+            "saves": f"{of.full / of.draws:.1f} x" if of.draws else None,
+            "of the ACR": None if of.kept is None else f"{100 * of.kept:.1f} %",
+            "time": duration(of.seconds),
+        }
+        for of in one.forecasts
+    ]
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, placeholder="—", column_config=THOUSANDS, key=f"forecasts-{one.id}",
+        alt="One row per budget: draws that it would take, how many times fewer, what is left of the ACR, how long",
+    )  # fmt: skip
+    st.caption(
+        "Forecast from the guess draws, which are stored: no certificate rests on it. Of several runs the sums, and "
+        "the least share of an ACR. A question measures no ACR."
+    )
+
+
 def _button(label: str, one: Sampling, do: Callable[[], object]) -> None:
     if st.button(label, key=f"{label.lower()}-{one.id}", help=ABOUT_BUTTONS[label]):
         with errors_in_place():
@@ -250,12 +322,16 @@ def _button(label: str, one: Sampling, do: Callable[[], object]) -> None:
 
 
 def _progress(one: Sampling) -> str:
+    if one.state is State.DONE and one.compares:
+        return "the guess draws are stored" if one.forecasts else "nothing is to be sampled: the store has every run"
     if one.state is State.DONE:
         return f"made {', '.join(map(markdown, one.runs))}"
     if not one.progress:
         return "reading networks and images" if one.state is State.RUNNING else "no draws were reported"
     p = one.progress
-    done = f"{markdown(p['job'])}: {p['images']} of {p['total_images']} images"
+    decided = " decided" if one.rule.decide and not one.compares else ""
+    done = f"{markdown(p['job'])}: {p['images']} of {p['total_images']} images{decided}"
+    done += f", {p['saved']:,} draws saved" if p.get("saved") else ""
     if one.state is not State.RUNNING:
         return f"{done}, {p['draws']:,} of {p['total']:,} draws are kept: Resume goes on from there"
     left = f", {duration(p['seconds_left'])} left in this run" if p.get("seconds_left") else ""

@@ -11,7 +11,7 @@ from app import actions, data, keys, state
 from app.components.chart import chart
 from app.escape import markdown
 from app.settings import Settings
-from app.widgets import downloads, following
+from app.widgets import downloads, following, take_away
 from app.widgets.notices import NAC_IS_NOT, caveats, errors_in_place, rests_on, show_error
 from app.widgets.panels import TILE_WIDTH, bounds_differ, chosen_after_looking, paper_notes, subsets_differ, theme, tile
 from engine import figures
@@ -19,7 +19,7 @@ from engine.errors import AcesError
 from engine.figures import deploy, overlay
 from engine.figures.views import Axis, Front
 from engine.statistics.bounds import MAJORITY
-from engine.statistics.deployment import Rule
+from engine.statistics.deployment import Optimism, Rule
 from engine.statistics.intervals import Estimate
 
 AXES = {Axis.ACR: "ACR: average certified radius", Axis.CERTIFIED: "certified accuracy at r {r:.9g} [%]"}
@@ -154,9 +154,8 @@ def _to_deploy(fronts: list[Front], measure: Axis, settings: Settings) -> _Asked
 def _answer(best: deploy.Deployment, measure: Axis, settings: Settings) -> Estimate:
     """What was chosen, and its numbers on the images that it was chosen on. Returns the robustness."""
     said, go = st.columns([5, 2], vertical_alignment="center")
-    choice = settings.compositions[best.front.position]
-    t = settings.t if best.t is None else best.t
-    tiles = data.summary(replace(settings.at(choice, best.theta), t=t))
+    at = _at(best, settings)
+    t, tiles = at.t, data.summary(at)
     with_t = "" if t == MAJORITY else f", t {t:.2f}"
     robustness = tiles.acr if measure is Axis.ACR else tiles.certified_accuracy
     said.markdown(
@@ -178,6 +177,12 @@ def _answer(best: deploy.Deployment, measure: Axis, settings: Settings) -> Estim
     return robustness
 
 
+def _at(best: deploy.Deployment, settings: Settings) -> Settings:
+    """The view of the point that was chosen."""
+    at = settings.at(settings.compositions[best.front.position], best.theta)
+    return at if best.t is None else replace(at, t=best.t)
+
+
 def _both(nac: Estimate, robustness: Estimate, measure: Axis, settings: Settings) -> str:
     digits, unit = (3, "") if measure is Axis.ACR else (1, " %")
     name = "ACR" if measure is Axis.ACR else f"certified at r {settings.radius:.9g}"
@@ -190,15 +195,18 @@ def _both(nac: Estimate, robustness: Estimate, measure: Axis, settings: Settings
 def _elsewhere(asked: _Asked, fronts: list[Front], measure: Axis, settings: Settings) -> None:
     """What to expect of the choice on images that had no say in it."""
     found = data.optimism(settings, measure, fronts, asked.rule)
-    if not found.halves:
+    measured = deploy.measured(asked.best, asked.robustness, found, measure, settings)
+    if measured.elsewhere is None:
         st.caption("Too few images to say what the choice gives on others: no half of them reaches the floor.")
-        return
-    images = asked.best.front.images
-    nac = deploy.rate_elsewhere(asked.best.nac.value, found.nac, images)
-    if measure is Axis.ACR:
-        robustness = deploy.acr_elsewhere(asked.robustness, found.robustness)
     else:
-        robustness = deploy.rate_elsewhere(asked.robustness.value, found.robustness, images)
+        _expected(asked, found, measured.elsewhere, measure, settings)
+    take_away.show(_at(asked.best, settings), measured)
+
+
+def _expected(
+    asked: _Asked, found: Optimism, elsewhere: tuple[Estimate, Estimate], measure: Axis, settings: Settings
+) -> None:
+    nac, robustness = elsewhere
     st.markdown(
         f"expected on others: {_both(nac, robustness, measure, settings)}",
         help=f"{found.halves} times, one half of the images chose by this rule and the other half measured: on average "

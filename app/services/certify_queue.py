@@ -46,6 +46,7 @@ from engine.single_image.picture import Pixels
 from engine.single_image.plan import Mode, Plan
 from engine.single_image.subject import Subject
 from engine.single_image.system import PairSpec
+from engine.single_image.until import Until, check_until
 
 ID_BYTES = 24
 
@@ -57,7 +58,7 @@ class JobState(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
-    DONE = "done"  # all n draws
+    DONE = "done"  # all n draws, or as many as its question took
     STOPPED = "stopped"  # ended early, with what was drawn
     CANCELLED = "cancelled"
     FAILED = "failed"
@@ -69,7 +70,10 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What a visitor asks: this image, by these networks, with this promise. ``name``: what the visitor calls it."""
+    """What a visitor asks: this image, by these networks, with this promise. ``name``: what the visitor calls it.
+
+    ``until``: the question that ends the draws before n.
+    """
 
     pair: PairSpec
     asked: Asked
@@ -77,11 +81,15 @@ class Task:
     tensor: Pixels
     image: Subject
     name: str = ""
+    until: Until | None = None
+
+    def __post_init__(self) -> None:
+        check_until(self.until, self.plan)
 
     @property
     def question(self) -> Question:
         """What controls are compared with."""
-        return Question(self.asked, self.plan, self.image, self.name)
+        return Question(self.asked, self.plan, self.image, self.name, self.until)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +131,12 @@ class View:
         if self.state.active or found is None or found.evidence.answer(found.plan) is None:
             return None
         return found.certificate(self.ended)
+
+    @property
+    def said(self) -> str:
+        """How its question ended, and after how many draws; "" where none was asked, and before it ended."""
+        until, found = self.task.until, self.found
+        return "" if until is None or found is None or self.state.active else until.said(found.evidence, found.plan)
 
     @property
     def drawn(self) -> int:
@@ -301,7 +315,8 @@ class Server:
 
     def _enter(self, job: _Job) -> None:
         """To the end of the queue."""
-        self._queue.append((job, Sample(job.number, job.view.task.pair, job.case)))
+        task = job.view.task
+        self._queue.append((job, Sample(job.number, task.pair, job.case, task.until)))
         self._changed.notify_all()
 
     def _follow(self, job: _Job) -> None:
@@ -408,7 +423,8 @@ def _ended(job: _Job, failure: str) -> dict[str, object]:
         return {"state": JobState.FAILED, "message": failure, "found": None}
     if job.ending is JobState.CANCELLED:
         return {"state": JobState.CANCELLED, "found": None}
-    if view.drawn == plan.n:
+    is_decided = job.ending is None and view.task.until is not None and view.found is not None
+    if view.drawn == plan.n or is_decided:
         return {"state": JobState.DONE, "message": ""}
     if plan.mode is Mode.FIXED:  # nothing was promised before all n draws
         return {"state": JobState.CANCELLED, "found": None, "message": view.message}

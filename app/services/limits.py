@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Self
 
+from app.public import is_public
 from engine.errors import AcesError
 
 LONGEST = 12  # digits
@@ -16,7 +17,7 @@ PICTURES = 20  # that are certified at once, and results that a session keeps: a
 class Limits:
     """``ACES_MAX_N`` draws and ``ACES_MAX_SECONDS`` of sampling a job, ``ACES_MAX_JOBS`` jobs in all, waiting ones
     included, ``ACES_MAX_UPLOAD_MB`` a file. Every session may have one job at a time; a batch of pictures is one after
-    the other.
+    the other. On a public server the numbers are smaller where they are not set.
     """
 
     n: int = 100_000
@@ -29,12 +30,18 @@ class Limits:
         """Raises ``AcesError`` for a value that is no positive integer."""
         names = {"n": "ACES_MAX_N", "seconds": "ACES_MAX_SECONDS", "jobs": "ACES_MAX_JOBS"}
         names["upload_mb"] = "ACES_MAX_UPLOAD_MB"
-        return cls(**{field: _positive(name, getattr(cls, field)) for field, name in names.items()})
+        usual = PUBLIC if is_public() else cls()
+        return cls(**{field: _positive(name, getattr(usual, field)) for field, name in names.items()})
+
+
+PUBLIC = Limits(n=20_000, seconds=60, jobs=4, upload_mb=5)
 
 
 def read_only() -> bool:
-    """Whether visitors may change nothing in the store and sample nothing into it: ``ACES_READ_ONLY`` is set."""
-    return os.environ.get("ACES_READ_ONLY", "") not in ("", "0")
+    """Whether visitors may change nothing in the store and sample nothing into it: ``ACES_READ_ONLY`` is set, or the
+    server is public.
+    """
+    return is_public() or os.environ.get("ACES_READ_ONLY", "") not in ("", "0")
 
 
 def _positive(name: str, default: int) -> int:

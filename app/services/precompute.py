@@ -29,7 +29,7 @@ from engine.errors import AcesError
 
 FOLDER, JOB, SAID, ERRORS = "sampling", "job.json", "progress.jsonl", "errors.txt"
 STATUS, CANCELLED = "status", "cancelled"
-COUNTED, TIMED = ("images", "total_images", "draws", "total"), ("draws_per_second", "seconds_left")
+COUNTED, TIMED = ("images", "total_images", "draws", "total"), ("draws_per_second", "seconds_left", "saved")
 LARGEST = 1e15  # of a number in what was said
 TAIL = 1 << 16  # bytes of what was said that are looked at: the last event of each run is near the end
 
@@ -44,8 +44,47 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
+class Rule:
+    """What gives images their draws: a share of the ACR that may be lost, ``lose`` as 1%, or the radii of a question,
+    ``decide`` as r=0.25,0.5; at ``theta``, a threshold, or for a budget a range. Without any what the config says.
+    """
+
+    lose: str | None = None
+    decide: str | None = None
+    theta: str | None = None
+
+    @property
+    def options(self) -> list[str]:
+        """As the command line has them."""
+        return [part for name, value in vars(self).items() if value is not None for part in (f"--{name}", value)]
+
+    def __str__(self) -> str:
+        what = f"lose {self.lose}" if self.lose else f"decide {self.decide}" if self.decide else ""
+        return f"{what} at θ {self.theta}" if what and self.theta else what
+
+
+AS_CONFIGURED = Rule()
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What all runs of a config would take by one ``rule``: estimating ``draws``, of ``full`` with n for every image,
+    in about ``seconds``; ``kept``: the least share of a run's ACR that is expected to be left, None of a question.
+    """
+
+    rule: str
+    draws: int
+    full: int
+    seconds: float
+    kept: float | None
+
+
+@dataclass(frozen=True)
 class Sampling:
-    """A precompute as it stood when it was looked at; ``progress`` is its last event, empty before the first draws."""
+    """A precompute as it stood when it was looked at; ``progress`` is its last event, empty before the first draws.
+
+    ``compares``: it takes the guess draws alone, and forecasts what each budget would take: ``forecasts``.
+    """
 
     id: str
     config: str
@@ -54,6 +93,9 @@ class Sampling:
     progress: Mapping[str, Any] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
     message: str = ""
+    rule: Rule = AS_CONFIGURED
+    compares: bool = False
+    forecasts: tuple[Forecast, ...] = ()
 
     @property
     def share(self) -> float:
@@ -91,16 +133,20 @@ def plan(store: Path, config: Path, n: int | None = None) -> tuple[Planned, ...]
     return tuple(Planned(**{name: line[name] for name in Planned.__dataclass_fields__}) for line in lines)
 
 
-def start(store: Path, config: Path, n: int | None = None) -> str:
+def start(
+    store: Path, config: Path, n: int | None = None, rule: Rule = AS_CONFIGURED, *, compares: bool = False
+) -> str:
     """Begin, or go on with, what a config asks for; the id of the precompute.
 
-    Raises ``AcesError`` where one of the same config is running, and where none can be started.
+    ``compares``: only take the guess draws, and say what budgets, and the question of ``rule``, would take. Raises
+    ``AcesError`` where one of the same config is running, and where none can be started.
     """
     if any(one.state is State.RUNNING and one.config == str(config) for one in every(store)):
         raise AcesError(f"{config.name} is being sampled already: wait for it, or cancel it first")
     id = f"{time.time_ns():x}"
     try:
-        _start(store / FOLDER / id, command_for(store, config, n), {"config": str(config), "n": n})
+        asked = {"config": str(config), "n": n, "rule": vars(rule), "compares": compares}
+        _start(store / FOLDER / id, command_for(store, config, n, rule, compares=compares), asked)
     except OSError as error:
         raise AcesError(f"no precompute can be started beside {store} ({error.strerror or error})") from error
     return id
@@ -131,9 +177,12 @@ def _write(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def command_for(store: Path, config: Path, n: int | None) -> list[str]:
-    command = processes.command("engine", "precompute", str(config), "--progress", "json", "--cache", str(store))
-    return command if n is None else [*command, "--n", str(n)]
+def command_for(
+    store: Path, config: Path, n: int | None, rule: Rule = AS_CONFIGURED, *, compares: bool = False
+) -> list[str]:
+    what = "plan" if compares else "precompute"
+    command = processes.command("engine", what, str(config), "--progress", "json", "--cache", str(store))
+    return [*command, *([] if n is None else ["--n", str(n)]), *rule.options]
 
 
 def every(store: Path) -> list[Sampling]:
@@ -155,7 +204,7 @@ def cancel(store: Path, id: str) -> None:
 def resume(store: Path, id: str) -> str:
     """Go on with a precompute that has ended: the same command again."""
     job = _read(_folder(store, id))
-    new = start(store, Path(job["config"]), job["n"])
+    new = start(store, Path(job["config"]), job["n"], job["rule"], compares=job["compares"])
     dismiss(store, id)
     return new
 
@@ -189,9 +238,18 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         job = json.loads((folder / JOB).read_text(encoding="utf-8"))
         n = None if job["n"] is None else int(job["n"])
-        return {"pid": int(job["pid"]), "born": job["born"], "config": str(job["config"]), "n": n}
+        rule, compares = _rule(job.get("rule", {})), bool(job.get("compares", False))
+        known = {"pid": int(job["pid"]), "born": job["born"], "config": str(job["config"]), "n": n}
+        return {**known, "rule": rule, "compares": compares}
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise _DamagedError(f"{folder / JOB} is damaged: dismiss it, and start anew; what was drawn is kept") from error
+
+
+def _rule(said: Mapping[str, Any]) -> Rule:
+    """Raises ``TypeError`` or ``KeyError`` for what is none."""
+    if not isinstance(said, dict) or not all(value is None or isinstance(value, str) for value in said.values()):
+        raise TypeError(f"a rule of {said}")
+    return Rule(**said)
 
 
 def _look(store: Path, folder: Path) -> Sampling:
@@ -202,16 +260,37 @@ def _look(store: Path, folder: Path) -> Sampling:
     events = _events(folder / SAID)
     progress = [event for event in events if event["event"] == "progress"]
     runs = tuple(event["meta"]["name"] for event in events if event["event"] == "run")
-    state, message = (State.RUNNING, "") if _alive(job) else _ended(store, folder, runs)
-    return Sampling(folder.name, job["config"], job["n"], state, progress[-1] if progress else {}, runs, message)
+    forecasts = _forecasts([event for event in events if event["event"] == "forecast"])
+    made = runs or tuple(one.rule for one in forecasts) if job["compares"] else runs
+    state, message = (State.RUNNING, "") if _alive(job) else _ended(store, folder, made, compares=job["compares"])
+    last = progress[-1] if progress else {}
+    how = job["rule"], job["compares"], forecasts if state is State.DONE else ()
+    return Sampling(folder.name, job["config"], job["n"], state, last, runs, message, *how)
 
 
-def _ended(store: Path, folder: Path, runs: Sequence[str]) -> tuple[State, str]:
+def _forecasts(events: Sequence[Mapping[str, Any]]) -> tuple[Forecast, ...]:
+    """By rule, in their order: what all runs would take together. The first of each run is n for every image."""
+    rules: dict[str, list[Mapping[str, Any]]] = {}
+    for event in events:
+        rules.setdefault(event["rule"], []).append(event)
+    full = sum(event["draws"] for event in next(iter(rules.values()), []))
+    return tuple(
+        Forecast(
+            rule, sum(one["draws"] for one in of), full, sum(one["seconds"] for one in of),
+            min((one["kept"] for one in of if one["kept"] is not None), default=None),
+        )
+        for rule, of in rules.items()
+    )  # fmt: skip
+
+
+def _ended(store: Path, folder: Path, runs: Sequence[str], *, compares: bool) -> tuple[State, str]:
     """How a process that is gone has ended, and why: by its exit status and by what it left, never by its silence.
 
     Runs are named when all are made. Where the server ended first nobody saw the exit status; then they decide.
     """
     status = _status(folder)
+    if compares and (status == 0 or (runs and not status)):
+        return State.DONE, ""
     if runs and not status:
         lost = _lost(store, runs)
         return (State.FAILED, f"not in the store: {', '.join(lost)}") if lost else (State.DONE, "")
@@ -254,13 +333,23 @@ def _events(path: Path) -> list[dict[str, Any]]:
             lines = file.read().split(b"\n")[:-1]
     except OSError:
         return []
-    return [event for line in lines if (event := _event(line, "progress", "run")) is not None and _is_whole(event)]
+    return [
+        event
+        for line in lines
+        if (event := _event(line, "progress", "run", "forecast")) is not None and _is_whole(event)
+    ]
 
 
 def _is_whole(event: Mapping[str, Any]) -> bool:
     """Whether an event says what a page shows of it, in numbers that can be shown."""
     if event["event"] == "run":
         return isinstance(event.get("meta"), dict) and isinstance(event["meta"].get("name"), str)
+    if event["event"] == "forecast":
+        kept = event.get("kept")
+        numbers = all(_is_number(event.get(name)) for name in ("draws", "seconds")) and (
+            kept is None or _is_number(kept)
+        )
+        return isinstance(event.get("rule"), str) and numbers
     counted = all(_is_number(event.get(name)) for name in COUNTED)
     timed = all(event.get(name) is None or _is_number(event[name]) for name in TIMED)
     return isinstance(event.get("job"), str) and counted and timed

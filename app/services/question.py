@@ -14,6 +14,7 @@ from engine.mechanisms import NETWORK, OWN
 from engine.records.runs import NetworkInfo
 from engine.single_image.plan import NEWER, LaterPlan, Plan
 from engine.single_image.subject import Subject
+from engine.single_image.until import Until
 
 LABELS = {  # of the fields that are not called on the page as they are here
     "certify": "certification network",
@@ -33,7 +34,7 @@ LABELS = {  # of the fields that are not called on the page as they are here
     "later": "then",
     "then": "if not selected:",
 }
-UNSAID = ("n0", "split")  # shown only where they differ
+UNSAID = ("n0", "split", "first")  # shown only where they differ
 LONGEST = 60  # letters of a picture's name that are shown
 SLUG = 40  # letters of it in the name of a file
 
@@ -56,12 +57,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Question:
-    """``image``: None where no picture is chosen; ``name``: what the visitor calls it."""
+    """``image``: None where no picture is chosen; ``name``: what the visitor calls it; ``until``: ends the draws."""
 
     asked: Asked
     plan: Plan
     image: Subject | None
     name: str
+    until: Until | None = None
 
     @property
     def picture(self) -> str:
@@ -79,7 +81,7 @@ class Question:
     @property
     def values(self) -> dict[str, Any]:
         """Networks and plan, by field."""
-        return {**vars(self.asked), **vars(self.plan)}
+        return {**vars(self.asked), **vars(self.plan), "until": self.until}
 
     @property
     def _names_its_mechanism(self) -> bool:
@@ -100,7 +102,9 @@ def _implied(changed: dict[str, Any]) -> tuple[str, ...]:
     """What goes without saying: it comes and goes with a selection network or a later stage, or with the other way to
     select, or follows from how much may be drawn.
     """
-    implied: tuple[str, ...] = ("split",) if changed.keys() & {"mode", "n"} else ()
+    implied: tuple[str, ...] = ("split",) if changed.keys() & {"mode", "n", "first"} else ()
+    implied += ("first",) if changed.keys() & {"until"} else ()
+    implied += ("mode",) if "until" in changed and changed["until"] is not None else ()
     implied += tuple(name for name in ("theta", "p0") if name in changed and changed[name] is None)
     implied += ("later",) if changed.get("then") == () else ()
     implied += ("bound",) if changed.keys() & {"p0"} else ()
@@ -129,6 +133,8 @@ def _said(field: str, value: Any) -> str:
 
 
 def _text(field: str, value: Any) -> str:
+    if field == "until":
+        return "n or a click" if value is None else "an answer" if value.radius is None else f"radius {value.radius:g}"
     if field == "then" and not value:
         return "the core network"
     if isinstance(value, LaterPlan):

@@ -9,8 +9,7 @@ import streamlit as st
 
 from app import data, sidebar
 from app.settings import Settings, later_text
-from app.widgets import export
-from engine.figures import Sketch
+from engine.figures import Sketch, export
 from engine.mechanisms import Words
 from engine.records.runs import Meta
 from engine.statistics.chains import Later
@@ -68,7 +67,9 @@ def _report(
 
 def _origin(settings: Settings) -> dict[str, object]:
     digests = {name: data.fingerprint(run) for name, run in settings.runs.items()}
-    return export.provenance(settings, len(data.composition(settings)), digests, sidebar.link(settings, digests))
+    return export.provenance(
+        settings, len(data.composition(settings)), digests, address=sidebar.link(settings, digests)
+    )
 
 
 def in_words(rows: Rows, selection: Words) -> Rows:

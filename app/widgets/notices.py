@@ -132,6 +132,11 @@ def _warnings(settings: Settings, c: Composition) -> list[str]:
     for digits, whose in ((c.radius_digits, "certification"), (c.radius_digits_select, "selection")):
         if digits is not None:
             said.append(f"{whose} counts reconstructed from a log with radii of {digits} digits: the lowest that fit")
+    for decimals, whose in ((c.radius_decimals, "certification"), (c.radius_decimals_select, "selection")):
+        if decimals is not None:
+            said.append(
+                f"{whose} counts reconstructed from a log with radii of {decimals} decimals: the lowest that fit"
+            )
     return said
 
 

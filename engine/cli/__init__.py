@@ -14,7 +14,21 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from engine.cli import catalog, certify, dashboard, denoising, models, pictures, preview, results, sampling, training
+from engine.cli import (
+    catalog,
+    certify,
+    dashboard,
+    denoising,
+    deploy,
+    models,
+    pictures,
+    plot,
+    preview,
+    results,
+    sampling,
+    store,
+    training,
+)
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.escape import terminal
@@ -29,11 +43,14 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "table": results.table,
     "smoothed": results.smoothed,
     "outcomes": results.outcomes,
+    "plot": plot.plot,
     "certify": certify.certify,
     "check": certify.check,
+    "deploy": deploy.deploy,
     "precompute": sampling.precompute,
     "plan": sampling.plan,
     "verify": sampling.verify,
+    "store": store.store,
     "train": training.train,
     "denoise": denoising.denoise,
     "imagenet-demo": preview.imagenet_demo,

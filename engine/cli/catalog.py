@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,12 +14,17 @@ from cache.catalog import Catalog
 from cache.notes import Notes, checked
 from cache.store import Listing, Store
 from cache.trash import Trash
-from engine.cli.options import CacheOption
+from engine.cli.options import CacheOption, UnitsOption
 from engine.cli.printing import print_table, say, warn
 from engine.errors import AcesError
 from engine.escape import terminal
 from engine.names import LONGEST, quoted
-from engine.records.runs import Meta, write_run
+from engine.records.runs import Meta, Run, write_run
+
+if TYPE_CHECKING:
+    from engine.published import Taken
+
+NAMED = 3  # reasons that a message gives
 
 
 def list_runs(
@@ -111,37 +117,80 @@ def import_runs(
         float | None, typer.Option(help="What Cohen-style logs were certified at; by default their radii tell.")
     ] = None,
     replace_existing: Annotated[bool, typer.Option("--replace", help="Replace runs of the same name.")] = False,
+    units_are_right: UnitsOption = False,
     collection: Annotated[
         str | None,
         typer.Option(help="The study they belong to, of which the explorer looks at one; by default a folder's name."),
     ] = None,
     cache: CacheOption = None,
 ) -> None:
-    """Bring runs into the store: run files, folders of the ACES authors' logs, Cohen-style logs.
+    """Bring runs into the store: run files, the ACES authors' logs, Cohen-style logs, class counts, trees of them.
 
-    All paths are read before anything is stored: a bad file changes nothing.
+    All paths are read before anything is stored: a bad file among named ones changes nothing. In folders, what gives no
+    run is named, and the others are imported.
 
     Example: python -m engine import my-run.npz data/cifar10 --collection "ACES, 2022"
     """
-    from engine.published import import_logs
+    from engine.published import take
 
     study = _study(paths) if collection is None else checked(collection, "collection")
 
-    found = import_logs(*paths, dataset=dataset, sigma=sigma, alpha=alpha_of_log)
+    found = take(*paths, dataset=dataset, sigma=sigma, alpha=alpha_of_log, units_are_right=units_are_right)
+    several = any(path.is_dir() for path in paths)
+    if found.passed and not several:
+        raise AcesError((*found.wrong, *found.passed)[0].reason)
+    refused = [one.reason for one in found.wrong]
     with Store(cache) as store:
-        for run in found:
-            store.put(run, replace=replace_existing)
+        stored: list[Run] = []
+        for run in found.runs:
+            try:
+                store.put(run, replace=replace_existing)
+            except AcesError as error:
+                if not several:
+                    raise
+                refused.append(str(error))
+                continue
             store.confirm(run)
+            stored.append(run)
             say(f"{run.meta.kind:9}  {run.meta.name}  ({len(run.index)} images)")
             for note in _notes(run.meta):
                 say(f"           {note}")
         notes = Notes(store.runs)
         noted = notes.every()
-        names = [run.meta.name for run in found]
+        names = [run.meta.name for run in stored]
         if collection is None:  # where somebody has said one, it stays
             names = [name for name in names if name not in noted or not noted[name].collection]
         if study or collection is not None:
             notes.change(names, collection=study)
+    _say_rest(found, stored, refused, several)
+
+
+def _say_rest(found: Taken, stored: list[Run], refused: list[str], several: bool) -> None:
+    """What was passed over and why, and how much came of it all. Raises ``AcesError`` where a log should have come."""
+    reasons = [*refused, *(one.reason for one in found.passed if not one.wrong)]
+    if not stored:
+        raise AcesError(reasons[0] if len(reasons) == 1 else _nothing(reasons))
+    for reason in reasons:
+        warn(reason)
+    for note in found.notes:
+        say(note)
+    if several:
+        kinds = Counter(run.meta.kind for run in stored)
+        of = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+        say(f"imported {_counted(len(stored), 'run')} ({of}); {_counted(len(reasons), 'log')} gave none")
+    if refused:
+        raise AcesError(f"{_counted(len(refused), 'log')} could not be imported; the others were")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _nothing(reasons: list[str]) -> str:
+    if not reasons:
+        return "no logs here; expected X_certification and the like, logs that begin 'idx', or class counts"
+    more = f"; and {len(reasons) - NAMED:,} more" if len(reasons) > NAMED else ""
+    return f"nothing could be imported: {'; '.join(reasons[:NAMED])}{more}"
 
 
 def export_run(

@@ -30,8 +30,10 @@ from engine.output import make_folder, write_file
 from engine.records.runs import CoreRun, NetworkInfo, SelectionRun, SmoothedRun
 from engine.single_image.plan import LATER, Mode, Plan
 from engine.smoothing import SMOOTHINGS
-from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, Outcome
+from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
+from engine.statistics.deciding import FIRST
+from engine.statistics.looks import FIRST_LOOK
 from engine.statistics.margin import Bound
 from engine.weights import file_names, places
 
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from engine.single_image.resample import Resampled
     from engine.single_image.subject import Part
     from engine.single_image.system import System
+    from engine.single_image.until import Until
 
 DEFAULT_THETA = 0.3
 KINDS: dict[Part, str] = {"certify": SmoothedRun.KIND, "core": CoreRun.KIND, "select": SelectionRun.KIND}
@@ -61,33 +64,39 @@ SelectNetwork = Annotated[
 @dataclass(frozen=True)
 class StopRule:
     """When to end early: at a certified radius of at least ``radius``, at an ``answer`` of any kind, or after
-    ``seconds`` an image.
+    ``seconds`` an image. The first two give an image up where nothing is to be hoped for.
     """
 
     radius: float | None = None
     seconds: float | None = None
     answer: bool = False
 
+    def __post_init__(self) -> None:
+        if self.answer and self.radius is not None:
+            raise AcesError("--until-radius and --outcome ask two questions: one of them ends the draws")
+
     @property
     def mode(self) -> Mode:
         """Ending because of what was drawn asks for bounds that are valid at every look."""
         return Mode.FIXED if self == StopRule() else Mode.EARLY
 
-    def now(self, found: Certification, seconds: float) -> bool:
-        """Whether the looks so far, or the time, suffice."""
-        if found.plan.mode is Mode.FIXED:
+    @property
+    def first(self) -> int:
+        """How many draws the first look sees: a question is often answered by few."""
+        return FIRST_LOOK if self.radius is None and not self.answer else FIRST
+
+    @property
+    def until(self) -> Until | None:
+        """The question that ends the draws, if there is one."""
+        from engine.single_image.until import Until
+
+        return None if self.radius is None and not self.answer else Until(self.radius)
+
+    def is_late(self, found: Certification, seconds: float) -> bool:
+        """Whether the time suffices, and a look was reached."""
+        if self.seconds is None or seconds < self.seconds or found.plan.mode is Mode.FIXED:
             return False
-        if self.seconds is not None and seconds >= self.seconds:
-            return True
-        if self.radius is None and not self.answer:
-            return False
-        answer = found.evidence.answer(found.plan)
-        if answer is None:
-            return False
-        if self.answer and not answer.ended(Outcome.ABSTAIN)[0, 0]:
-            return True
-        radius = float(answer.radius[0, 0])
-        return self.radius is not None and radius >= self.radius and radius > 0
+        return found.drawn >= found.plan.looks[0]
 
 
 def certify(
@@ -135,11 +144,18 @@ def certify(
     ] = None,
     votes: VotesOption = MAJORITY,
     until_radius: Annotated[
-        float | None, typer.Option(help="End as soon as this radius is certified (bounds valid at every look).")
+        float | None,
+        typer.Option(
+            help="End as soon as this radius is certified or no longer to be hoped for (bounds valid at every look, of "
+            "20 draws, 40, 80, ...)."
+        ),
     ] = None,
     outcome: Annotated[
         bool,
-        typer.Option("--outcome", help="End as soon as there is an answer, of whatever radius (bounds as above)."),
+        typer.Option(
+            "--outcome",
+            help="End as soon as there is an answer, of whatever radius, or none to be hoped for (as above).",
+        ),
     ] = False,
     max_seconds: Annotated[
         float | None, typer.Option(help="End after so many seconds per image (bounds valid at every look).")
@@ -174,6 +190,7 @@ def certify(
     if output is not None:
         make_folder(output)  # before anything is sampled
     stop = StopRule(until_radius, max_seconds, outcome)
+    until = stop.until  # what is no radius is refused before anything is loaded
     check_challenge(challenge, seed)
     check_one_selection(theta, p0, select, votes)
     later = [read_then(text) for text in then or ()]
@@ -185,12 +202,13 @@ def certify(
         dataset=dataset, trust=trust, runs=Catalog(cache),
     )  # fmt: skip
     system.open()  # what is wrong with the networks is said once, and not of every image
-    plan = system.plan(n, n0, stop.mode)
+    plan = system.plan(n, n0, stop.mode, stop.first)
     framing = _framing(crop, invert)
     certificates, failures = [], 0
     for path in _files(images):
         try:
-            made = _certify_one(path, system, plan, framing, stop, seed, challenge)
+            found = _certify_one(path, system, plan, framing, stop, seed, challenge)
+            made = found.certificate()
         except AcesError as error:
             if len(images) == 1 and not images[0].is_dir():
                 raise
@@ -201,7 +219,8 @@ def certify(
         if output is not None:
             _write(output, f"{path.name}.json", to_json(made))
         if not as_json:
-            say(f"{path}: {made.statement} {made.promise}")
+            ended = "" if until is None else f" {until.said(found.evidence, plan)}"
+            say(f"{path}:{ended} {made.statement} {made.promise}")
     if as_json:
         _print_json(certificates, alone=len(images) == 1 and not images[0].is_dir())
     if failures:
@@ -373,7 +392,7 @@ def _files(images: list[Path]) -> Iterator[Path]:
 
 def _certify_one(
     path: Path, system: System, plan: Plan, framing: Framing, stop: StopRule, seed: int | None, challenge: str | None
-) -> Certificate:
+) -> Certification:
     from engine.cli.progress import DrawsBar
     from engine.single_image.certify import sample_image
     from engine.single_image.picture import read_picture
@@ -383,12 +402,13 @@ def _certify_one(
         say(f"{path}: {note}", sys.stderr)
     start = time.perf_counter()
     with DrawsBar(path.name, plan.n) as bar:
-        for found in sample_image(picture, system, plan, framing=framing, seed=seed, challenge=challenge):
+        asked = sample_image(picture, system, plan, framing=framing, seed=seed, challenge=challenge, until=stop.until)
+        for found in asked:
             seconds = time.perf_counter() - start
             bar(found.drawn, seconds)
-            if stop.now(found, seconds):
+            if stop.is_late(found, seconds):
                 break
-    return found.certificate()
+    return found
 
 
 def _framing(crop: str, invert: bool) -> Framing:

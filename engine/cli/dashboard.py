@@ -21,6 +21,10 @@ def dashboard(
         typer.Option(help="Where it listens; by default the first that is free from 8501 on.", min=1, max=65535),
     ] = None,
     address: Annotated[str, typer.Option(help="0.0.0.0 lets every machine of the network in.")] = "127.0.0.1",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name under which it answers, beside this machine's own; may be given several times."),
+    ] = None,
     headless: Annotated[bool, typer.Option(help="Do not open a browser.")] = True,
     cache: CacheOption = None,
 ) -> None:
@@ -33,6 +37,8 @@ def dashboard(
     options = ["--server.address", address, "--server.headless", str(headless).lower()]
     if port is not None:
         options += ["--server.port", str(port)]
+    for name in allow_host or ():
+        options += ["--server.allowedHosts", name]
     store = {} if cache is None else {"ACES_CACHE": str(cache)}
     command = processes.command("streamlit", "run", str(MAIN), *options)
     os.execve(command[0], command, processes.environment(**store))  # signals and the exit status are streamlit's

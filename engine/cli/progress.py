@@ -68,7 +68,7 @@ class SamplingBar(_Bar):
         if task is None:
             task = self.progress.add_task(job, total=p.total, text="")
         text = f"{p.images}/{p.total_images} images  {p.rate:,.0f} draws/s"
-        self.progress.update(task, completed=p.draws, text=text)
+        self.progress.update(task, total=p.total, completed=p.draws, text=text)
         self._log(f"{job}  {text}  {_duration(p.seconds_left)} left")
 
 

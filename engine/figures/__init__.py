@@ -20,6 +20,7 @@ from engine.figures.base import (
     Sketch,
     Theme,
 )
+from engine.figures.drawing import FIGURES, Drawing, FigureOptions, draw
 from engine.figures.image import answer_over_theta, bounds_over_theta, class_votes, images, selection_share
 from engine.figures.radius import accuracy_over_radius, selection_over_radius
 from engine.figures.selection import entropies, receiver, signed_radii
@@ -31,6 +32,7 @@ __all__ = [
     "ANNOTATED",
     "DARK",
     "DETAIL_HEIGHT",
+    "FIGURES",
     "HEIGHT",
     "LIGHT",
     "NAC",
@@ -38,6 +40,8 @@ __all__ = [
     "SELECTED",
     "SHARES",
     "TALL",
+    "Drawing",
+    "FigureOptions",
     "Sketch",
     "Theme",
     "accuracy_over_radius",
@@ -45,6 +49,7 @@ __all__ = [
     "answer_over_theta",
     "bounds_over_theta",
     "class_votes",
+    "draw",
     "entropies",
     "images",
     "over_theta",

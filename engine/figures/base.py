@@ -98,17 +98,21 @@ class Sketch:
         """The figure, checked. Raises ``ValueError`` for what plotly does not know."""
         import plotly.graph_objects as go  # slow to load, and pages do without
 
-        return go.Figure(self.traces, self._whole_layout())
+        return go.Figure(self.traces, self._flat_layout())
 
     def to_json(self) -> str:
         """What ``finish().to_json()`` says, unchecked."""
         try:
-            whole = {"data": self.traces, "layout": _nested(self._whole_layout())}
+            whole = {"data": self.traces, "layout": self.whole_layout()}
             return json.dumps(whole, default=_plain, allow_nan=False)
         except ValueError:  # a number is missing: JSON has no NaN, and plotly knows where null may stand for it
             return str(self.finish().to_json(remove_uids=False))
 
-    def _whole_layout(self) -> dict[str, Any]:
+    def whole_layout(self) -> dict[str, Any]:
+        """The layout with shapes and annotations, plotly's short forms written out."""
+        return _nested(self._flat_layout())
+
+    def _flat_layout(self) -> dict[str, Any]:
         return {**self.layout, "shapes": self.shapes, "annotations": self.annotations}
 
 

@@ -21,7 +21,7 @@ from engine.figures.views import Axis
 from engine.records import compose
 from engine.records.compose import Composition
 from engine.records.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun
-from engine.statistics import aces, envelope, explain, metrics, separation, steps
+from engine.statistics import aces, deployment, envelope, explain, metrics, separation, steps
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.chains import Later
 
@@ -54,6 +54,8 @@ class Shelf(Protocol):
     def resolve(self, name_or_prefix: str, kind: str | None = None) -> Meta: ...
 
     def load(self, name_or_prefix: str, kind: str | None = None) -> Run: ...
+
+    def fingerprint(self, name: str) -> str: ...
 
 
 class Numbers:
@@ -115,6 +117,23 @@ class Numbers:
             except AcesError as error:
                 problems[label] = str(error)
         return found, problems
+
+    def summary(self, settings: Settings) -> views.Summary:
+        """The tiles."""
+        at = settings.theta, settings.radius, settings.terms
+        return views.summary(self.composition(settings), *at, settings.convention)
+
+    def optimism(
+        self, settings: Settings, measure: Axis, drawn: Sequence[views.Front], rule: deployment.Rule
+    ) -> deployment.Optimism:
+        """How much the numbers of the rule's choice among the fronts ``drawn`` flatter on the images they are of."""
+        measured = []
+        for front in drawn:
+            at = settings.at(settings.compositions[front.position])
+            measured.append((self.composition(at), views.measured_by(front, at, measure)))
+        images = np.unique(np.concatenate([c.index for c, _ in measured]))
+        halves = deployment.halvings(images)
+        return deployment.optimism([deployment.tally(c, how, images, halves) for c, how in measured], rule)
 
     def over_theta(self, settings: Settings) -> metrics.Metrics:
         """Metrics at every stored threshold and the one radius."""

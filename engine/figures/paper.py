@@ -181,7 +181,9 @@ def signed_radii(signed: Array, thetas: Sequence[float]) -> Plate:
         for k, theta in enumerate(thetas)
     ]
     y = "Certified radius of the selection"
-    return Plate((Panel("Percentile of the images", y, (zero, *lines), low=(0.0, None), high=(100.0, None)),))
+    return Plate(
+        (Panel("Percentile of the images", y, (zero, *lines), low=(0.0, None), high=(100.0, None), radii="y"),)
+    )
 
 
 def _hue(k: int) -> str:
@@ -219,6 +221,5 @@ def curves(radii: Array, aces: Mapping[float, Array], alone: Array, core: float,
     alone_too = Curve(ALONE, radii, alone, INK, "dotted")
     square = Curve(CORE_ALONE, np.array([0.0]), np.array([core]), INK, "", "s", size=4)
     end = float(radii[-1])
-    return Plate(
-        (Panel("Radius r", "Certified accuracy [%]", (*lines, alone_too, square), low=(0.0, 0.0), high=(end, 100.0)),)
-    )
+    parts = (*lines, alone_too, square)
+    return Plate((Panel("Radius r", "Certified accuracy [%]", parts, low=(0.0, 0.0), high=(end, 100.0), radii="x"),))

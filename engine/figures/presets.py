@@ -138,7 +138,9 @@ def _of_cores(data: FigureData, settings: Settings, asked: Wanted) -> Made:
     aspects, problems = _aspects(data, settings, choices, asked, True, _matched)
     missing = list(problems)
     if len({choice.core_run.name for choice in choices}) < 2:
-        missing.append("The paper draws two core networks: choose another under Compare with in the sidebar.")
+        missing.append(
+            "The paper draws two core networks: another is added under Compare with in the sidebar, or by --with."
+        )
     if len(aspects[0].alone) < 2:
         missing.append("The store holds this training at one σ alone: the paper's triangles are at three.")
     return Made(paper.fronts(aspects, _names(settings, choices)), tuple(missing))
@@ -219,7 +221,7 @@ def _fig8(data: FigureData, settings: Settings, asked: Wanted) -> Made:
     missing = list(problems)
     if len(choices) < 2:
         missing.append(
-            "One selection is drawn: choose others under Compare with in the sidebar, where the store has any."
+            "One selection is drawn: others are added under Compare with in the sidebar, or by --with, if any are."
         )
     return Made(paper.fronts(aspects, _selections(settings, choices)), tuple(missing))
 

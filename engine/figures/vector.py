@@ -10,8 +10,9 @@ from __future__ import annotations
 import io
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engine.arrays import Array
@@ -32,7 +33,13 @@ DASHES: dict[str, Any] = {
     "dashdot": (0, (5, 1.5, 1, 1.5)),
 }
 INK, GRID = "#1b2430", "#d9dee4"
+FITS = 0.95  # of the width a legend may take: letters of a file are a little wider than those that are measured
 ONE_AT_A_TIME = threading.Lock()  # matplotlib's settings are of the whole process, and sessions are threads of it
+METADATA: dict[str, dict[str, str | None]] = {
+    "svg": {"Date": None, "Creator": "ACES Explorer"},
+    "pdf": {"CreationDate": None, "Creator": "ACES Explorer", "Producer": None},
+    "png": {"Software": None},
+}
 SETTINGS: dict[Any, Any] = {
     "text.parse_math": False,
     "text.usetex": False,
@@ -86,7 +93,9 @@ class Callout:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One pair of axes; ``low`` and ``high`` are the ends of an axis (x, y), None where the data say."""
+    """One pair of axes; ``low`` and ``high`` are the ends of an axis (x, y), None where the data say. ``radii``: the
+    letters of the axes on which certified radii stand, which round down as numbers.
+    """
 
     x: str
     y: str
@@ -95,6 +104,7 @@ class Panel:
     low: tuple[float | None, float | None] = (None, None)
     high: tuple[float | None, float | None] = (None, None)
     notes: tuple[Callout, ...] = ()
+    radii: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,26 +153,32 @@ def relabelled(plate: Plate, said: Mapping[str, str]) -> Plate:
 
 def svg(plate: Plate, look: Look) -> str:
     """The plate as an SVG whose letters are outlines."""
-    return _saved(plate, look, "svg", {"Date": None, "Creator": "ACES Explorer"}).decode()
+    return saved(partial(draw, plate, look), look, "svg").decode()
 
 
 def pdf(plate: Plate, look: Look) -> bytes:
     """The plate as a PDF with its fonts embedded."""
-    return _saved(plate, look, "pdf", {"CreationDate": None, "Creator": "ACES Explorer", "Producer": None})
+    return saved(partial(draw, plate, look), look, "pdf")
 
 
 def png(plate: Plate, look: Look, dpi: int = 200) -> bytes:
     """The plate as pixels, to look at."""
-    return _saved(plate, look, "png", {"Software": None}, dpi)
+    return saved(partial(draw, plate, look), look, "png", dpi)
 
 
-def _saved(plate: Plate, look: Look, form: str, metadata: Mapping[str, str | None], dpi: int = 72) -> bytes:
+def saved(drawn: Callable[[Figure], None], look: Look, form: str, dpi: int = 72) -> bytes:
+    """What ``drawn`` puts into an empty figure, as a file of the ``form`` svg, pdf or png."""
     import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
     out, settings = io.BytesIO(), SETTINGS | _sizes(look)
     with ONE_AT_A_TIME, matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # letters that no font of these has, and panels too small for their texts
-        _drawn(plate, look).savefig(out, format=form, metadata=dict(metadata), dpi=dpi)
+        figure = Figure((look.width, look.height), layout="constrained")
+        FigureCanvasAgg(figure)
+        drawn(figure)
+        figure.savefig(out, format=form, metadata=dict(METADATA[form]), dpi=dpi)
     return out.getvalue()
 
 
@@ -183,18 +199,13 @@ def _sizes(look: Look) -> dict[Any, Any]:
     }
 
 
-def _drawn(plate: Plate, look: Look) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure((look.width, look.height), layout="constrained")
-    FigureCanvasAgg(figure)
+def draw(plate: Plate, look: Look, figure: Figure) -> None:
+    """The panels and their legend, into an empty figure."""
     columns = max(1, min(len(plate.panels), int(look.width / NARROWEST)))
     rows = -(-len(plate.panels) // columns)
     for k, panel in enumerate(plate.panels):
         _panel(figure.add_subplot(rows, columns, k + 1), panel, look)
-    _legend(figure, plate, look)
-    return figure
+    legend(figure, _entries(plate), look)
 
 
 def _panel(axes: Axes, panel: Panel, look: Look) -> None:
@@ -242,19 +253,18 @@ def _bars(axes: Axes, part: Bars) -> None:
     )  # fmt: skip
 
 
-def _legend(figure: Figure, plate: Plate, look: Look) -> None:
-    """Above the panels, where it covers nothing, in as many columns as are not wider than the figure."""
-    entries = _entries(plate)
+def legend(figure: Figure, entries: Mapping[str, Any], look: Look) -> None:
+    """Handles by their names above the panels, where they cover nothing, in as many columns as fit the figure."""
     if not entries:
         return
     for columns in range(len(entries), 0, -1):
-        legend = figure.legend(
+        made = figure.legend(
             list(entries.values()), list(map(_plain, entries)), loc="outside upper center", ncols=columns,
             frameon=False, handlelength=2.2, columnspacing=1.0, handletextpad=0.5, borderaxespad=0.1,
         )  # fmt: skip
-        if columns == 1 or _width(legend, figure) <= look.width:
+        if columns == 1 or _width(made, figure) <= FITS * look.width:
             return
-        legend.remove()
+        made.remove()
 
 
 def _entries(plate: Plate) -> dict[str, Any]:

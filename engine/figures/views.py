@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import ABSTAIN, Array
-from engine.figures.settings import Terms, symbol_of
+from engine.figures.settings import Settings, Terms, symbol_of
 from engine.records.compose import Composition
 from engine.records.counts import nearest
 from engine.records.runs import SmoothedRun, arrays
+from engine.statistics import deployment
 from engine.statistics.aces import Certificates, Outcome, certify
-from engine.statistics.envelope import Envelope
+from engine.statistics.bounds import MAJORITY
+from engine.statistics.envelope import SHARES, Envelope
 from engine.statistics.intervals import Estimate, mean_interval, rate_interval
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import (
@@ -210,6 +212,15 @@ def with_best_t(front: Front, found: Envelope, t: float) -> Front:
     ts = np.concatenate([found.ts, np.full(len(front.thetas), t)])
     kept = pareto_front(nac, robustness)
     return replace(front, thetas=thetas[kept], nac=nac[kept], robustness=robustness[kept], ts=ts[kept], plain=front)
+
+
+def measured_by(front: Front, settings: Settings, measure: Axis) -> deployment.Measure:
+    """How a choice among the points of a front, of the view of its composition, is measured on held-out images."""
+    alpha, correction, t, bound = settings.terms
+    shares = () if front.ts is None else SHARES
+    at = MAJORITY if shares else t  # which is none of the question then
+    radius = None if measure is Axis.ACR else settings.radius
+    return deployment.Measure(alpha, correction, radius, settings.convention, at, bound, shares)
 
 
 def restrict(run: SmoothedRun, index: Array) -> SmoothedRun:

@@ -95,7 +95,7 @@ def _gather(folder: Path, stem: str, parts: tuple[str, ...]) -> Evaluation:
 def read_evaluation(
     e: Evaluation, name: str, dataset: str | None = None, sigma: float | None = None
 ) -> SmoothedRun | SelectionRun | CoreRun:
-    """One evaluation as a record called ``name``; ``dataset`` and ``sigma`` win over what the folders say.
+    """One evaluation as a record called ``name``; ``dataset`` and ``sigma`` fill in what folders do not say.
 
     Raises ``AcesError`` that names file, line and value for logs that are missing, cut off, damaged, contradict
     themselves, or are not all of one run.
@@ -255,7 +255,7 @@ def _meta(
         name=name,
         dataset=place.dataset,
         num_classes=place.card.num_classes,
-        created=log.written(),
+        created=log.at,
         engine_version=__version__,
         extra={"source": ACES_LOG, **extra},
         **more,

@@ -16,19 +16,24 @@ from engine.errors import AcesError
 
 NOISE = re.compile(r"(noise|sigma)[_=-]?(\d+(?:\.\d+)?)")
 ARCHITECTURE = re.compile(r"(cifar_)?(resnet|densenet|lenet)\d*", re.IGNORECASE)
+WORDS = re.compile(r"[_\W]+")
+TRANSFORMATIONS = frozenset(("translation", "rotation", "scaling", "brightness", "contrast", "blur"))
 TEXT_SUFFIXES = (".tsv", ".txt", ".log", ".csv")  # a log's name may well end in "_0.10", which is no suffix
 FILE_ORDER = "test-file-order"
 
 
 @dataclass(frozen=True)
 class Place:
-    """What a log's path says. ``sigma`` is the noise of the evaluation, None where the path names none."""
+    """What a log's path says. ``sigma`` is the noise of the evaluation, None where the path names none;
+    ``transformation`` a folder's name by which the noise is no noise of pixels.
+    """
 
     dataset: str
     split: str
     training: str | None
     sigma: float | None
     sigma_train: float | None
+    transformation: str | None = None
 
     @property
     def card(self) -> DatasetCard:
@@ -50,15 +55,18 @@ class Place:
 
 
 def place_of(path: Path, dataset: str | None = None, sigma: float | None = None) -> Place:
-    """Read a log's absolute path; ``dataset`` and ``sigma``, where given, win. The folder nearest to the file counts.
+    """Read a log's absolute path; ``dataset`` and ``sigma`` fill in what it does not say, and never override it.
+
+    The folder nearest to the file counts.
 
     Raises ``AcesError`` where the dataset is not told, or not known.
     """
     folders = path.parts[:-1]
     at = _last_dataset(folders)
     inside = folders[at + 1 :] if at is not None else ()
-    named = path.parts[at] if at is not None else path.name
-    dataset = dataset or _dataset(named)
+    named = path.parts[at] if at is not None else stem(path)
+    if dataset is None or dataset in DATASETS:
+        dataset = _dataset(named) or dataset
     if dataset not in DATASETS:
         raise AcesError(
             f"{path}: {'no folder names the dataset' if dataset is None else f'unknown dataset {dataset!r}'}; "
@@ -70,8 +78,9 @@ def place_of(path: Path, dataset: str | None = None, sigma: float | None = None)
         dataset=dataset,
         split="train" if "train" in inside else "test",
         training=inside[0] if inside and not (NOISE.match(inside[0]) or ARCHITECTURE.match(inside[0])) else None,
-        sigma=sigma if sigma is not None else noises[-1][1] if noises else None,
+        sigma=noises[-1][1] if noises else sigma,
         sigma_train=trained[-1] if trained else None,
+        transformation=next((name for name in inside if not TRANSFORMATIONS.isdisjoint(WORDS.split(name))), None),
     )
 
 

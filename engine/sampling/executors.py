@@ -149,19 +149,20 @@ def _connected(address: str | None) -> Any:
     except ImportError as error:
         raise AcesError("Ray is not installed: pip install 'aces-explorer[ray]', or use --executor local") from error
     if not ray.is_initialized():
-        _check_reachable(address)
+        asked = address or os.environ.get("RAY_ADDRESS") or None  # Ray would try the latter for minutes, in silence
+        _check_reachable(asked)
         try:
             ray.init(address=address, include_dashboard=False if address is None else None, log_to_driver=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise AcesError(f"no Ray cluster at {address} ({error}): start one with `ray start --head`") from error
+            raise AcesError(f"no Ray cluster at {asked} ({error}): start one with `ray start --head`") from error
     return ray
 
 
 def _check_reachable(address: str | None) -> None:
     """Ray itself would try for ten minutes."""
-    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
-    if not colon:  # none, auto, local: Ray looks on this machine
+    if address in (None, "auto", "local"):  # Ray looks on this machine
         return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except (OSError, ValueError) as error:

@@ -63,6 +63,7 @@ __all__ = [
     "issue",
     "promise",
     "rests_on",
+    "stated",
     "to_json",
 ]
 
@@ -70,7 +71,7 @@ FORMAT: Literal["aces-certificate"] = "aces-certificate"
 VERSION: Literal[2] = 2  # what is issued where later ones (``plan.NEWER``) have nothing to add
 RIVALS = 5  # from this version on a look may tell of a rival
 CHAINS = 6  # from this version on there may be later stages
-NEWEST: Literal[6] = 6
+NEWEST: Literal[7] = 7
 MAX_BYTES = 32_000_000  # of a file: 10,000,000 draws of a network of 1,000 classes take half of it
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 MAX_SEED = 2**63
@@ -115,7 +116,7 @@ class Certificate:
     created: str
     engine_version: str = __version__
     format: Literal["aces-certificate"] = FORMAT
-    version: Literal[1, 2, 3, 4, 5, 6] = VERSION
+    version: Literal[1, 2, 3, 4, 5, 6, 7] = VERSION
 
     @property
     def draws(self) -> int:
@@ -151,7 +152,7 @@ def issue(
     segments = segments_of(evidence, plan)
     looks = compositions(segments, plan, evidence.core)
     found = answer_at(looks, plan)
-    radius = _below(found.radius)
+    radius = stated(found.radius)
     return Certificate(
         outcome=found.outcome,
         prediction=found.prediction,
@@ -325,8 +326,8 @@ def bounds_of(looks: list[Composition], plan: Plan) -> tuple[LookBounds, ...]:
     return bounds_by(plan, looks)
 
 
-def _below(bound: float) -> float:
-    """A radius or a bound as a certificate may state it: nine digits, never more than any machine recomputes."""
+def stated(bound: float) -> float:
+    """A radius or a bound as a certificate states it: nine digits, never more than any machine recomputes."""
     return float(round_down(bound * (1 - MARGIN)))
 
 
@@ -344,7 +345,7 @@ def _rounded(look: LookBounds) -> LookBounds:
 
 def _rounded_stage(look: Look) -> Look:
     p_rival = None if look.p_rival is None else _above(look.p_rival)
-    return replace(look, p_select=_below(look.p_select), p_certify=_below(look.p_certify), p_rival=p_rival)
+    return replace(look, p_select=stated(look.p_select), p_certify=stated(look.p_certify), p_rival=p_rival)
 
 
 def _statement(certificate: Certificate, found: Answer) -> str:

@@ -23,6 +23,9 @@ from engine.single_image.picture import CENTRED, Framing
 from engine.single_image.plan import Plan
 from engine.single_image.subject import Networks
 from engine.single_image.system import System
+from engine.single_image.until import Until, check_until, is_over
+from engine.statistics.deciding import FIRST
+from engine.statistics.looks import FIRST_LOOK
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +71,9 @@ def certify_image(
     framing: Framing = CENTRED,
     seed: int | None = None,
     challenge: str | None = None,
+    until: Until | None = None,
 ) -> Certificate:
-    """CERTIFY one picture by all draws of a plan, by default ``system.plan()``.
+    """CERTIFY one picture by all draws of a plan, by default ``system.plan()``, or ``until`` its question is answered.
 
     With probability at least 1 - alpha the answer is the smoothed system's, here and, where it is certified, within its
     radius. ``picture``: a file's path or content, a picture that was read, a PIL image, or the exact tensor as an array
@@ -78,7 +82,7 @@ def certify_image(
     it; a chosen seed shows nothing to others. Raises ``AcesError`` for what is no image, for networks that cannot be
     opened and for a plan that is another system's.
     """
-    *_, last = sample_image(picture, system, plan, framing=framing, seed=seed, challenge=challenge)
+    *_, last = sample_image(picture, system, plan, framing=framing, seed=seed, challenge=challenge, until=until)
     return last.certificate()
 
 
@@ -90,22 +94,24 @@ def sample_image(
     framing: Framing = CENTRED,
     seed: int | None = None,
     challenge: str | None = None,
+    until: Until | None = None,
 ) -> Iterator[Certification]:
     """The same picture's certification as it grows, after every piece of draws; arguments as in ``certify_image``.
 
     Whoever breaks off has the certificate of what was drawn, where the plan may stop early and its first look was
     reached. With a fixed n there is none before the end.
     """
-    plan = system.plan() if plan is None else plan
+    check_until(until, plan)
+    plan = plan or system.plan(first=FIRST_LOOK if until is None else FIRST)
     system.check_plan(plan)
     pair = system.open()
     exact = read_image(picture, pair.dataset.shape, framing).certifiable()
     case = Case.fixed(*exact, plan, seed, challenge)
-    yield from grow(case, pair.answer(case))
+    yield from grow(case, pair.answer(case), until)
 
 
-def grow(case: Case, replies: Iterable[Core | Drawn]) -> Iterator[Certification]:
-    """A case's certification from what its networks reply, after every piece that estimates."""
+def grow(case: Case, replies: Iterable[Core | Drawn], until: Until | None = None) -> Iterator[Certification]:
+    """A case's certification from what its networks reply, after every piece that estimates; ``until`` ends it."""
     found: Certification | None = None
     for reply in replies:
         before = 0 if found is None else found.drawn
@@ -115,3 +121,5 @@ def grow(case: Case, replies: Iterable[Core | Drawn]) -> Iterator[Certification]
             found = found.with_draws(reply)
             if found.drawn > before:
                 yield found
+                if until is not None and is_over(until, found.evidence, case.plan, before):
+                    return

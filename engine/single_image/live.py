@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 
 import torch
@@ -20,7 +20,7 @@ from engine.datasets import DatasetCard, card
 from engine.errors import AcesError
 from engine.mechanisms import OWN, mechanism
 from engine.models import Checkpoint, Hints, Network, load
-from engine.records.draws import BLOCK, CHUNK, Draws, concatenate
+from engine.records.draws import BLOCK, Draws, concatenate
 from engine.records.runs import NetworkInfo
 from engine.sampling.inference import FrozenNetwork, Layout, check_network, freeze, hardware
 from engine.sampling.stream import Source, Stage, sample, sample_block, segments
@@ -32,7 +32,7 @@ from engine.single_image.segments import roles, stage_of
 from engine.single_image.subject import AsRun, Networks, Streams, check_networks, commitment, stream_index
 from engine.single_image.system import LaterNetwork, PairSpec, Selector
 
-PIECE = 1_000  # draws that are reported at a time: the first look
+PIECE = 1_000  # draws that are reported at a time, at most
 KEPT = 4  # systems whose networks stay loaded
 
 
@@ -89,18 +89,15 @@ class Pair:
     def draw(self, tensor: Pixels, plan: Plan, seed: int, challenge: str | None = None) -> Iterator[Drawn]:
         """The n0 draws that guess, then the n that estimate, in the order of their streams, ``PIECE`` at a time.
 
-        Where several networks are sampled, their pieces alternate.
+        A piece ends at every look. Where several networks are sampled, their pieces alternate.
         """
         streams, pixels = self.streams(tensor, plan, seed, challenge), self.pixels(tensor)
         sampled = self._roles(plan)
-        for stage, n in ((Stage.GUESS, plan.n0), (Stage.ESTIMATE, plan.n)):
-            # Of several networks each piece is sampled to its end: an open sampler holds torch's number of threads.
-            at_once = n if len(sampled) == 1 else PIECE
-            for first in range(0, n, at_once):
+        for stage, ends in ((Stage.GUESS, pieces(plan.n0)), (Stage.ESTIMATE, pieces(plan.n, plan.looks))):
+            for run in _runs(ends, together=len(sampled) == 1):
                 for role in sampled:
-                    drawn = self._drawn(role, pixels, plan, streams, stage, first, min(first + at_once, n))
-                    while piece := list(islice(drawn, PIECE // CHUNK)):
-                        yield Drawn(stage.value, concatenate(piece), role)
+                    drawn = self._drawn(role, pixels, plan, streams, stage, run)
+                    yield from (Drawn(stage.value, draws, role) for draws in drawn)
 
     def block(
         self, role: Role, pixels: Tensor, plan: Plan, streams: Streams, stage: Stage, block: int, draws: int = BLOCK
@@ -132,13 +129,36 @@ class Pair:
         return network, OWN.score, stage_of(role, plan).sigma
 
     def _drawn(
-        self, role: Role, pixels: Tensor, plan: Plan, streams: Streams, stage: Stage, first: int, last: int
+        self, role: Role, pixels: Tensor, plan: Plan, streams: Streams, stage: Stage, ends: Sequence[int]
     ) -> Iterator[Draws]:
-        """Draws ``first`` to ``last`` of one stream, chunk by chunk."""
+        """The draws of one stream from ``ends[0]`` on to each further of the ``ends``."""
         network, score, sigma = self.sampled(role, plan)
         stream, smoothing = streams.of(role), plan.smoothing_card
         source = Source(network, score, sigma, streams.seed, lambda _: pixels, stream, smoothing)
-        return (draws for _, draws in sample(source, segments(streams.index, stage, first, last)))
+        parts = [list(segments(streams.index, stage, *piece)) for piece in pairwise(ends)]
+        came = (draws for _, draws in sample(source, chain.from_iterable(parts)))
+        return (concatenate(list(islice(came, len(part)))) for part in parts)
+
+
+def pieces(n: int, looks: Sequence[int] = ()) -> tuple[int, ...]:
+    """Where pieces of n draws end, 0 first: at every one of ``looks``, and ``PIECE`` after the last end at most.
+
+    >>> pieces(2_500), pieces(2_600, (20, 40, 1_500))
+    ((0, 1000, 2000, 2500), (0, 20, 40, 1040, 1500, 2500, 2600))
+    """
+    ends = sorted({0, n, *(look for look in looks if look < n)})
+    between = (range(first, last, PIECE) for first, last in pairwise(ends))
+    return (*chain.from_iterable(between), n)
+
+
+def _runs(ends: tuple[int, ...], *, together: bool) -> Iterator[Sequence[int]]:
+    """The ends that are sampled in one go. Pieces of several networks are each sampled to their end: an open sampler
+    holds torch's number of threads. So are those before ``PIECE``, since it may end there, and a sampler works ahead.
+    """
+    early = sum(end < PIECE for end in ends[1:]) if together else len(ends) - 1
+    yield from pairwise(ends[: early + 1])
+    if early < len(ends) - 1:
+        yield ends[early:]
 
 
 def open_once(spec: PairSpec) -> Pair:
@@ -168,6 +188,8 @@ def open_pair(spec: PairSpec) -> Pair:
     certification = _load(spec.certify, spec.sha256[0], hints)
     natural = _load(spec.core, spec.sha256[1], hints)
     _check_one_dataset(certification, natural)
+    if spec.dataset not in (None, certification.card.dataset):
+        raise AcesError(f"{spec.certify} is for {certification.card.dataset}, and not for {spec.dataset}")
     dataset = card(certification.card.dataset)
     frozen = freeze(certification.network, spec.precision, spec.device)
     alone = freeze(natural.network, "float32", spec.device, Layout(batch=1))
@@ -223,7 +245,10 @@ def _check_one_dataset(certify: Checkpoint, other: Checkpoint) -> None:
 def _load(path: Path, sha256: str | None, hints: Hints) -> Checkpoint:
     checkpoint = load(path, hints)
     if sha256 not in (None, checkpoint.sha256):
-        raise AcesError(f"{path} holds other weights than the run of that name was sampled with")
+        raise AcesError(
+            f"{path} holds other weights than are expected: their sha256 is {checkpoint.sha256[:12]}…, and not "
+            f"{str(sha256)[:12]}…; put the right file there"
+        )
     if checkpoint.transform is not None:
         raise AcesError(f"{path} sees pictures at a size of its own; choose networks that read one tensor")
     return checkpoint

@@ -18,6 +18,7 @@ from engine.single_image.picture import Pixels
 from engine.single_image.plan import Plan, Role
 from engine.single_image.subject import Networks
 from engine.single_image.system import PairSpec
+from engine.single_image.until import Until
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,15 @@ class Probe:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Draw for a case; its seed, plan and image, and the networks, name its streams."""
+    """Draw for a case, to the end of its plan or ``until`` its question is answered.
+
+    Its seed, plan and image, and the networks, name its streams.
+    """
 
     job: int
     pair: PairSpec
     case: Case
+    until: Until | None = None
 
 
 @dataclass(frozen=True, eq=False)

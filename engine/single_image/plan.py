@@ -13,7 +13,7 @@ from engine.smoothing import GAUSSIAN, Smoothing, smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, check_draws, check_share
 from engine.statistics.bounds import MAJORITY, ceiling, check_level, smallest_n
 from engine.statistics.corrections import CERTIFY, CORE, Correction, levels
-from engine.statistics.looks import Split, parts, schedule
+from engine.statistics.looks import FIRST_LOOK, Split, parts, schedule
 from engine.statistics.margin import Bound, check_bound
 from engine.statistics.thresholds import check_thresholds
 
@@ -52,12 +52,13 @@ NEWER: dict[str, tuple[int, object]] = {
     "split": (5, Split.EVEN),
     "p0": (6, None),
     "then": (6, ()),
+    "first": (7, FIRST_LOOK),
 }
 
 
-def usual_split(n: int, mode: Mode) -> Split:
+def usual_split(n: int, mode: Mode, first: int = FIRST_LOOK) -> Split:
     """How new plans split alpha among their looks. Of one look nothing is split."""
-    return Split.EVEN if mode is Mode.FIXED or len(schedule(n)) == 1 else Split.HALF_LAST
+    return Split.EVEN if mode is Mode.FIXED or len(schedule(n, first)) == 1 else Split.HALF_LAST
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,9 @@ class Plan:
     ``smoothing`` names the noise of both, and with it the norm of the radius. ``t``: the share of votes by which the
     selection chooses the certification network. ``bound``: of its class; ``split``: of alpha among the looks. ``p0``:
     in place of ``theta``, None then; the network answers where a class has more than this share of its votes.
-    ``then``: the stages that an image goes through where the first does not select it. What a plan does not say is as
-    in the oldest certificates. Raises ``AcesError`` for values outside their ranges.
+    ``then``: the stages that an image goes through where the first does not select it. ``first``: how many draws the
+    first look sees, each later one twice as many. What a plan does not say is as in the oldest certificates. Raises
+    ``AcesError`` for values outside their ranges.
     """
 
     sigma: float
@@ -118,6 +120,7 @@ class Plan:
     split: Split = Split.EVEN
     p0: float | None = None
     then: tuple[LaterPlan, ...] = ()
+    first: int = FIRST_LOOK
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "then", tuple(self.then))
@@ -135,6 +138,8 @@ class Plan:
         object.__setattr__(self, "mode", Mode(self.mode))
         object.__setattr__(self, "bound", check_bound(self.bound, from_log=False))
         object.__setattr__(self, "split", Split(self.split))
+        if not 1 <= self.first <= MAX_N or (self.mode is Mode.FIXED and self.first != FIRST_LOOK):
+            raise AcesError(f"first is {self.first:,}; the first look of 1 to {MAX_N:,} draws, and none with a fixed n")
         self._check_selections()
 
     def _check_selections(self) -> None:
@@ -155,7 +160,7 @@ class Plan:
     @property
     def looks(self) -> tuple[int, ...]:
         """How many of the n draws each look sees."""
-        return schedule(self.n) if self.mode is Mode.EARLY else (self.n,)
+        return schedule(self.n, self.first) if self.mode is Mode.EARLY else (self.n,)
 
     @property
     def alphas(self) -> tuple[float, ...]:

@@ -27,6 +27,7 @@ from engine.statistics.bounds import MAJORITY
 from engine.statistics.chains import Later
 from engine.statistics.corrections import CERTIFY, CORE, Correction
 from engine.statistics.explain import Explanation, explain
+from engine.statistics.looks import FIRST_LOOK
 from engine.statistics.margin import Bound, check_bound, usual_bound
 from engine.weights import weights_of
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from engine.single_image.certificate import Certificate
     from engine.single_image.inputs import Images, OneImage
     from engine.single_image.live import Pair
+    from engine.single_image.until import Until
 
 PREDICT_N = 10_000  # draws after which an image without an answer is an abstention
 TOGETHER = 256  # images whose draws share batches
@@ -152,7 +154,7 @@ class System:
     def load(
         cls,
         certify: str | Path | Meta,
-        core: str | Path | Meta,
+        core: str | Path | Meta | None = None,
         theta: float | None = None,
         *,
         p0: float | None = None,
@@ -171,13 +173,19 @@ class System:
         trust: bool = False,
         runs: Runs | None = None,
     ) -> Self:
-        """The system of some networks, each named by a run, its name in ``runs``, or a checkpoint's path.
+        """The system of a ``system.yaml``, or of some networks, each named by a run, its name in ``runs``, or a path.
 
-        What is not given is as the runs were sampled: their noise and precision; of a file's network, the noise that it
-        was trained with, and float32. ``then``: the later stages, each under the noise of its run. ``dataset`` and
-        ``trust`` as in ``PairSpec``. Raises ``AcesError`` for what is not found, and where it opens a network (only
-        where nothing else tells its noise) for what cannot be opened.
+        ``System.load("system.yaml")`` is all that a file needs; ``device`` and ``trust`` may stand beside it. Of
+        networks, what is not given is as the runs were sampled: their noise and precision; of a file's network, the
+        noise that it was trained with, and float32. ``then``: the later stages, each under the noise of its run.
+        ``dataset`` and ``trust`` as in ``PairSpec``. Raises ``AcesError`` for what is not found, and where it opens a
+        network (only where nothing else tells its noise) for what cannot be opened.
         """
+        if core is None:
+            said = theta, p0, select, sigma, sigma_select, smoothing, bound, precision, dataset
+            if any(value is not None for value in said) or tuple(then) or (alpha, t) != (DEFAULT_ALPHA, MAJORITY):
+                raise AcesError("a system's file says its networks and settings itself: change them there")
+            return cls._of_file(certify, device, trust=trust)
         asked = tuple(then)
         if len(asked) >= MAX_STAGES:
             raise AcesError(f"a chain of {1 + len(asked)} stages; it may have {MAX_STAGES}")
@@ -204,6 +212,18 @@ class System:
         stages = tuple(stage_plan(stage, noise) for stage, noise in zip(asked, sigmas, strict=True))
         return cls(pair, sigma, theta, alpha, correction, sigma_select, smoothing, t, bound, p0, stages)
 
+    @classmethod
+    def _of_file(cls, named: str | Path | Meta, device: str, *, trust: bool) -> Self:
+        from engine.single_image.system_file import is_system, read_system
+
+        if isinstance(named, Meta) or not is_system(Path(named)):
+            raise AcesError(
+                f"'{named if isinstance(named, str | Path) else named.name}' alone is no system: name its "
+                f"core network as well, or a system.yaml"
+            )
+        system = read_system(Path(named), device=device, trust=trust).system
+        return cls(**{field.name: getattr(system, field.name) for field in fields(cls)})
+
     def open(self) -> Pair:
         """The networks, loaded and frozen. The last few systems' stay loaded, until their files change.
 
@@ -221,11 +241,13 @@ class System:
         """By which the first stage selects: ``theta`` of a score, or ``p0`` of the votes."""
         return self.plan(max_n(1 + len(self.then))).threshold
 
-    def plan(self, n: int = 10_000, n0: int = 100, mode: Mode = Mode.EARLY) -> Plan:
-        """What to draw to certify a picture by this system: ``n0`` draws that guess, at most ``n`` that estimate."""
+    def plan(self, n: int = 10_000, n0: int = 100, mode: Mode = Mode.EARLY, first: int = FIRST_LOOK) -> Plan:
+        """What to draw to certify a picture by this system: ``n0`` draws that guess, at most ``n`` that estimate, of
+        which the first look sees ``first``.
+        """
         own = self.alpha, self.correction, mode, self.sigma_select, self.smoothing, self.t
-        how = self._bound, usual_split(n, Mode(mode))
-        return Plan(self.sigma, self.theta, n, n0, *own, *how, self.p0, self.then)
+        how = self._bound, usual_split(n, Mode(mode), first)
+        return Plan(self.sigma, self.theta, n, n0, *own, *how, self.p0, self.then, first)
 
     @property
     def _bound(self) -> Bound:
@@ -234,7 +256,7 @@ class System:
 
     def check_plan(self, plan: Plan) -> None:
         """Raise ``AcesError`` that names what a plan says otherwise: it would certify another system."""
-        own = replace(self.plan(plan.n, plan.n0, plan.mode), split=plan.split)
+        own = replace(self.plan(plan.n, plan.n0, plan.mode, plan.first), split=plan.split)
         for name in (field.name for field in fields(Plan)):
             if getattr(plan, name) != getattr(own, name):
                 raise AcesError(
@@ -303,8 +325,10 @@ class System:
         framing: Framing = CENTRED,
         seed: int | None = None,
         challenge: str | None = None,
+        until: Until | None = None,
     ) -> list[Certificate]:
-        """CERTIFY each image now, by all draws of a plan, by default ``plan()``: ``certify_image`` of this system.
+        """CERTIFY each image now, by all draws of a plan, by default ``plan()``, or ``until`` its question is answered:
+        ``certify_image`` of this system.
 
         A certificate has ``prediction`` (a class, or ``ABSTAIN`` = -1) and ``answer``, its name; ``outcome``;
         ``radius`` in units where a pixel runs from 0 to 1, 0 unless certified; ``draws``; and what it rests on.
@@ -313,7 +337,7 @@ class System:
         from engine.single_image.certify import certify_image
         from engine.single_image.inputs import each_image
 
-        named = {"framing": framing, "seed": seed, "challenge": challenge}
+        named = {"framing": framing, "seed": seed, "challenge": challenge, "until": until}
         shape = self.open().dataset.shape
         return [certify_image(image, self, plan, **named) for image in each_image(images, shape, framing)]  # type: ignore[arg-type]
 

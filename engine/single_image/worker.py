@@ -22,11 +22,13 @@ from engine.errors import AcesError
 from engine.records.draws import CHUNK
 from engine.sampling.stream import Stage
 from engine.single_image.attack import attack
+from engine.single_image.certify import Certification
 from engine.single_image.live import Pair, open_once
-from engine.single_image.messages import Break, Done, Failed, Probe, Rate, Reply, Request, Sample, Stop
+from engine.single_image.messages import Break, Core, Done, Drawn, Failed, Probe, Rate, Reply, Request, Sample, Stop
 from engine.single_image.plan import LaterPlan, Plan
 from engine.single_image.segments import roles
 from engine.single_image.subject import Streams
+from engine.single_image.until import is_over
 
 
 class Worker:
@@ -84,9 +86,16 @@ class Worker:
         self._send(Rate(4 * CHUNK / (time.perf_counter() - start)))
 
     def _sample(self, request: Sample) -> None:
+        found: Certification | None = None
         for reply in open_once(request.pair).answer(request.case):
             self._send(reply)
             if request.job in self._stopped:
+                return
+            if request.until is None:
+                continue
+            before = 0 if found is None else found.drawn
+            found = Certification.begin(request.case, reply) if isinstance(reply, Core) else _with(found, reply)
+            if is_over(request.until, found.evidence, found.plan, before):
                 return
 
     def _break(self, request: Break) -> None:
@@ -97,6 +106,11 @@ class Worker:
             self._connection.send(reply)
         except OSError:
             os._exit(0)
+
+
+def _with(found: Certification | None, drawn: Drawn) -> Certification:
+    assert found is not None, "the core network answers first"
+    return found.with_draws(drawn)
 
 
 def _draw_some(pair: Pair, pixels: Tensor, plan: Plan, draws: int) -> None:

@@ -22,6 +22,7 @@ from engine.statistics.bounds import MAJORITY, check_level, z_lower_bound
 from engine.statistics.budget import GRID, GuessVotes, posterior
 from engine.statistics.corrections import CERTIFY, Correction, levels
 from engine.statistics.looks import Split, parts
+from engine.statistics.looks import schedule as doubling
 
 FIRST = 20  # draws of the first look, at least
 HOPELESS = 0.01  # the chance to reach a radius yet, below which an image is given up
@@ -54,16 +55,12 @@ class RadiusQuestion:
 
 
 def schedule(n: int, first: int = FIRST) -> tuple[int, ...]:
-    """How many draws each look sees: ``first``, doubling as long as that is less than n, and n.
+    """The looks of a question: from few draws on, as most images are decided early.
 
-    >>> schedule(500, 50)
-    (50, 100, 200, 400, 500)
+    >>> schedule(500)
+    (20, 40, 80, 160, 320, 500)
     """
-    looks, at = [], first
-    while at < n:
-        looks.append(at)
-        at *= 2
-    return (*looks, n)
+    return doubling(n, first)
 
 
 @dataclass(frozen=True)
@@ -103,6 +100,16 @@ class Decider:
         if self.has_class:
             hope = min(hope, _chance(of_class, self.looks[at], int(needed_class[last][reached]), self.looks[last]))
         return LookTaken(reached, hope < HOPELESS)
+
+    def forecast(self, q: float, p: float, since: int = 0) -> int:
+        """How many draws are taken where the selection votes with probability ``q``, the class with ``p``.
+
+        The looks before ``since`` are behind. By the votes that these probabilities let expect.
+        """
+        for at, n in enumerate(self.looks[since:], since):
+            if self.look(at, round(q * n), round(p * n)).ends:
+                return n
+        return self.looks[-1]
 
     @cached_property
     def _needed(self) -> tuple[Ints, Ints]:
@@ -153,18 +160,10 @@ def expected_draws(
     select = posterior(guesses.select[:, 0], guesses.n0) @ GRID
     of_class = np.ones(len(select)) if guesses.classed is None else posterior(guesses.classed, guesses.n0) @ GRID
     taken = [
-        looks[0] if is_idle else _draws_at(decider, q, p)
+        looks[0] if is_idle else decider.forecast(q, p)
         for is_idle, q, p in zip(idle.tolist(), select.tolist(), of_class.tolist(), strict=True)
     ]
     return np.array(taken, np.float64)
-
-
-def _draws_at(decider: Decider, q: float, p: float) -> int:
-    """How many draws are taken where the selection votes with probability ``q``, the class with ``p``."""
-    for at, n in enumerate(decider.looks):
-        if decider.look(at, round(q * n), round(p * n)).ends:
-            return n
-    return decider.looks[-1]
 
 
 def best_look(looks: Sequence[LookTaken]) -> int:

@@ -26,16 +26,16 @@ from engine.statistics.stage import best_of, selection_votes
 FIRST_LOOK = 1_000
 
 
-def schedule(n: int) -> tuple[int, ...]:
-    """How many draws each look sees: 1,000, doubling as long as that is less than n, and n.
+def schedule(n: int, first: int = FIRST_LOOK) -> tuple[int, ...]:
+    """How many draws each look sees: ``first``, doubling as long as that is less than n, and n.
 
-    >>> schedule(10_000), schedule(700)
-    ((1000, 2000, 4000, 8000, 10000), (700,))
+    >>> schedule(10_000), schedule(700), schedule(500, 50)
+    ((1000, 2000, 4000, 8000, 10000), (700,), (50, 100, 200, 400, 500))
     """
     if n < 1:
         raise AcesError(f"n is {n}; at least 1 draw is needed")
     looks = []
-    at = FIRST_LOOK
+    at = first
     while at < n:
         looks.append(at)
         at *= 2

@@ -200,7 +200,7 @@ def standalone(
     c_hat = run.class_counts0.argmax(1)
     radius, answered, classed = _by_itself(run, c_hat, alpha, bound)
     if Convention(convention) is Convention.PAPER:
-        radius = printed(radius, run.meta.radius_digits)
+        radius = printed(radius, run.meta.radius_digits, run.meta.radius_decimals)
     correct = c_hat == run.label
     accuracy = [100 * np.mean(correct & (answered if r == 0 else radius >= r)) for r in radii]
     return Standalone(

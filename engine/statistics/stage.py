@@ -195,8 +195,8 @@ def stage_bounds(
     share = thetas if c.by_votes else t
     radius_select = _radii(np.where(guess_1, votes.certify, 0), c, s_1, share)
     if as_printed:
-        radii = [printed(radius, c.radius_digits) for radius in radii]
-        radius_select = printed(radius_select, c.radius_digits_select)
+        radii = [printed(radius, c.radius_digits, c.radius_decimals) for radius in radii]
+        radius_select = printed(radius_select, c.radius_digits_select, c.radius_decimals_select)
     class_holds = np.where(guess_1, *(one.holds[:, None] for one in of_class))
     to_core, s_0 = handing_on(c, votes.core, s_0)
     hands_on = ~guess_1 & (to_core >= critical(c, s_0, 1 - share))
@@ -270,6 +270,8 @@ def critical(c: Composition, level: float, share: Array | float) -> Array | int:
     return critical_count(c.n_select, level, share)
 
 
-def printed(radius: Array, digits: int | None) -> Array:
-    """Radii as a log with so many significant digits shows them; as they are where no log was."""
+def printed(radius: Array, digits: int | None, decimals: int | None = None) -> Array:
+    """Radii as a log with so many significant digits, or decimals, shows them; as they are where no log was."""
+    if decimals is not None:
+        return np.round(radius, decimals)
     return radius if digits is None else round_significant(radius, digits)

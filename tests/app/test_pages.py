@@ -12,6 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.pages import PAGES
+from cache.store import Store
 from engine.records.runs import write_run
 from tests import synthetic
 from tests.app_pages import (
@@ -111,3 +113,18 @@ def test_looking_loads_no_torch(demo):
     environment = os.environ | {"PYTHONPATH": str(MAIN.parents[1])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.strip().replace("'", '"')) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_store_that_is_cut_in_half_is_a_sentence_beside_the_demo(open_page, tmp_path, path):
+    with Store(tmp_path / "store") as store:
+        for k in range(4):
+            run = synthetic.core(IMAGES, f"core {k}", 0.9)
+            store.put(run)
+    database = tmp_path / "store" / "runs" / "cache.db"
+    os.truncate(database, database.stat().st_size // 2)
+    page = open_page(path)
+    assert not page.exception
+    assert "is damaged" in page.error[0].value
+    assert "move the folder" in page.error[0].value
+    assert page.sidebar.selectbox  # the demo's networks

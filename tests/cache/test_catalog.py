@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cache.catalog import Catalog
-from cache.entries import DamagedError
+from cache.errors import DamagedError
 from cache.store import Store
 from engine.errors import AcesError
 from engine.records.runs import RunError, same, write_run
@@ -256,3 +256,21 @@ def test_images_are_read_without_the_counts(catalog, demo):
         assert np.array_equal(images.label, run.label)
     with pytest.raises(AcesError, match="no run matches 'none'"):
         catalog.images("none")
+
+
+def test_a_store_that_is_cut_in_half_is_broken_as_a_whole_and_the_demo_stays(tmp_path):
+    demo, place = tmp_path / "demo", tmp_path / "store"
+    demo.mkdir()
+    write_run(core_run(), demo / "toy-core.npz")
+    with Store(place) as store:
+        store.put(smoothed_run())
+    database = place / "runs" / "cache.db"
+    os.truncate(database, database.stat().st_size // 2)
+    catalog = Catalog(place, demo)
+    listing = catalog.listing()
+    assert [meta.name for meta in listing.metas] == ["toy-core"]
+    assert list(listing.broken) == [str(place)]
+    assert "cache.db is damaged" in listing.broken[str(place)]
+    assert catalog.load("toy-core").meta.kind == "core"
+    with pytest.raises(AcesError, match=r"cache\.db is damaged"):
+        catalog.load("toy-noisy")

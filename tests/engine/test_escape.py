@@ -11,11 +11,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import assume, example, given
 
-from app.widgets import export
 from cache.store import Store
 from engine import escape
 from engine.cli.progress import DrawsBar, SamplingBar
-from engine.figures import Sketch
+from engine.figures import Sketch, export
 from engine.sampling.work import Progress
 from engine.tables import Format, render
 from tests import toy

@@ -12,6 +12,7 @@ from engine.records.runs import Meta
 from engine.single_image.evidence import Pool
 from engine.single_image.plan import LaterPlan, Mode
 from engine.single_image.system import Selector
+from engine.single_image.until import Until
 from engine.weights import weights_of
 from tests.app.content.certified_page import ID, evidence, finished, html, sampled, text, values
 
@@ -33,6 +34,34 @@ def test_the_button_asks_for_what_the_page_shows(server, open_certify):
     assert asked.pair.precision == "bfloat16"
     assert page.query_params["job"] == ID
     assert page.button(key="start").disabled
+
+
+def test_until_it_is_decided_asks_for_early_looks_and_says_at_most(server, open_certify):
+    page = open_certify(sigma="0.5", mode="Until decided", until_r="0.4")
+    assert values(page)["Time"] == "≤ 5.0 s"
+    assert "Giving up is an abstention" in text(page)
+    page.button(key="start").click().run()
+    (asked,) = server.submitted
+    assert (asked.until, asked.plan.mode, asked.plan.first, asked.plan.version) == (Until(0.4), Mode.EARLY, 20, 7)
+    page = open_certify(sigma="0.5", mode="Until decided", until="Any answer")
+    page.button(key="start").click().run()
+    assert server.submitted[-1].until == Until()
+    page = open_certify(sigma="0.5")
+    page.button(key="start").click().run()
+    assert (server.submitted[-1].until, server.submitted[-1].plan.first) == (None, 1_000)
+
+
+def test_a_decided_result_says_how_it_ended_and_belongs_to_its_question(server, open_certify):
+    how = {"sigma": "0.5", "mode": "Until decided"}
+    open_certify(**how, until_r="0.05").button(key="start").click().run()
+    server.job = finished(server.submitted[0], evidence(80))
+    page = open_certify(job=ID, **how, until_r="0.05")
+    assert "Radius 0.05 is certified after 80 of at most 10,000 draws." in text(page)
+    assert "Previous result" not in html(page)
+    page = open_certify(job=ID, **how, until_r="1.5")
+    assert "Now chosen: until radius 1.5. This is" in html(page)
+    page = open_certify(job=ID, sigma="0.5")
+    assert "Now chosen: until n or a click. This is" in html(page)
 
 
 def test_to_keep_the_best_of_several_answers_is_said_to_be_a_choice(open_certify):

@@ -17,6 +17,8 @@ from streamlit.testing.v1 import AppTest
 
 from app import data
 from app.services import precompute
+from app.services.precompute import Rule
+from cache import Store
 from engine.datasets import own_card
 from engine.models import architecture, assemble
 from tests.waiting import wait_until
@@ -118,6 +120,49 @@ def test_an_estimate_is_of_the_config_as_it_was(configs, open_app, monkeypatch):
     config.write_text(config.read_text().replace("sigma: [0.25]", "sigma: [0.5]"))
     page.run()
     assert "start_sampling" not in keys(page)
+
+
+def test_the_rule_that_is_chosen_is_the_one_that_begins(configs, open_app, monkeypatch):
+    planned, begun = (precompute.Planned("tiny", "smoothed", IMAGES, 100, 0, 1.0),), []
+    monkeypatch.setattr(precompute, "plan", lambda *_: planned)
+    monkeypatch.setattr(precompute, "start", lambda *asked, **how: begun.append((*asked[2:], how)))
+    for address, rule in {
+        "As the config says": Rule(),
+        "Lose 1 %": Rule(lose="1%", theta="0.3"),
+        "Lose 5 %": Rule(lose="5%", theta="0.3"),
+        "Until decided": Rule(decide="r=0.25,0.5", theta="0.3"),
+    }.items():
+        page = open_app("runs", config="tiny.yaml", rule=address, rule_theta="0.3")
+        page.button(key="estimate").click().run()
+        assert ("At most" if rule != Rule() else "About") in said(page)
+        page.button(key="compare_budgets").click().run()
+        assert begun.pop() == (None, Rule(decide=rule.decide or "r=0.25", theta=rule.theta), {"compares": True})
+        page.button(key="start_sampling").click().run()
+        assert begun.pop() == (None, rule, {"compares": False})
+
+
+@pytest.mark.slow
+def test_budgets_are_compared_before_anything_is_begun_and_one_is_chosen(configs, open_app):
+    config = configs / "tiny.yaml"
+    config.write_text(config.read_text().replace(f"n: {N}", "n: 2000"))
+    page = open_app("runs", config="tiny.yaml", rule="Until decided", rule_r="0.1")
+    page.button(key="estimate").click().run(timeout=120)
+    page.button(key="compare_budgets").click().run()
+    until(page, lambda: "the guess draws are stored" in said(page))
+    (rows,) = [frame.value.to_dict("records") for frame in page.dataframe if "rule" in frame.value]
+    assert [row["rule"] for row in rows] == [
+        "n = 2,000 for every image",
+        "lose 1 %",
+        "lose 2 %",
+        "lose 5 %",
+        "decide r 0.1",
+    ]
+    assert rows[0]["draws"] == IMAGES * 2000 > rows[-1]["draws"]
+    page.button(key="estimate").click().run(timeout=120)
+    page.button(key="start_sampling").click().run()
+    until(page, lambda: "made tiny" in said(page))
+    with Store(data.store()) as store:
+        assert store.find("tiny").meta.decided["r"] == [0.1]
 
 
 def keys(page: AppTest) -> list[str]:

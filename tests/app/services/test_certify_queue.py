@@ -23,6 +23,7 @@ from engine.single_image.picture import Framing, tensor_sha256
 from engine.single_image.plan import Mode, Plan
 from engine.single_image.resample import resample
 from engine.single_image.system import PairSpec, Selector, System
+from engine.single_image.until import Until
 from engine.weights import weights_of
 from tests import ROOT
 from tests.waiting import wait_until
@@ -72,6 +73,22 @@ def test_a_job_ends_with_all_draws_and_a_certificate_that_checks(server):
     view = wait(server, server.submit("a", mine), ended)
     assert (view.state, view.drawn) == (JobState.DONE, 2_600)
     check(view.found.certificate(), mine.tensor)
+
+
+@pytest.mark.parametrize("until", [Until(0.2), Until(3.0), Until()], ids=str)
+def test_a_question_ends_its_job_by_itself_and_the_certificate_checks(server, until):
+    plan = replace(PLAN, n=100_000, theta=1.0, first=20, split="half-last")
+    view = wait(server, server.submit("a", replace(task(plan), until=until)), ended)
+    assert (view.state, view.message) == (JobState.DONE, "")
+    assert view.drawn in plan.looks[:-1]
+    assert f" after {view.drawn:,} of at most 100,000 draws" in view.said
+    assert ("given up" in view.said) == (until == Until(3.0))
+    check(view.certificate)
+
+
+def test_a_question_of_a_fixed_n_is_refused():
+    with pytest.raises(AcesError, match="with a fixed n"):
+        replace(task(replace(PLAN, mode=Mode.FIXED)), until=Until())
 
 
 def test_the_certificate_of_a_job_is_drawn_again_by_its_streams(server):

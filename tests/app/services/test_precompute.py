@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.services import precompute
-from app.services.precompute import State
+from app.services.precompute import Rule, State
 from cache import Store
 from engine.errors import AcesError
 from tests.toy import core_run
@@ -29,7 +29,7 @@ def says(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def stand_in(*events: object, stays: bool = False, complains: str = "", status: int = 0) -> None:
         code = "import sys, time\n" + "".join(f"print({json.dumps(event)!r}, flush=True)\n" for event in events)
         code += f"sys.stderr.write({complains!r})\n" + ("time.sleep(60)\n" if stays else "") + f"sys.exit({status})"
-        monkeypatch.setattr(precompute, "command_for", lambda store, config, n: [sys.executable, "-c", code])
+        monkeypatch.setattr(precompute, "command_for", lambda *_, **__: [sys.executable, "-c", code])
 
     return stand_in
 
@@ -209,6 +209,82 @@ def test_a_process_number_that_was_given_again_is_no_running_precompute(says, tm
     assert precompute.every(tmp_path)[0].state is not State.RUNNING
     path.write_text(json.dumps(job))
     precompute.cancel(tmp_path, id)
+
+
+FORECASTS = [
+    {"event": "forecast", "rule": "n = 100 for every image", "draws": 400, "seconds": 4.0, "kept": 1.0},
+    {"event": "forecast", "rule": "lose 1 %", "draws": 200, "seconds": 2.0, "kept": 0.992},
+    {"event": "forecast", "rule": "decide r 0.25", "draws": 40, "seconds": 0.4, "kept": None},
+    {"event": "forecast", "rule": "n = 100 for every image", "draws": 600, "seconds": 6.0, "kept": 1.0},
+    {"event": "forecast", "rule": "lose 1 %", "draws": 100, "seconds": 1.0, "kept": 0.99},
+    {"event": "forecast", "rule": "decide r 0.25", "draws": 60, "seconds": 0.6, "kept": None},
+]
+
+
+def test_budgets_are_compared_by_what_all_runs_would_take(says, tmp_path):
+    says(PROGRESS, *FORECASTS)
+    precompute.start(tmp_path, Path("a.yaml"), None, Rule(decide="r=0.25"), compares=True)
+    found = gone(tmp_path)
+    assert (found.state, found.compares, found.rule) == (State.DONE, True, Rule(decide="r=0.25"))
+    everything, budget, question = found.forecasts
+    assert (everything.draws, everything.full, everything.seconds) == (1000, 1000, 10.0)
+    assert (budget.draws, budget.full, budget.kept) == (300, 1000, 0.99)
+    assert (question.draws, question.kept) == (100, None)
+
+
+def test_a_comparison_that_fails_is_said_and_one_of_nothing_is_done(says, tmp_path):
+    says(complains="error: no checkpoint at x\n", status=2)
+    precompute.start(tmp_path, Path("a.yaml"), compares=True)
+    found = gone(tmp_path)
+    assert (found.state, found.message, found.forecasts) == (State.FAILED, "no checkpoint at x", ())
+    says()
+    precompute.start(tmp_path, Path("b.yaml"), compares=True)
+    assert gone(tmp_path).state is State.DONE
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"draws": "many"}, {"seconds": -1}, {"kept": "all"}, {"rule": None}, {"draws": float("nan")}], ids=str
+)
+def test_a_forecast_that_is_none_is_passed_over(says, tmp_path, wrong):
+    says(FORECASTS[0], FORECASTS[1] | wrong)
+    precompute.start(tmp_path, Path("a.yaml"), compares=True)
+    assert [one.rule for one in gone(tmp_path).forecasts] == ["n = 100 for every image"]
+
+
+@pytest.mark.parametrize("rule", [5, {"lose": 1}, {"what": "1%"}, [1]], ids=str)
+def test_a_rule_that_is_none_is_a_damaged_folder(says, tmp_path, rule):
+    says()
+    id = precompute.start(tmp_path, Path("a.yaml"))
+    job = tmp_path / precompute.FOLDER / id / precompute.JOB
+    job.write_text(json.dumps(json.loads(job.read_text()) | {"rule": rule}))
+    found = until(tmp_path, lambda one: one.state is State.FAILED)
+    assert "is damaged" in found.message
+
+
+def test_the_rule_goes_on_with_its_precompute(says, made, tmp_path):
+    says(PROGRESS, stays=True)
+    id = precompute.start(tmp_path, Path("a.yaml"), 50, Rule(lose="1%", theta="0.3"))
+    precompute.cancel(tmp_path, id)
+    until(tmp_path, lambda one: one.state is State.CANCELLED)
+    says(PROGRESS | {"draws": 200, "saved": 70}, RUN)
+    precompute.resume(tmp_path, id)
+    done = until(tmp_path, lambda one: one.state is State.DONE)
+    assert (done.rule, done.progress["saved"]) == (Rule(lose="1%", theta="0.3"), 70)
+
+
+@pytest.mark.parametrize(
+    ("rule", "options", "words"),
+    [
+        (Rule(), [], ""),
+        (Rule(lose="5%", theta="0.2:0.4"), ["--lose", "5%", "--theta", "0.2:0.4"], "lose 5% at θ 0.2:0.4"),
+        (Rule(decide="r=0.25,0.5"), ["--decide", "r=0.25,0.5"], "decide r=0.25,0.5"),
+    ],
+)
+def test_a_rule_is_said_to_the_command_and_to_readers(tmp_path, rule, options, words):
+    command = precompute.command_for(tmp_path, Path("a.yaml"), 50, rule)
+    assert command[-len(options) or len(command) :] == options
+    assert str(rule) == words
+    assert "plan" in precompute.command_for(tmp_path, Path("a.yaml"), 50, rule, compares=True)
 
 
 def test_the_command_is_the_engines_and_names_the_store(tmp_path):

@@ -38,6 +38,7 @@ OTHER_VALUES = {
     "later": (NetworkInfo("behind"),),
     "then": (LaterPlan(0.25, 0.4),),
 }
+OTHER_VALUES["first"] = 20
 BY_VOTES = Question(NETWORKS, Plan(0.5, None, p0=0.7), IMAGE, "screenshot.png")
 
 

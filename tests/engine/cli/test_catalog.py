@@ -93,6 +93,65 @@ def test_a_bad_file_among_good_ones_changes_nothing(call, tmp_path):
         assert opened.metas() == []
 
 
+def write_log(path, text=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = "".join(f"{2000 * i}\t{i}\t{i}\t0.{3 + i}01\t1\t1.0\n" for i in range(5))
+    path.write_text("idx\tlabel\tpredict\tradius\tcorrect\ttime\n" + (rows if text is None else text))
+
+
+def test_a_tree_is_imported_with_one_command_and_a_summary(call, tmp_path):
+    top = tmp_path / "tree" / "cifar10" / "noise_0.25"
+    write_log(top / "good")
+    write_log(top / "stopped", "")
+    (tmp_path / "tree" / "README").write_text("nothing")
+    status, out, err = call("import", tmp_path / "tree", "--cache", tmp_path / "a")
+    assert status == 0
+    assert out.splitlines()[-2:] == [
+        "passed over 1 files that are no logs (1 README)",
+        "imported 1 run (1 smoothed); 1 log gave none",
+    ]
+    assert err == f"warning: {top / 'stopped'}: a header and no rows: nothing was logged\n"
+    write_log(top / "damaged", "0\t0\n")
+    status, out, err = call("import", tmp_path / "tree", "--cache", tmp_path / "b")
+    assert status == 2
+    assert "imported 1 run (1 smoothed); 2 logs gave none" in out
+    assert err.splitlines()[-1] == "error: 1 log could not be imported; the others were"
+    with Store(tmp_path / "b") as opened:
+        assert [meta.name for meta in opened.metas()] == ["good"]
+
+
+def test_a_tree_without_a_log_is_one_line(call, tmp_path):
+    write_log(tmp_path / "tree" / "cifar10" / "stopped", "")
+    status, out, err = call("import", tmp_path / "tree", "--cache", tmp_path / "a")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "a header and no rows" in err
+    (tmp_path / "empty").mkdir()
+    status, out, err = call("import", tmp_path / "empty", "--cache", tmp_path / "a")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "no logs here" in err
+
+
+def test_a_run_of_another_content_keeps_no_other_of_a_tree_from_being_imported(call, tmp_path):
+    top = tmp_path / "tree" / "cifar10" / "noise_0.25"
+    write_log(top / "first")
+    assert call("import", tmp_path / "tree", "--cache", tmp_path / "a")[0] == 0
+    write_log(top / "first", "0\t0\t0\t0.947\t1\t1.0\n")
+    write_log(top / "second")
+    status, out, err = call("import", tmp_path / "tree", "--cache", tmp_path / "a")
+    assert status == 2
+    assert "smoothed   second" in out
+    assert "holds another run named 'first'" in err
+    assert call("import", tmp_path / "tree", "--replace", "--cache", tmp_path / "a")[0] == 0
+
+
+def test_noise_of_other_units_is_imported_once_it_is_meant(call, tmp_path):
+    write_log(tmp_path / "cifar10" / "rotation" / "noise_0.25")
+    status, out, err = call("import", tmp_path / "cifar10", "--cache", tmp_path / "a")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "--units-are-right" in err
+    assert call("import", tmp_path / "cifar10", "--units-are-right", "--cache", tmp_path / "a")[0] == 0
+
+
 def test_a_label_and_a_collection_are_listed_and_leave_the_exported_file_as_it_was(call, store, tmp_path):
     before, after = tmp_path / "before.npz", tmp_path / "after.npz"
     assert call("export", "toy-core", "-o", before, "--cache", store)[0] == 0

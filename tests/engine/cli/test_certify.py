@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,9 @@ def test_it_ends_at_the_radius_with_bounds_valid_at_every_look(call, networks, i
     assert status == 0
     assert certificate.plan.mode == "may-stop-early"
     assert certificate.radius >= 0.3
-    assert sum(part.draws for part in certificate.segments) == 50 + 1_000
+    drawn = sum(part.draws for part in certificate.segments) - 50
+    assert drawn == certificate.looks[-1].n < 1_000
+    assert certificate.version == 7
     check(certificate)
 
 
@@ -147,8 +150,31 @@ def test_it_ends_as_soon_as_there_is_an_answer(call, networks, image):
         assert status == 0
         assert certificate.plan.mode == "may-stop-early"
         assert certificate.outcome != "abstain"
-        assert certificate.looks[-1].n == 1_000
+        assert certificate.looks[-1].n < 1_000
         check(certificate)
+
+
+def test_it_gives_up_where_nothing_is_to_be_hoped_for_and_says_after_how_many_draws(call, networks, image):
+    arguments = ("--sigma", "0.25", "--theta", "0", "--n", "20000", "--n0", "50", "--seed", "1")
+    status, out, _ = call("certify", image, *networks, *arguments, "--until-radius", "0.3")
+    assert status == 0
+    assert "Radius 0.3 is not certified after 20 of at most 20,000 draws: given up" in out
+    status, out, _ = call("certify", image, *networks, *arguments[:2], "--theta", "1", "--until-radius", "0.3")
+    assert re.search(r"Radius 0.3 is certified after \d+ of at most 10,000 draws. Certified ", out)
+
+
+@pytest.mark.parametrize("radius", ["0", "-1", "nan", "inf"])
+def test_a_radius_that_is_none_is_refused(call, networks, image, radius):
+    status, _, err = call("certify", image, *networks, "--until-radius", radius)
+    assert status == 2
+    assert err.startswith("error: the radius is ")
+    assert err.count("\n") == 1
+
+
+def test_two_questions_are_one_too_many(call, networks, image):
+    status, _, err = call("certify", image, *networks, "--until-radius", "0.3", "--outcome")
+    assert status == 2
+    assert "ask two questions" in err
 
 
 def test_it_ends_in_time_with_what_was_drawn(call, networks, image):
@@ -500,7 +526,7 @@ def honest(request: pytest.FixtureRequest, call) -> tuple[Certificate, Path]:
     if request.param == "version 1":
         return from_json((FOLDER / "version1-coffee.json").read_text()), image
     names = ("--certify", "cifar10-gaussian-0.25", "--core", "cifar10-core")
-    arguments = ("--theta", "0.7", "--n", "6000", "--until-radius", "100", "--json", "--seed", "3")
+    arguments = ("--theta", "0.7", "--n", "6000", "--max-seconds", "1000", "--json", "--seed", "3")
     return from_json(call("certify", image, *names, *arguments)[1]), image
 
 

@@ -34,6 +34,12 @@ def test_the_dashboard_listens_to_this_machine_alone_unless_told_otherwise(call,
     assert environment["ACES_CACHE"] == str(tmp_path / "runs")
 
 
+def test_it_answers_under_the_names_that_it_is_given(call, started):
+    call("app", "--allow-host", "aces.example.com", "--allow-host", "*.lab.example")
+    command = started[0][1]
+    assert command[9:] == ["--server.allowedHosts", "aces.example.com", "--server.allowedHosts", "*.lab.example"]
+
+
 def test_a_dashboard_that_is_not_installed_is_one_line(call, started, monkeypatch, tmp_path):
     monkeypatch.setattr(dashboard, "MAIN", tmp_path / "main.py")
     status, out, err = call("app")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import engine.figures
-from app.widgets.export import figure_csv
 from engine.figures import LIGHT
 from engine.figures.deploy import Deployment
+from engine.figures.export import figure_csv
 from engine.statistics.intervals import Estimate
 from tests.engine.figures.drawn import CURVE, figures, front, marks, metrics, trace, trade_off
 

@@ -93,6 +93,24 @@ def test_a_radius_that_prints_as_one_asked_for_may_fall_short_of_it_in_either_fo
     assert standalone(run, 0.001, at).certified_accuracy.tolist() == [0.0, 50.0]
 
 
+def test_the_papers_convention_prints_both_forms_as_they_were_printed(tmp_path: Path) -> None:
+    """Equal counts, one rule: what a log showed as 0.25 reaches 0.25 under it, in either form."""
+    k = next(k for k in range(80_000, N) if f"{radius(k, SIGMA, N, 0.001):.4f}" == "0.2500")
+    shown = []
+    for form, folder in (("{:.3}", "digits"), ("{:.4f}", "decimals")):
+        radii = [radius(count, SIGMA, N, 0.001) for count in (k, k, *range(N - 200, N + 1))]
+        rows = [(20 * i, i % 10, i % 10, form.format(r), 1, "1.0") for i, r in enumerate(radii)]
+        path = write(tmp_path / folder / "cifar10/sigma_0.25", COHEN, rows)
+        run = smoothed(import_logs(path, alpha=0.001)[0])
+        found = [standalone(run, 0.001, [0.25], convention).certified_accuracy[0] for convention in Convention]
+        shown.append(dict(zip(Convention, found, strict=True)))
+        assert (run.meta.radius_digits, run.meta.radius_decimals) == ((3, None) if folder == "digits" else (None, 4))
+        assert same(from_bytes(to_bytes(run)), run)
+    assert shown[0] == shown[1]
+    assert shown[0][Convention.PAPER] == 100
+    assert shown[0][Convention.ALGORITHM] == pytest.approx(100 * 201 / 203)
+
+
 def test_sigma_and_dataset_may_be_named(tmp_path: Path) -> None:
     path = write(tmp_path / "log", COHEN, cohen_rows())
     with pytest.raises(AcesError, match="no folder names the dataset"):

@@ -308,6 +308,7 @@ def test_runs_without_images_or_thresholds_are_refused():
         ({"dataset": 7}, "meta.dataset is 7"),
         ({"network": "resnet"}, "meta.network is 'resnet'"),
         ({"radius_digits": 0}, "meta.radius_digits is 0"),
+        ({"radius_decimals": 40}, "meta.radius_decimals is 40; expected an integer in 1..17"),
         ({"radius_digits": "3"}, "meta.radius_digits is '3'"),
         ({"split": 5}, "meta.split is 5; expected a text"),
         ({"seed": "one"}, "meta.seed is 'one'; expected a number"),
@@ -501,6 +502,7 @@ def test_meta_keeps_what_it_was_given():
         n_mean=100.5,
         budget={"lose": 0.01},
         decided={"radii": [0.5]},
+        radius_decimals=4,
         extra={"x": 1},
     )
     assert all(getattr(given, name) is not None for name in entries)

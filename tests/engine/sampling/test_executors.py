@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,15 @@ def test_a_ray_cluster_that_is_not_there_is_refused():
     pytest.importorskip("ray", reason="Ray is an optional extra")
     with pytest.raises(AcesError, match=r"no Ray cluster at 127\.0\.0\.1:1"):
         on_ray("127.0.0.1:1")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1", "nowhere"])
+def test_a_ray_cluster_of_the_environment_that_is_not_there_is_refused_at_once(monkeypatch, address):
+    pytest.importorskip("ray", reason="Ray is an optional extra")
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(AcesError, match=f"no Ray cluster at {re.escape(address)}"):
+        on_ray()
 
 
 @pytest.fixture(scope="module")

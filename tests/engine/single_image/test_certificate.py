@@ -169,7 +169,7 @@ def test_what_is_no_certificate_is_named(text, where):
         from_json(text)
 
 
-@pytest.mark.parametrize(("field", "value"), [("plan.alpha", 2.0), ("plan.n", 10**12), ("version", 7), ("radius", "x")])
+@pytest.mark.parametrize(("field", "value"), [("plan.alpha", 2.0), ("plan.n", 10**12), ("version", 8), ("radius", "x")])
 def test_values_out_of_range_are_named(field, value):
     with pytest.raises(CertificateError, match=field.split(".")[0]):
         tampered(field, value)
@@ -400,6 +400,36 @@ def test_older_versions_are_written_without_rivals():
     for plan in (PLAN, dataclasses.replace(PLAN, smoothing="uniform"), dataclasses.replace(PLAN, t=0.2)):
         text = to_json(made(plan))
         assert not any(f'"{name}"' in text for name in ("p_rival", "bound", "split"))
+
+
+# --- version 7: looks from few draws on -------------------------------------------------------------------------------
+
+EARLY_LOOKS = dataclasses.replace(MARGIN, first=20)
+
+
+@pytest.mark.parametrize("k", [20, 59, 1_280, 10_000])
+def test_a_certificate_of_early_looks_passes_its_check_after_a_round_trip(k):
+    certificate = made(EARLY_LOOKS, k=k)
+    assert (certificate.version, certificate.looks[0].n) == (7, 20)
+    again = from_json(to_json(certificate))
+    assert again == certificate
+    check(again, TENSOR)
+
+
+def test_early_looks_do_not_pass_for_later_ones():
+    """With fewer looks each of them would spend more of alpha."""
+    certificate = made(EARLY_LOOKS, k=10_000)
+    for first in (40, 1_000):
+        with pytest.raises(CertificateError):
+            check(dataclasses.replace(certificate, plan=dataclasses.replace(EARLY_LOOKS, first=first)))
+    older = dataclasses.replace(certificate, version=6)
+    with pytest.raises(CertificateError, match=r"plan\.first: version 6 knows no such entry"):
+        check(older)
+
+
+def test_before_20_draws_nothing_is_promised():
+    with pytest.raises(AcesError, match="the first look is at 20 draws"):
+        made(EARLY_LOOKS, k=19)
 
 
 # --- version 6: votes that select, and chains ------------------------------------------------------------------------

@@ -37,7 +37,8 @@ def test_the_smallest_n_is_the_first_that_certifies(how):
 @pytest.mark.parametrize(
     "wrong",
     [{"sigma": 0.0}, {"sigma": float("nan")}, {"theta": 1.5}, {"n": 0}, {"n0": 0}, {"alpha": 1.0}, {"mode": "maybe"},
-     {"correction": "holm"}, {"n": 10**9}, {"bound": "exact"}, {"split": "odd"}],
+     {"correction": "holm"}, {"n": 10**9}, {"bound": "exact"}, {"split": "odd"}, {"first": 0}, {"first": 10**9},
+     {"first": 20, "mode": "fixed-n"}],
 )  # fmt: skip
 def test_a_plan_out_of_range_is_refused(wrong):
     with pytest.raises(AcesError):
@@ -47,6 +48,15 @@ def test_a_plan_out_of_range_is_refused(wrong):
 def test_a_plan_looks_as_the_schedule_says_only_if_it_may_stop():
     assert Plan(0.5, 0.3, n=5_000).looks == schedule(5_000)
     assert Plan(0.5, 0.3, n=5_000, mode=Mode.FIXED).looks == (5_000,)
+    assert Plan(0.5, 0.3, n=500, first=20).looks == (20, 40, 80, 160, 320, 500)
+    assert Plan(0.5, 0.3, n=5, first=20).looks == (5,)
+
+
+def test_looks_from_few_draws_on_are_of_version_7():
+    plan = Plan(0.5, 0.3, n=500, first=20, split=usual_split(500, Mode.EARLY, 20))
+    assert plan.version == 7
+    assert plan.alphas == (0.001 / 10,) * 5 + (0.0005,)
+    assert dataclasses.replace(plan, first=1_000).version == 5
 
 
 def test_each_look_has_its_share_of_alpha():

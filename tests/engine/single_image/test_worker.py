@@ -12,6 +12,7 @@ from engine.single_image.case import Case
 from engine.single_image.messages import Attack, Break, Core, Done, Drawn, Failed, Probe, Rate, Sample
 from engine.single_image.plan import LaterPlan, Plan
 from engine.single_image.system import LaterNetwork, PairSpec
+from engine.single_image.until import Until
 from engine.single_image.worker import Worker
 from tests import toy
 from tests.engine.single_image.toy_case import SUBJECT, TENSOR
@@ -56,6 +57,13 @@ def test_a_case_is_answered_by_the_core_network_and_then_draw_by_draw(asked, fil
     assert last == Done()
     again, _ = asked(Sample(2, files, CASE))
     assert [part.draws.classes.tolist() for part in again[1:]] == [part.draws.classes.tolist() for part in drawn]
+
+
+def test_draws_end_at_the_look_that_answers(asked, files):
+    case = replace(CASE, plan=replace(PLAN, theta=0.0, first=20))
+    (_, *drawn), last = asked(Sample(1, files, case, Until(1.0)))  # at that theta nothing is selected
+    assert [len(part.draws) for part in drawn] == [PLAN.n0, 20]
+    assert last == Done()
 
 
 def test_a_probe_gives_a_rate_and_an_attack_what_it_found(asked, files):

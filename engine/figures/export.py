@@ -6,16 +6,19 @@ import csv
 import html
 import io
 import json
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from app.settings import Settings, alpha_text, later_label
 from engine import __version__, escape
+from engine.arrays import Array
 from engine.escape import unplot
 from engine.figures import DARK, RADII, SHARES, Sketch
+from engine.figures.settings import Settings, alpha_text, later_label
+from engine.figures.vector import Bars, Panel, Plate
 from engine.records.runs import Meta
 from engine.statistics.bounds import round_radius
 from engine.statistics.intervals import NAMES
@@ -57,12 +60,15 @@ WORDS = {
 RATES = {"cert_": "certified accuracy at r {} [%]", "select_": "certified selection rate at r {} [%]"}
 
 
-def provenance(settings: Settings, images: int, fingerprints: Mapping[str, str], address: str) -> dict[str, Any]:
-    """What a number of the view rests on, as JSON types: settings, runs with their digests, version and time."""
+def provenance(settings: Settings, images: int, fingerprints: Mapping[str, str], **how: str) -> dict[str, Any]:
+    """What a number of the view rests on, as JSON types: settings, runs with their digests, version and time.
+
+    ``how`` it is had again: the ``address`` of the page, or the ``command``.
+    """
     return {
         "made_by": f"ACES Explorer {__version__}",
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "address": address,
+        **how,
         **_selected(settings),
         "alpha": settings.alpha,
         "correction": str(settings.correction),
@@ -88,7 +94,7 @@ def _selected(settings: Settings) -> dict[str, Any]:
 
 def _run(run: Meta, digest: str) -> dict[str, Any]:
     keys = ("name", "kind", "dataset", "split", "sigma", "n0", "n", "n_decided", "seed", "precision", "mechanism",
-            "radius_digits")  # fmt: skip
+            "radius_digits", "radius_decimals")  # fmt: skip
     facts = {key: getattr(run, key) for key in keys if getattr(run, key) is not None}
     network = {k: v for k, v in vars(run.network).items() if v is not None}
     return {**facts, "content_sha256": digest, **({"network": network} if network else {})}
@@ -165,6 +171,31 @@ def figure_csv(figure: Sketch, origin: Mapping[str, Any]) -> str:
     return out.getvalue()
 
 
+def plate_csv(plate: Plate, origin: Mapping[str, Any]) -> str:
+    """The same of a figure for print: one row per point with the number of its panel, its series and the axes' names;
+    a bar stands at its middle. Radii round down.
+    """
+    out = io.StringIO()
+    out.writelines(f"# {escape.csv(line)}\n" for line in _lines(origin))
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["panel", "x axis", "y axis", "series", "x", "y"])
+    for k, panel in enumerate(plate.panels):
+        about = k + 1, escape.csv(panel.x), escape.csv(panel.y)
+        for name, x, y in _series(panel):
+            cells = ((_cell(a, "x" in panel.radii), _cell(b, "y" in panel.radii)) for a, b in zip(x, y, strict=True))
+            writer.writerows([*about, escape.csv(name), *cell] for cell in cells)
+    return out.getvalue()
+
+
+def _series(panel: Panel) -> Iterator[tuple[str, Array, Array]]:
+    for j, part in enumerate(panel.parts):
+        name = part.name or f"series {j + 1}"
+        if isinstance(part, Bars):
+            yield name, (part.edges[:-1] + part.edges[1:]) / 2, part.counts
+        else:
+            yield name, part.x, part.y
+
+
 def _axes(figure: Sketch) -> list[str]:
     """What the axes are called; where a figure has two of one kind, their letters, as they share a column."""
     two = any(trace.get("yaxis", "y") != "y" for trace in figure.traces)
@@ -196,13 +227,13 @@ def _cell(value: Any, is_radius: bool) -> str:
 def report(
     title: str,
     rows: Rows,
-    drawn: Mapping[str, Sketch],
+    drawn: Mapping[str, Sketch | str],
     origin: Mapping[str, Any],
     facts: Mapping[str, str] | None = None,
 ) -> str:
     """One HTML file that needs nothing else: what it is of, the table, figures that can be zoomed, the provenance.
 
-    It fits a window of 1280 pixels and, printed, a page across.
+    What is ``drawn`` as an SVG stands as it is. It fits a window of 1280 pixels and, printed, a page across.
     """
     figures = [_figure(k, name, figure) for k, (name, figure) in enumerate(drawn.items())]
     said = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in (facts or {}).items())
@@ -214,8 +245,12 @@ def report(
     )
 
 
-def _figure(k: int, name: str, figure: Sketch) -> str:
+def _figure(k: int, name: str, figure: Sketch | str) -> str:
     """A figure over its caption, on the ground that its colours were chosen for."""
+    if isinstance(figure, str):
+        drawn = f"data:image/svg+xml;base64,{b64encode(figure.encode()).decode()}"
+        caption = html.escape(CAPTIONS.get(name, name))
+        return f"<figure><img src='{drawn}' alt='{caption}' width='100%'><figcaption>{caption}</figcaption></figure>"
     made = figure.finish()
     drawn = made.to_html(full_html=False, include_plotlyjs=k == 0, config=REPORT_CONFIG)
     font = made.layout.template.layout.font.color

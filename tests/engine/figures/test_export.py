@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from app.settings import Choice, Settings
-from app.widgets import export
-from engine.figures import DARK, LIGHT, Sketch
+from engine.figures import DARK, LIGHT, Sketch, export
 from engine.figures.base import empty
 from engine.records.runs import Meta, NetworkInfo
 from engine.statistics.chains import Later
@@ -21,7 +20,7 @@ CERTIFY = Meta(
     "smoothed", "net", "d", 10, sigma=0.5, n0=100, n=1000, network=NetworkInfo("net", "abc", "gaussian", 0.5)
 )
 SETTINGS = Settings(Choice("gaussian", "0.5", CERTIFY, Meta("core", "core", "d", 10)), theta=0.4)
-ORIGIN = export.provenance(SETTINGS, 500, {"net": "d1", "core": "d2"}, "http://here/?theta=0.4")
+ORIGIN = export.provenance(SETTINGS, 500, {"net": "d1", "core": "d2"}, address="http://here/?theta=0.4")
 ROWS = [{"theta": 0.4, "nac": 81.2, "radius": Decimal("0.1234"), "area": float("nan")}]
 
 

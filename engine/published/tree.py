@@ -1,0 +1,145 @@
+"""The files of a project's tree: which are logs, which are something else, and what that is, by their first bytes."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import AcesError
+from engine.published.aces_logs import FILE
+from engine.published.cohen_logs import COLUMNS
+from engine.published.tsv import BOM
+
+LOOKED_AT = 4096  # bytes of a file, by which it is known
+INTEGERS = re.compile(r"\d+(?:[ \t]+\d+){2,}[ \t]*")
+PREDICT_COLUMNS = ("idx", "label", "predict", "correct", "time")
+MOST_UNPACKED = 500_000_000  # bytes of a run file's arrays: some 100 times those of 500 images of ImageNet
+NAMED = 3  # files that are no logs
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A file that gives no run: ``reason`` names it, a sentence. ``wrong``: it is a log, which ought to have."""
+
+    path: Path
+    reason: str
+    wrong: bool = False
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of some paths: ``logs`` and run files, ``counts``, what is ``passed`` over, and the ``others``."""
+
+    logs: tuple[Path, ...]
+    counts: tuple[Path, ...]
+    passed: tuple[PassedOver, ...]
+    others: tuple[Path, ...]
+
+    @property
+    def note(self) -> str | None:
+        """How many files are no logs at all, by their endings."""
+        if not self.others:
+            return None
+        kinds = Counter(path.suffix.lower() or path.name for path in self.others).most_common()
+        shown = ", ".join(f"{count:,} {kind}" for kind, count in kinds[:NAMED])
+        more = f", {sum(count for _, count in kinds[NAMED:]):,} more" if len(kinds) > NAMED else ""
+        return f"passed over {len(self.others):,} files that are no logs ({shown}{more})"
+
+
+def sort_out(paths: Sequence[Path]) -> Sources:
+    """The files themselves, which are taken for logs, and what is in the folders, to any depth; each once.
+
+    Hidden files and folders are no logs. Raises ``AcesError`` where there is no such path.
+    """
+    logs: dict[Path, None] = {}
+    counts, passed, others = dict[Path, None](), dict[Path, PassedOver](), dict[Path, None]()
+    for path in paths:
+        for file in _files(path):
+            kind = _kind(file)
+            if kind == "counts":
+                counts[file] = None
+            elif kind == "log" or (kind is None and path.is_file()):
+                logs[file] = None
+            elif kind is None:
+                others[file] = None
+            else:
+                passed[file] = PassedOver(file, f"{file}: {kind}")
+    return Sources(tuple(logs), tuple(counts), tuple(passed.values()), tuple(others))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path.parent.resolve() / path.name  # a linked file keeps the name it has here
+        return
+    if not path.is_dir():
+        raise AcesError(f"{path}: no such file or folder")
+    top = path.resolve()
+    for file in sorted(top.rglob("*")):
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(top).parts):
+            yield file
+
+
+def _kind(file: Path) -> str | None:
+    """``log`` or ``counts``, else what it is in words; None where it is nothing of this kind."""
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(LOOKED_AT)
+    except OSError as error:
+        raise AcesError(f"{file}: cannot be read ({error.strerror})") from error
+    if file.suffix == ".npz":
+        return "log" if _is_run(file) else None
+    return kind_of(file.name, head)
+
+
+def kind_of(name: str, head: bytes) -> str | None:
+    """As ``log``, ``counts``, or what it is in words, what a file that begins so is; None for nothing of this kind."""
+    if head.startswith((b"\xff\xfei\0d\0x\0", b"\xfe\xff\0i\0d\0x")):
+        return "a log saved as UTF-16: save it as UTF-8"
+    return _kind_of_text(name, head.removeprefix(BOM).decode(errors="replace"))
+
+
+def _kind_of_text(name: str, head: str) -> str | None:
+    if head.lstrip().startswith("x disttype "):
+        return "a DSRS log, which bounds the share of each image's label and names no label: no class can be told"
+    first, _, rest = head.partition("\n")
+    first = first.rstrip("\r")
+    if INTEGERS.fullmatch(first):
+        return "counts"
+    if not first.startswith("idx\t"):
+        return None
+    columns = tuple(first.split("\t"))
+    if FILE.fullmatch(name):
+        return "log"
+    if columns == PREDICT_COLUMNS:
+        return "a PREDICT log: answers without radii, which certify nothing"
+    if "radius proved" in columns:
+        return (
+            "an adaptive log of smoothing-ensembles: it says neither how many draws a level took nor which radius was "
+            "asked for, so the votes cannot be told"
+        )
+    return "a header and no rows: nothing was logged" if columns == COLUMNS and not rest.strip() else "log"
+
+
+def _is_run(file: Path) -> bool:
+    """Whether an npz is a run file, as far as its list of arrays says; a damaged one may be."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return "meta.npy" in archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return True
+
+
+def check_unpacked(name: str, data: bytes) -> None:
+    """Raise ``AcesError`` for an archive of more than ``MOST_UNPACKED`` bytes, before anything of it is unpacked."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = sum(part.file_size for part in archive.infolist())
+    except Exception as error:  # on damaged bytes, zipfile raises errors of many kinds
+        raise AcesError(f"{name}: no readable run file ({' '.join(str(error).split())[:120]})") from error
+    if size > MOST_UNPACKED:
+        raise AcesError(f"{name}: {size / 1e6:,.0f} MB unpacked; at most {MOST_UNPACKED / 1e6:,.0f} MB are read")
