@@ -4,7 +4,7 @@ Imports records, ``engine.errors`` and ``engine.folders`` only: looking at finis
 """
 
 from cache.catalog import Catalog
-from cache.entries import DamagedError
+from cache.errors import DamagedError
 from cache.notes import Note, Notes
 from cache.store import BlockKey, Listing, Store
 from cache.trash import Deleted, Trash

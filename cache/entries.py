@@ -13,14 +13,16 @@ from typing import Any
 import diskcache
 from diskcache.core import DBNAME, MODE_RAW
 
+from cache import layout
+from cache.errors import TROUBLE, DamagedError
+from cache.finished import Finished
 from engine.errors import AcesError
 
 LOCK_SECONDS = 60  # how long a write waits for another process's
-SETTINGS = {"eviction_policy": "none", "size_limit": 2**62, "cull_limit": 0, "statistics": 0}  # what is kept is kept
-
-
-class DamagedError(AcesError):
-    """A stored entry that is not what was written."""
+REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT}  # to whoever would write
+SETTINGS: dict[str, object] = {  # what is kept is kept
+    "eviction_policy": "none", "size_limit": 2**62, "cull_limit": 0, "statistics": 0,
+}  # fmt: skip
 
 
 def run_key(name: str) -> str:
@@ -66,8 +68,11 @@ def write(cache: diskcache.Cache, key: str, payload: bytes) -> None:
 def read(cache: diskcache.Cache, key: str) -> bytes | None:
     """The payload under ``key``, None where there is none. Raises ``DamagedError``."""
     value = cache.get(key)
-    if value is None:
-        return None
+    return None if value is None else checked_payload(key, value)
+
+
+def checked_payload(key: str, value: bytes) -> bytes:
+    """What was written under ``key``. Raises ``DamagedError`` where ``value`` is not that."""
     checksum, payload = value[:32], value[32:]
     if checksum != _checksum(key, payload):
         raise DamagedError("its checksum is wrong")
@@ -108,7 +113,8 @@ class Database:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._cache: diskcache.Cache | None = None
+        self._cache: diskcache.Cache | Finished | None = None
+        self._unwritable: Exception | None = None
         self._file: tuple[int, int] | None = None  # device and inode of what was opened
 
     @property
@@ -117,10 +123,11 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[diskcache.Cache]:
+        """Its entries, also where nothing can be written."""
         try:
             yield self._open()
             self.check_place()
-        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+        except (OSError, *TROUBLE, diskcache.Timeout) as error:
             self.close()  # a COMMIT that fails may leave its transaction open, and the store locked
             self.check_place()
             raise AcesError(_advice(self.directory, error)) from error
@@ -132,8 +139,11 @@ class Database:
         Without diskcache's ``retry``, which repeats whatever error BEGIN gives, a read-only disk too, for ever;
         SQLite itself waits ``LOCK_SECONDS`` for the lock.
         """
-        with self.reading() as cache, cache.transact():
-            yield cache
+        with self.reading() as cache:
+            if self._unwritable is not None:
+                raise AcesError(_advice(self.directory, self._unwritable)) from self._unwritable
+            with cache.transact():
+                yield cache
 
     def check_place(self) -> None:
         """Raises ``AcesError`` where the file that was opened no longer stands there: SQLite would not notice."""
@@ -146,7 +156,7 @@ class Database:
     def renew(self) -> None:
         if self._file is not None and self._file != self._there():
             self.close()
-            self._cache = self._file = None
+            self._cache = self._file = self._unwritable = None
 
     def close(self) -> None:
         if self._cache is not None:
@@ -155,11 +165,33 @@ class Database:
     def _open(self) -> diskcache.Cache:
         self.check_place()
         if self._cache is None:
-            for folder in (self.directory.parent, self.directory):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._cache = diskcache.Cache(str(self.directory), timeout=LOCK_SECONDS, disk=BytesDisk, **SETTINGS)
+            try:
+                self._cache = self._opened()
+            except DamagedError as error:
+                raise DamagedError(_damaged(self.directory, error)) from error
             self._file = self._there()
         return self._cache
+
+    def _opened(self) -> diskcache.Cache | Finished:
+        file = self.directory / DBNAME
+        try:
+            for folder in (self.directory.parent, self.directory):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if file.exists():
+                self._check_layout(file)
+            return layout.make(self.directory, LOCK_SECONDS, BytesDisk, SETTINGS)
+        except (OSError, sqlite3.Error) as error:
+            if not (file.is_file() and _refuses_writing(error)):
+                raise
+            self._unwritable = error
+            return Finished(file)
+
+    def _check_layout(self, file: Path) -> None:
+        connection = layout.connect(file)
+        try:
+            layout.check(connection)
+        finally:
+            connection.close()
 
     def _there(self) -> tuple[int, int] | None:
         try:
@@ -181,10 +213,19 @@ def _advice(directory: Path, error: Exception) -> str:
             f"the disk of {directory} is full: free some space, or name another folder with --cache or ACES_CACHE; "
             f"what was stored is kept"
         )
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return (
-            f"{directory / DBNAME} is damaged ({error}): move the folder {directory} away, then sample or import again "
-            f"what it held"
-        )
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(error, UnicodeDecodeError):
+        return _damaged(directory, error)
     reason = getattr(error, "strerror", None) or error
     return f"no store can be kept in {directory} ({reason}): name a folder you may write with --cache or ACES_CACHE"
+
+
+def _damaged(directory: Path, error: Exception) -> str:
+    return (
+        f"{directory / DBNAME} is damaged ({error}): `python -m engine store repair` keeps what can be read; sample or "
+        f"import again what it lost"
+    )
+
+
+def _refuses_writing(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in layout.CANNOT_WRITE or getattr(error, "errno", None) in REFUSED

@@ -12,7 +12,8 @@ from typing import Any, Self
 
 import diskcache
 
-from cache.entries import DamagedError, Database, note_key, noted_names, read, write
+from cache.entries import Database, note_key, noted_names, read, write
+from cache.errors import DamagedError
 from engine.errors import AcesError
 from engine.names import fault, quoted
 

@@ -19,7 +19,8 @@ from types import TracebackType
 
 import diskcache
 
-from cache.entries import DamagedError, Database, card_key, note_key, read, run_key, stored_names, write
+from cache.entries import Database, card_key, note_key, read, run_key, stored_names, write
+from cache.errors import DamagedError
 from cache.notes import Note, display_names
 from engine import folders
 from engine.errors import AcesError
@@ -109,6 +110,17 @@ class Listing:
         return display_names([meta.name for meta in self.metas], self.notes)
 
 
+def parsed_card(card: bytes) -> tuple[Meta, str]:
+    """The meta of a run and the sha256 of its bytes. Raises ``AcesError``: others may have written it."""
+    try:
+        fields = json.loads(card)
+        return Meta.from_json(fields["meta"]), str(fields["sha256"])
+    except AcesError:  # also what a newer program wrote, which is no damage
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedError(f"its card is no JSON of a run ({type(error).__name__})") from error
+
+
 class Store:
     """Finished runs by name, and blocks of draws by ``BlockKey``, under ``directory``.
 
@@ -179,7 +191,7 @@ class Store:
                 payload = read(cache, about)
             except DamagedError:
                 return None
-        return None if payload is None else payload.decode()
+        return None if payload is None else payload.decode(errors="replace")
 
     def check_writable(self) -> None:
         """Raises ``AcesError`` where nothing could be stored, before anything is sampled."""
@@ -324,8 +336,7 @@ class Store:
             card = read(cache, card_key(name))
             if card is None:
                 return None
-            fields = json.loads(card)
-            return Meta.from_json(fields["meta"]), str(fields["sha256"])
+            return parsed_card(card)
 
     @contextmanager
     def _naming(self, name: str) -> Iterator[None]:

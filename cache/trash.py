@@ -12,7 +12,8 @@ from typing import Any, Self, TypeVar
 import diskcache
 
 from cache import notes
-from cache.entries import DamagedError, Database, card_key, read, run_key, trash_key, trashed, write
+from cache.entries import Database, card_key, read, run_key, trash_key, trashed, write
+from cache.errors import DamagedError
 from cache.notes import Note
 from engine.errors import AcesError
 from engine.names import quoted

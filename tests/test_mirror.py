@@ -16,6 +16,7 @@ ELSEWHERE = {
     "engine/runs.py": "tests/engine/test_public_imports.py",
     "engine/arrays.py": "tests/engine/test_public_imports.py",  # types and one number
     "engine/errors.py": "tests/engine/test_output.py",  # one class, raised everywhere
+    "cache/errors.py": "tests/cache/test_entries.py",  # one class
     "engine/sampling/work.py": "tests/engine/sampling/test_precompute.py",
     "engine/training/gaussian.py": "tests/engine/training/test_objective.py",  # one loss each
     "engine/training/standard.py": "tests/engine/training/test_objective.py",

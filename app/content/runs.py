@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app import actions, data, keys, state
-from app.content import run_card
+from app.content import bring_in, run_card
 from app.escape import markdown
 from app.services import precompute
 from app.services.limits import read_only
@@ -53,12 +53,13 @@ def show(settings: Settings | None) -> None:
     if listing.metas:
         _catalog(listing, settings)
     else:
-        st.info("Nothing yet: sample a config below, or bring in finished runs on the command line.")
+        st.info("Nothing yet: sample a config below, or bring in finished runs.")
     run_card.trash()
-    st.caption("Finished runs come in on the command line: `python -m engine import RUNS.npz`.")
     if read_only():
         st.caption("This server is read-only: runs can be looked at and downloaded, not changed, and none are sampled.")
         return
+    bring_in.show()
+    st.caption("Folders of runs and logs come in on the command line: `python -m engine import DIR`.")
     st.header("Sample more", anchor=False)
     with errors_in_place():
         _start()

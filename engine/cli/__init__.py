@@ -26,8 +26,9 @@ from engine.cli import (
     plot,
     results,
     sampling,
+    store,
     training,
-)  # fmt: skip
+)
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.escape import terminal
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "plan": sampling.plan,
     "verify": sampling.verify,
     "deposit": deposit.deposit,
+    "store": store.store,
     "train": training.train,
     "denoise": denoising.denoise,
     "models": models.list_models,

@@ -52,7 +52,12 @@ def inspect(
     file: Annotated[Path, typer.Argument(help="A checkpoint of any known format, or a system.yaml.")],
     architecture: Annotated[str | None, typer.Option(help="If the weights alone should not tell it.")] = None,
     dataset: Annotated[str | None, typer.Option(help="The dataset it is for, if not its architecture's.")] = None,
-    normalizer: Annotated[str | None, typer.Option(help="normalize, center or none.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Which set of weights, where the file holds several.")
+    ] = None,
+    normalizer: Annotated[
+        str | None, typer.Option(help="normalize, center, none, or MEAN/STD: 0.5/0.5, or 0.485,0.456,0.406/0.229,...")
+    ] = None,
     probe: Annotated[float | None, typer.Option(help="Try all normalisers under noise of this sigma.")] = None,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
@@ -72,16 +77,15 @@ def inspect(
         _print_facts(facts_of(read_system(file)), form)
         return
     from engine import datasets
-    from engine.models import Hints, Normalizer, load
+    from engine.models import Hints, load, read_normalizer
     from engine.models import probe as try_all
     from engine.models.files import is_torchscript
 
-    if normalizer is not None and normalizer not in list(Normalizer):
-        raise AcesError(f"unknown normalizer '{normalizer}'; known: {', '.join(Normalizer)}")
     hints = Hints(
         architecture=architecture,
         dataset=datasets.card(dataset) if dataset else None,
-        normalizer=Normalizer(normalizer) if normalizer else None,
+        normalizer=read_normalizer(normalizer) if normalizer else None,
+        weights=weights,
     )
     if is_torchscript(file):
         if probe is not None:

@@ -8,7 +8,7 @@ is added, and radii are measured, in pixel units.
 """
 
 from engine.models.checkpoint import PUBLISHED, Checkpoint, Hints, NetworkCard, load, save, weights_sha256
-from engine.models.network import Network, Normalize, Normalizer
+from engine.models.network import Constants, Network, Normalize, Normalizer, read_normalizer
 from engine.models.probe import ProbeResult, probe
 from engine.models.registry import ARCHITECTURES, Architecture, architecture, assemble, build
 
@@ -17,6 +17,7 @@ __all__ = [
     "PUBLISHED",
     "Architecture",
     "Checkpoint",
+    "Constants",
     "Hints",
     "Network",
     "NetworkCard",
@@ -28,6 +29,7 @@ __all__ = [
     "build",
     "load",
     "probe",
+    "read_normalizer",
     "save",
     "weights_sha256",
 ]

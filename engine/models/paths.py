@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from engine.models.network import Normalizer
+from engine.models.network import Constants, Normalizer
 
 TRAININGS = ("gaussian", "smoothadv", "macer", "consistency")
 SMOOTHADV = re.compile(r"smoothadv|(PGD|DDN)[_-]?\d", re.IGNORECASE)
@@ -14,6 +14,24 @@ SMOOTHADV_NORMALIZED = re.compile(r"imagenet32|finetune_cifar_from_imagenetPGD2s
 # noise_0.25, noise_025, ...-DDN2-512-025, gaussian-0.25, MACER's 0.25.pth
 NOISE = re.compile(r"(?:noise[_-]?|-)(\d\.\d+|0\d\d|100)(?![\d.])")
 NOISE_STEM = re.compile(r"(\d\.\d+)\.(?:pth|pt|tar)")
+
+# Files under the names that their authors gave them, and what stands in front of such a network: no file says it.
+ADVPROP = re.compile(r"(adv-efficientnet-b\d|tf_efficientnet_\w+_ap)-[0-9a-f]{8}\.pth")
+TORCHVISION = re.compile(
+    r"(alexnet|convnext|densenet|efficientnet|googlenet|mnasnet|mobilenet|regnet|resnet|resnext|shufflenet|squeezenet|swin|"
+    r"vgg|vit|wide_resnet)\w*-[0-9a-f]{8}\.pth"
+)
+HALVES = Constants((0.5,), (0.5,))
+IMAGENET = Constants((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def published_normalizer(path: Path) -> tuple[Constants, str] | None:
+    """The normaliser of a published ImageNet network, by its file's name; None where that says nothing."""
+    if ADVPROP.fullmatch(path.name):
+        return HALVES, "the name says AdvProp, whose networks read 2x - 1"
+    if TORCHVISION.fullmatch(path.name):
+        return IMAGENET, "the name is one of torchvision's, whose networks read ImageNet's"
+    return None
 
 
 def training_of(path: Path) -> str | None:

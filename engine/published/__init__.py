@@ -1,6 +1,7 @@
 """The logs that others published -> records, so that every control works on them.
 
-``take`` goes through files and whole trees and keeps what gives a run; ``import_logs`` wants all of it. They read what
+``take`` goes through files and whole trees and keeps what gives a run; ``import_logs`` wants all of it; ``take_bytes``
+takes one file's content. They read what
 eth-sri/ACES publishes (``aces_logs``), logs in the form of Cohen et al. (``cohen_logs``) and class counts (``counts``);
 ``tree`` says what is what.
 """
@@ -19,13 +20,13 @@ from engine.published.aces_logs import FILE, Evaluation, evaluations, read_evalu
 from engine.published.cohen_logs import read_cohen_log
 from engine.published.counts import read_counts
 from engine.published.grid import LogDraws, infer_draws
-from engine.published.places import distinct_names, place_of
-from engine.published.tree import PassedOver, Sources, sort_out
-from engine.records.runs import CoreRun, Run, SmoothedRun, read_run
+from engine.published.places import distinct_names, place_of, stem
+from engine.published.tree import LOOKED_AT, PassedOver, Sources, check_unpacked, kind_of, sort_out
+from engine.records.runs import CoreRun, Run, SmoothedRun, from_bytes, read_run
 from engine.statistics.metrics import standalone
 from engine.units import ANSWER, check_radii, check_sigma
 
-__all__ = ["LogDraws", "PassedOver", "Taken", "import_logs", "infer_draws", "take"]
+__all__ = ["LogDraws", "PassedOver", "Taken", "import_logs", "infer_draws", "take", "take_bytes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +103,35 @@ def take(
             passed.append(PassedOver(path, str(error), wrong=True))
     notes = [found.note, _not_overridden(told, runs)]
     return Taken(tuple(runs.values()), tuple(passed), tuple(note for note in notes if note))
+
+
+def take_bytes(
+    name: str,
+    data: bytes,
+    *,
+    dataset: str | None = None,
+    sigma: float | None = None,
+    alpha: float | None = None,
+    units_are_right: bool = False,
+) -> Run:
+    """The run in the content of one file, called ``name``: a run file, a Cohen-style log or class counts.
+
+    Nothing is read from the disk. Raises ``AcesError`` for everything else, and as ``take`` names it.
+    """
+    if name.endswith(".npz"):
+        check_unpacked(name, data)
+        return from_bytes(data, name)
+    path, told = Path(name), Told(dataset, sigma, alpha, units_are_right)
+    kind = kind_of(name, data[:LOOKED_AT])
+    if kind == "log" and FILE.fullmatch(name):
+        raise AcesError(f"{name}: one of the files of an evaluation: `python -m engine import` takes its folder")
+    if kind == "log":
+        _check_place(path, told)
+        return _checked(path, read_cohen_log(path, stem(path), dataset, sigma, alpha, data), told)
+    if kind == "counts":
+        _check_place(path, told)
+        return _checked(path, read_counts(path, stem(path), dataset, sigma, data), told)
+    raise AcesError(f"{name}: {kind or 'no run file, no log that begins with idx, and no class counts'}")
 
 
 def _readers(found: Sources, told: Told) -> dict[Path, Callable[[], Run]]:

@@ -255,7 +255,7 @@ def _meta(
         name=name,
         dataset=place.dataset,
         num_classes=place.card.num_classes,
-        created=log.written(),
+        created=log.at,
         engine_version=__version__,
         extra={"source": ACES_LOG, **extra},
         **more,

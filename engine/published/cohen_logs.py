@@ -27,17 +27,23 @@ FIXED = re.compile(rf"\d+\.\d{{{DECIMALS}}}")  # Salman's habit: f"{radius:.4f}"
 
 
 def read_cohen_log(
-    path: Path, name: str, dataset: str | None = None, sigma: float | None = None, alpha: float | None = None
+    path: Path,
+    name: str,
+    dataset: str | None = None,
+    sigma: float | None = None,
+    alpha: float | None = None,
+    data: bytes | None = None,
 ) -> SmoothedRun:
     """One log as a record called ``name``; ``dataset`` and ``sigma`` fill in what the path does not say.
 
-    ``alpha`` is what the log was certified at, where somebody knows it. ``meta.extra`` tells what was ``inferred`` (n,
+    ``data`` is its content, where that is at hand. ``alpha`` is what the log was certified at, where somebody knows it.
+    ``meta.extra`` tells what was ``inferred`` (n,
     alpha, and how many radii lie on their grid) and, in ``notes``, what is odd: radii that fit several n and alpha, a
     log that stops early, a running count in the column ``correct``, ImageNet in the order of its files.
     Raises ``AcesError`` that names file, line and value for logs that are damaged, contradict themselves or do not fit
     ``alpha``.
     """
-    log = read_log(path, COLUMNS)
+    log = read_log(path, COLUMNS, data)
     log.check_times()
     place = place_of(path, dataset, sigma)
     m = place.card.num_classes
@@ -79,7 +85,7 @@ def _meta(
         dataset=place.dataset,
         num_classes=place.card.num_classes,
         split=split,
-        created=log.written(),
+        created=log.at,
         engine_version=__version__,
         sigma=place.noise(log.path),
         n0=N0,

@@ -25,14 +25,17 @@ MOST_DRAWS = 100_000_000
 LEAST_DRAWS = 2 * N0
 
 
-def read_counts(path: Path, name: str, dataset: str | None = None, sigma: float | None = None) -> SmoothedRun:
+def read_counts(
+    path: Path, name: str, dataset: str | None = None, sigma: float | None = None, data: bytes | None = None
+) -> SmoothedRun:
     """A file of counts as a record called ``name``; ``dataset`` and ``sigma`` fill in what its path does not say.
 
+    ``data`` is its content, where that is at hand.
     ``meta.extra`` notes which draws guess, and which images the rows are taken for.
     Raises ``AcesError`` that names file, line and value of what cannot be counts of ``dataset``'s classes.
     """
     place = place_of(path, dataset, sigma)
-    votes, label = _table(path, place.card.num_classes)
+    votes, label = _table(path, read_lines(path, data), place.card.num_classes)
     n = int(votes[0].sum())
     index, order = _index(place, len(votes))
     guesses = _drawn(votes)
@@ -44,7 +47,7 @@ def read_counts(path: Path, name: str, dataset: str | None = None, sigma: float 
             dataset=place.dataset,
             num_classes=place.card.num_classes,
             split=split_of(place, path, index, label),
-            created=written(path),
+            created=written(path) if data is None else None,
             engine_version=__version__,
             sigma=place.noise(path),
             n0=N0,
@@ -63,10 +66,10 @@ def read_counts(path: Path, name: str, dataset: str | None = None, sigma: float 
     )
 
 
-def _table(path: Path, m: int) -> tuple[Array, Array]:
+def _table(path: Path, lines: list[str], m: int) -> tuple[Array, Array]:
     """Votes int64 [N, m], rows with one sum, and labels int64 [N]."""
     rows = []
-    for line, text in enumerate(read_lines(path), start=1):
+    for line, text in enumerate(lines, start=1):
         cells = text.split()
         if len(cells) != m + 1:
             _fail(path, line, f"{len(cells)} numbers; expected the counts of {m} classes and a label")

@@ -64,7 +64,7 @@ def place_of(path: Path, dataset: str | None = None, sigma: float | None = None)
     folders = path.parts[:-1]
     at = _last_dataset(folders)
     inside = folders[at + 1 :] if at is not None else ()
-    named = path.parts[at] if at is not None else path.name
+    named = path.parts[at] if at is not None else stem(path)
     if dataset is None or dataset in DATASETS:
         dataset = _dataset(named) or dataset
     if dataset not in DATASETS:

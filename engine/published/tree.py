@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 from collections import Counter
@@ -17,6 +18,7 @@ from engine.published.tsv import BOM
 LOOKED_AT = 4096  # bytes of a file, by which it is known
 INTEGERS = re.compile(r"\d+(?:[ \t]+\d+){2,}[ \t]*")
 PREDICT_COLUMNS = ("idx", "label", "predict", "correct", "time")
+MOST_UNPACKED = 500_000_000  # bytes of a run file's arrays: some 100 times those of 500 images of ImageNet
 NAMED = 3  # files that are no logs
 
 
@@ -91,9 +93,14 @@ def _kind(file: Path) -> str | None:
         raise AcesError(f"{file}: cannot be read ({error.strerror})") from error
     if file.suffix == ".npz":
         return "log" if _is_run(file) else None
+    return kind_of(file.name, head)
+
+
+def kind_of(name: str, head: bytes) -> str | None:
+    """As ``log``, ``counts``, or what it is in words, what a file that begins so is; None for nothing of this kind."""
     if head.startswith((b"\xff\xfei\0d\0x\0", b"\xfe\xff\0i\0d\0x")):
         return "a log saved as UTF-16: save it as UTF-8"
-    return _kind_of_text(file.name, head.removeprefix(BOM).decode(errors="replace"))
+    return _kind_of_text(name, head.removeprefix(BOM).decode(errors="replace"))
 
 
 def _kind_of_text(name: str, head: str) -> str | None:
@@ -125,3 +132,14 @@ def _is_run(file: Path) -> bool:
             return "meta.npy" in archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError):
         return True
+
+
+def check_unpacked(name: str, data: bytes) -> None:
+    """Raise ``AcesError`` for an archive of more than ``MOST_UNPACKED`` bytes, before anything of it is unpacked."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = sum(part.file_size for part in archive.infolist())
+    except Exception as error:  # on damaged bytes, zipfile raises errors of many kinds
+        raise AcesError(f"{name}: no readable run file ({' '.join(str(error).split())[:120]})") from error
+    if size > MOST_UNPACKED:
+        raise AcesError(f"{name}: {size / 1e6:,.0f} MB unpacked; at most {MOST_UNPACKED / 1e6:,.0f} MB are read")

@@ -24,10 +24,11 @@ TIME = re.compile(r"(\d+ days?, )?\d+:\d\d:\d\d(\.\d+)?|\d+(\.\d+)?")
 
 @dataclass(frozen=True, eq=False)
 class Log:
-    """A log of N >= 1 rows: ``cells[name]`` holds the N cells of a column as they were written."""
+    """A log of N >= 1 rows: ``cells[name]`` holds the N cells of a column as they were written, ``at`` says when."""
 
     path: Path
     cells: dict[str, tuple[str, ...]]
+    at: str | None = None
 
     def fail(self, row: int, column: str, expected: str) -> NoReturn:
         """Raise ``AcesError`` about one cell. ``row`` counts from 0 below the header."""
@@ -80,10 +81,6 @@ class Log:
         row = next(i for i, (a, b) in enumerate(zip(mine, theirs, strict=True)) if a != b)
         self.fail(row, column, f"{other.path.name} has {theirs[row]!r} there: the logs are not of one run")
 
-    def written(self) -> str:
-        """When the file was last written: importing it again gives the same record."""
-        return written(self.path)
-
     def __len__(self) -> int:
         return len(next(iter(self.cells.values())))
 
@@ -95,13 +92,16 @@ class Log:
 
 
 def written(path: Path) -> str:
-    """When a file was last written, ISO 8601 in UTC."""
+    """When a file was last written, ISO 8601 in UTC: importing it again gives the same record."""
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
 
 
-def read_log(path: Path, columns: Sequence[str]) -> Log:
-    """Read a log with exactly these columns. Raises ``AcesError`` for another header, no rows, or damaged rows."""
-    lines = read_lines(path)
+def read_log(path: Path, columns: Sequence[str], data: bytes | None = None) -> Log:
+    """Read a log with exactly these columns, from its content ``data`` where that is at hand.
+
+    Raises ``AcesError`` for another header, no rows, or damaged rows.
+    """
+    lines = read_lines(path, data)
     header = lines[0].split("\t")
     if header != list(columns):
         raise AcesError(f"{path}: the columns are {_names(header)}; expected {_names(columns)}")
@@ -113,20 +113,21 @@ def read_log(path: Path, columns: Sequence[str]) -> Log:
             raise AcesError(
                 f"{path}, line {number}: {len(row)} cells, expected {len(columns)}: {quoted(lines[number - 1])}"
             )
-    return Log(path, dict(zip(columns, zip(*rows, strict=True), strict=True)))
+    cells = dict(zip(columns, zip(*rows, strict=True), strict=True))
+    return Log(path, cells, written(path) if data is None else None)
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, at least one. Raises ``AcesError`` for none, and where the last one has no end."""
+def read_lines(path: Path, data: bytes | None = None) -> list[str]:
+    """The lines of a text file, or of its content, at least one. Raises ``AcesError`` where the last one has no end."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = (path.read_bytes() if data is None else data).decode("utf-8-sig")
     except OSError as error:
         raise AcesError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise AcesError(f"{path}: not a text file ({error.reason} at byte {error.start})") from error
     if not text:
         raise AcesError(f"{path}: the file is empty")
-    *lines, rest = text.split("\n")
+    *lines, rest = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if rest:
         raise AcesError(f"{path}, line {len(lines) + 1}: the file is cut off in {quoted(rest)}: no end of line")
     return lines

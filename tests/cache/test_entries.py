@@ -8,7 +8,8 @@ import diskcache
 import pytest
 
 from cache import entries
-from cache.entries import BytesDisk, DamagedError
+from cache.entries import BytesDisk
+from cache.errors import DamagedError
 from cache.store import Store, block_key
 from engine.errors import AcesError
 from engine.records.runs import same
@@ -129,7 +130,7 @@ def test_a_database_that_is_none_is_one_line_that_says_what_to_do(store):
     store.close()
     (store.directory / "blocks" / "cache.db").write_bytes(b"not SQLite" * 1000)
     with Store(store.directory) as again:
-        with pytest.raises(AcesError, match=r"blocks/cache\.db is damaged .* move the folder"):
+        with pytest.raises(AcesError, match=r"blocks/cache\.db is damaged .*`python -m engine store repair`"):
             again.get_block(KEY)
         assert same(again.get("c"), core_run("c"))
 

@@ -26,7 +26,8 @@ import pytest
 
 from cache import entries
 from cache import store as store_module
-from cache.entries import BytesDisk, DamagedError
+from cache.entries import BytesDisk
+from cache.errors import DamagedError
 from cache.store import Part, Store, block_key
 from engine.errors import AcesError
 from engine.records.draws import Draws
@@ -341,16 +342,17 @@ def fill(store: Store) -> None:
         put(store, replace(KEY, block=block), draws(block))
 
 
-def test_a_full_disk_says_so_keeps_what_was_stored_and_goes_on_once_there_is_room(store):
+def test_a_full_disk_says_so_keeps_what_was_stored_and_goes_on_once_there_is_room(store, monkeypatch):
     put(store, KEY, draws(KEY.block))
     store.close()
-    sql(store, "blocks", "INSERT INTO Settings VALUES ('sqlite_max_page_count', 60)")  # makes SQLite say SQLITE_FULL
-    with Store(store.directory) as full, pytest.raises(AcesError, match="is full: free some space"):
-        fill(full)
+    with monkeypatch.context() as patched, Store(store.directory) as full:
+        patched.setitem(entries.SETTINGS, "sqlite_max_page_count", 60)  # makes SQLite say SQLITE_FULL
+        with pytest.raises(AcesError, match="is full: free some space"):
+            fill(full)
+    sql(store, "blocks", "DELETE FROM Settings WHERE key = 'sqlite_max_page_count'")
     kept = [d for i in range(100) if (d := store.get_block(replace(KEY, block=i))) is not None]
     assert 1 < len(kept) < 60
     assert all(equal(d, draws(i)) for i, d in enumerate(kept))
-    sql(store, "blocks", "UPDATE Settings SET value = 10000 WHERE key = 'sqlite_max_page_count'")
     with Store(store.directory) as roomy:
         fill(roomy)
         assert all(equal(roomy.get_block(replace(KEY, block=i)), draws(i)) for i in range(100))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,17 @@ def tiny() -> nn.Module:
 
 def weights() -> dict[str, torch.Tensor]:
     return dict(CifarResNet(1, 10).state_dict())
+
+
+@cache
+def resnet20() -> nn.Module:
+    torch.manual_seed(20)
+    return lively(CifarResNet(3, 10))
+
+
+def weights20() -> dict[str, torch.Tensor]:
+    """The same ones at every call, of a network that reads colour images as its architecture's dataset has them."""
+    return {name: tensor.clone() for name, tensor in resnet20().state_dict().items()}
 
 
 CARD = {"name": "n", "architecture": "resnet8", "dataset": "toy", "training": "gaussian", "sigma_train": 0.25}

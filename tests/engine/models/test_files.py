@@ -1,23 +1,19 @@
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from engine.errors import AcesError
 from engine.models import load
-from engine.models.files import strip_prefixes
+from engine.models.files import read
 from engine.models.resnet import CifarResNet
-from tests.engine.models.fabricated import saved
-
-
-def test_prefixes_are_stripped_only_when_all_names_share_them():
-    tensor = torch.zeros(1)
-    assert list(strip_prefixes({"module.1.a": tensor, "module.1.b": tensor})) == ["a", "b"]
-    assert list(strip_prefixes({"1.module.a": tensor, "1.module.1.b": tensor})) == ["a", "1.b"]
-    assert list(strip_prefixes({"1.a": tensor, "fc.b": tensor})) == ["1.a", "fc.b"]
+from tests.engine.models.fabricated import saved, weights20
 
 
 class Payload:
@@ -75,3 +71,40 @@ def test_files_without_weights_say_what_they_hold(tmp_path, data, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(AcesError, match=r"no checkpoint at .*absent\.pth"):
         load(tmp_path / "absent.pth")
+
+
+@pytest.mark.parametrize("name", ["net.safetensors", "net.pth", "net.bin", "net"])
+def test_safetensors_are_known_by_their_first_bytes(tmp_path, name):
+    save_file(weights20(), tmp_path / name)
+    assert read(tmp_path / name).format.label == "safetensors"
+    assert load(tmp_path / name).card.architecture == "resnet20"
+
+
+def test_a_file_of_torch_is_one_whatever_it_is_called(tmp_path):
+    assert load(saved(tmp_path / "net.safetensors", weights20())).format == "state dict"
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_a_pickle_of_a_newer_protocol_says_which(tmp_path, protocol, zipped):
+    path = tmp_path / "net.pth"
+    torch.save(weights20(), path, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(AcesError, match=rf"pickled with protocol {protocol}, .* save its state dict again"):
+        load(path)
+
+
+def test_protocol_3_is_read(tmp_path):
+    same = load(saved(tmp_path / "a.pth", weights20())).sha256
+    assert load(saved(tmp_path / "b.pth", weights20(), pickle_protocol=3)).sha256 == same
+
+
+def test_a_pickle_that_torch_did_not_write_is_refused(tmp_path):
+    path = tmp_path / "net.pth"
+    path.write_bytes(pickle.dumps(np.float64(3)))
+    with pytest.raises(AcesError, match=r"refused|damaged"):
+        load(path)
+
+
+def test_a_folder_is_no_checkpoint(tmp_path):
+    with pytest.raises(AcesError, match="is a folder; name the checkpoint in it"):
+        load(tmp_path)

@@ -140,6 +140,10 @@ def test_the_papers_configs_run_once_the_checkpoints_are_in_place(tmp_path, name
             "select: [{checkpoint: published, mechanism: margin}]",
             r"select\.0\.mechanism: .*unknown selection mechanism 'margin'; known: network, entropy$",
         ),
+        ("core: [{checkpoint: published, normalizer: {mean: 0.5}}]", r"core\.0\.normalizer: std: is missing"),
+        ("core: [{checkpoint: published, normalizer: {mean: 0, std: 0}}]", r"core\.0\.normalizer: std\.0: .*greater"),
+        ("core: [{checkpoint: published, normalizer: {mean: [], std: 1}}]", r"core\.0\.normalizer: mean: .*at least 1"),
+        ("core: [{checkpoint: published, normalizer: [0.5]}]", r"core\.0\.normalizer: Input should be one of"),
         ("core: [{checkpoint: absent.pth}]", r"no checkpoint at .*absent\.pth"),
     ],
 )
@@ -241,3 +245,21 @@ def test_noise_and_radii_that_can_hardly_be_meant_have_to_be_meant(pets):
         jobs(units(pets, "decide: {r: 64}\n", 2))
     for config in (units(pets, "units_are_right: true\ndecide: {r: 64}\n"), units(pets, sigma=2)):
         assert [job.sigma for job in jobs(config)] == list(config.certify[0].sigma)
+
+
+def test_constants_and_a_set_of_weights_are_said_of_a_checkpoint(tmp_path):
+    text = (
+        "dataset: cifar10\ncore: [{checkpoint: published, weights: ema, normalizer: {mean: 0.5, std: [1, 2, 0.1]}}]\n"
+    )
+    entry = read_config(write(tmp_path, text)).core[0]
+    assert (entry.weights, str(entry.normalizer)) == ("ema", "0.5/1.0,2.0,0.1")
+
+
+def test_networks_of_libraries_lie_beside_the_config_or_in_the_cache(tmp_path):
+    (tmp_path / "vit").mkdir()
+    text = (
+        "dataset: cifar10\ncore: [{checkpoint: 'transformers:vit'}, {checkpoint: 'timm:resnet18.a1_in1k', name: b}]\n"
+    )
+    first, second = read_config(write(tmp_path, text)).core
+    assert str(first.checkpoint) == f"transformers:{(tmp_path / 'vit').resolve()}"
+    assert str(second.checkpoint) == "timm:resnet18.a1_in1k"
