@@ -68,7 +68,7 @@ class SamplingBar(_Bar):
         if task is None:
             task = self.progress.add_task(job, total=p.total, text="")
         text = f"{p.images}/{p.total_images} images  {p.rate:,.0f} draws/s"
-        self.progress.update(task, completed=p.draws, text=text)
+        self.progress.update(task, total=p.total, completed=p.draws, text=text)
         self._log(f"{job}  {text}  {_duration(p.seconds_left)} left")
 
 
@@ -146,6 +146,30 @@ class DrawsBar(_Bar):
 
     def __call__(self, drawn: int, seconds: float) -> None:
         self.progress.update(self._task, completed=drawn, text=f"{drawn / max(seconds, 1e-9):,.0f} draws/s")
+
+
+class ImagesBar(_Bar):
+    """One bar over images that are certified one after the other, with the time that is left."""
+
+    def __init__(self, images: int) -> None:
+        super().__init__()
+        self._images, self._start = images, time.monotonic()
+        self._done = 0
+        self._task = self.progress.add_task("images", total=images, text="")
+
+    def __enter__(self) -> ImagesBar:
+        super().__enter__()
+        return self
+
+    def __call__(self, new: int, name: str) -> None:
+        """Another image is done, of which ``new`` in all were certified now."""
+        self._done += 1
+        seconds = time.monotonic() - self._start
+        rate = new / seconds if seconds > 0 else 0.0
+        left = (self._images - self._done) / rate if rate else None
+        text = f"{self._done}/{self._images}  {rate:,.2f} images/s  {terminal(name)[:40]}"
+        self.progress.update(self._task, completed=self._done, text=text)
+        self._log(f"{self._done}/{self._images} images  {rate:,.2f} images/s  {_duration(left)} left")
 
 
 def _duration(seconds: float | None) -> str:

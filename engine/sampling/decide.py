@@ -36,13 +36,19 @@ def looks_of(n: int, network: FrozenNetwork) -> tuple[int, ...]:
 
 @dataclass(eq=False)
 class Deciding:
-    """An image on its way: the class that was guessed, which looks it has taken, and how many draws it waits for."""
+    """An image on its way: the class that was guessed, which looks it has taken, and how many draws it waits for.
+
+    ``select0``, ``of_class0``: the guess draws' votes, which with those of its looks tell how many draws it will take.
+    """
 
     row: int
     index: int
     c_hat: int
     idle: bool  # whatever its draws say, its radius would not count
     stored: int  # draws that the store has, from the first on
+    select0: int = 0
+    of_class0: int = 0
+    expected: int = 0  # draws in all
     looks: list[LookTaken] = field(default_factory=list)
     select: int = 0
     of_class: int = 0
@@ -60,13 +66,15 @@ class Queue:
         self.ready: deque[StreamPart] = deque()
         self.draws = np.zeros(len(work.images), np.int64)
         self.parts = np.ones(len(work.images), np.int64)
-        self.seen = self.cached = self.ended = 0
+        self.seen = self.cached = self.ended = self.taken = 0  # draws, but for the images that have ended
+        self.expected = 0
 
     def begin(self) -> None:
         """Guess for every image; those whose looks the store can answer take them."""
         for row in range(len(self._work.images)):
             one = self._guessed(row)
             self._at[one.index] = one
+            self._expect(one)
             self._go_on(one)
 
     def _guessed(self, row: int) -> Deciding:
@@ -81,7 +89,21 @@ class Queue:
             stored += min(there, end - block * BLOCK)
             if there < end - block * BLOCK:
                 break
-        return Deciding(row, int(work.images.index[row]), c_hat, bool(hands_on or wrong), stored)
+        votes0 = int(counts.select_counts[self._column]), int(counts.class_counts[c_hat])
+        return Deciding(row, int(work.images.index[row]), c_hat, bool(hands_on or wrong), stored, *votes0)
+
+    def _expect(self, one: Deciding) -> None:
+        """Forecast how many draws an image will take, by its votes so far."""
+        at, looks, n0 = len(one.looks), self._decider.looks, self._work.meta.draws0
+        drawn = looks[at - 1] if at else 0
+        if one.idle or (one.looks and one.looks[-1].ends):
+            found = max(drawn, looks[0])
+        else:
+            votes = one.select0 + one.select, one.of_class0 + one.of_class
+            q, p = ((some + 0.5) / (n0 + drawn + 1) for some in votes)
+            found = self._decider.forecast(q, p, at)
+        self.expected += found - one.expected
+        one.expected = found
 
     def _go_on(self, one: Deciding) -> None:
         """Take the looks that the draws at hand allow, and ask for those of the next one."""
@@ -110,11 +132,13 @@ class Queue:
         self.seen += len(draws)
         look = self._decider.look(len(one.looks), one.select, one.of_class)
         one.looks.append(replace(look, ends=look.ends or one.idle))
+        self._expect(one)
 
     def _end(self, one: Deciding) -> None:
         kept = best_look(one.looks)
         self.draws[one.row], self.parts[one.row] = self._decider.looks[kept], self._decider.parts[kept]
         self.ended += 1
+        self.taken += one.expected
 
     def wanted(self) -> Iterator[StreamPart]:
         """What is ready to be sampled, until nothing is."""
@@ -151,7 +175,5 @@ def decide(work: Work, store: Store, executor: Executor, report: Report) -> Work
 
 def _progress(work: Work, queue: Queue, seconds: float) -> Progress:
     images, n = len(work.images), work.meta.draws
-    ended = int(queue.draws.sum())
-    expected = max(queue.seen, round(ended / queue.ended * images)) if queue.ended else images * n
-    saved = queue.ended * n - ended
+    expected, saved = max(queue.seen, queue.expected), queue.ended * n - queue.taken
     return Progress(work.meta.name, queue.ended, images, queue.seen, queue.cached, expected, seconds, saved)

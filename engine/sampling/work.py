@@ -35,7 +35,7 @@ class Progress:
     """Where a run stands: ``draws`` of ``total`` are done, ``cached`` of them were in the store, ``seconds`` passed.
 
     ``images`` of ``total_images`` have all of theirs; ``saved``: the draws that n for every image would have added.
-    Where the draws themselves decide when they end, ``total`` is what the images so far let expect.
+    Where the draws themselves decide when they end, ``total`` is what each image's votes so far let expect.
     """
 
     job: str

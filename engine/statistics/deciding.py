@@ -101,6 +101,16 @@ class Decider:
             hope = min(hope, _chance(of_class, self.looks[at], int(needed_class[last][reached]), self.looks[last]))
         return LookTaken(reached, hope < HOPELESS)
 
+    def forecast(self, q: float, p: float, since: int = 0) -> int:
+        """How many draws are taken where the selection votes with probability ``q``, the class with ``p``.
+
+        The looks before ``since`` are behind. By the votes that these probabilities let expect.
+        """
+        for at, n in enumerate(self.looks[since:], since):
+            if self.look(at, round(q * n), round(p * n)).ends:
+                return n
+        return self.looks[-1]
+
     @cached_property
     def _needed(self) -> tuple[Ints, Ints]:
         """The fewest votes of the selection, and of the class, that reach each radius at each look, [J, R] each."""
@@ -150,18 +160,10 @@ def expected_draws(
     select = posterior(guesses.select[:, 0], guesses.n0) @ GRID
     of_class = np.ones(len(select)) if guesses.classed is None else posterior(guesses.classed, guesses.n0) @ GRID
     taken = [
-        looks[0] if is_idle else _draws_at(decider, q, p)
+        looks[0] if is_idle else decider.forecast(q, p)
         for is_idle, q, p in zip(idle.tolist(), select.tolist(), of_class.tolist(), strict=True)
     ]
     return np.array(taken, np.float64)
-
-
-def _draws_at(decider: Decider, q: float, p: float) -> int:
-    """How many draws are taken where the selection votes with probability ``q``, the class with ``p``."""
-    for at, n in enumerate(decider.looks):
-        if decider.look(at, round(q * n), round(p * n)).ends:
-            return n
-    return decider.looks[-1]
 
 
 def best_look(looks: Sequence[LookTaken]) -> int:

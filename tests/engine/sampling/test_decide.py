@@ -1,6 +1,9 @@
 """Draws that differ by image, sampled: by a budget and until decided; resumed, interrupted and beside other draws."""
 
 import json
+import random
+from multiprocessing.synchronize import Event as EventType
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,7 +60,7 @@ def test_every_image_has_the_first_draws_of_its_stream(tmp_path, extra):
         assert np.array_equal(some.select_counts[rows], fewer.select_counts[rows])
     assert sampled(reports[-1:]) >= some.draws.sum()
     assert reports[-1].images == 24
-    assert reports[-1].saved == (1200 - some.draws).sum()
+    assert reports[-1].saved == 24 * 1200 - (some.draws.sum() if extra == BUDGET else reports[-1].draws)
     assert evaluate(compose(some, core), [1.0]).acr[0] <= evaluate(compose(plain, core), [1.0]).acr[0] + 0.02
 
 
@@ -80,6 +83,49 @@ def test_an_interrupted_run_ends_byte_identical(tmp_path, extra):
         assert runs.to_bytes(again) == runs.to_bytes(whole)
     _, reports = make(path, tmp_path / "a")
     assert reports == []
+
+
+def _work(path: Path, store: Path, started: EventType) -> None:
+    """What the killed processes do."""
+    toy.register()
+    with Store(store) as opened:
+        started.set()
+        precompute(read_config(path), opened)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", [BUDGET, DECIDE], ids=["budget", "decide"])
+def test_kill_9_at_random_instants_changes_no_byte(tmp_path, forkserver, extra):
+    path = config(tmp_path / "some", extra, n=20_000)
+    (undisturbed, _), _ = make(path, tmp_path / "undisturbed")
+    rng, kills = random.Random(0), 0
+    for _ in range(20):
+        started = forkserver.Event()
+        process = forkserver.Process(target=_work, args=(path, tmp_path / "killed", started))
+        process.start()
+        assert started.wait(60)
+        process.join(rng.uniform(0.1, 1.0))
+        if process.exitcode == 0:
+            break
+        process.kill()
+        process.join()
+        kills += 1
+    (resumed, _), _ = make(path, tmp_path / "killed")
+    assert kills >= 3
+    assert resumed.draws.min() < 20_000
+    assert runs.to_bytes(resumed) == runs.to_bytes(undisturbed)
+
+
+def test_what_is_left_is_no_longer_thought_to_be_less_than_it_is_at_the_end(tmp_path):
+    """Images that end early are the easy ones: those that are left take more than these did."""
+    path = config(tmp_path / "some", "decide: {r: [0.05, 0.4]}\n", n=10_000)
+    _, reports = make(path, tmp_path / "a")
+    drawn = reports[-1].draws
+    assert reports[-1].total == drawn
+    late = [report.total / drawn for report in reports[len(reports) // 2 :]]
+    assert min(late) > 0.7
+    assert max(late) < 1.5
+    assert all(report.draws <= report.total for report in reports)
 
 
 @pytest.mark.parametrize("extra", [BUDGET, DECIDE], ids=["budget", "decide"])
@@ -167,7 +213,7 @@ def test_guess_draws_are_the_budgets_where_it_says_so(tmp_path):
         ("budget: {theta: [0.1, 0.2, 0.3]}\n", "budget.theta"),
         ("decide: {r: [-1]}\n", "decide.r"),
         ("decide: {theta: 1}\n", "decide.r"),
-        ("decide: {r: 1, until: 2}\n", "decide.until"),
+        ("decide: {r: 1, until: 2}\n", "unknown key 'until'"),
     ],
 )
 def test_rules_that_mean_nothing_are_named(tmp_path, extra, said, call):

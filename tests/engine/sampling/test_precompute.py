@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import shutil
 import sqlite3
-import sys
-import types
 from dataclasses import replace
 from multiprocessing.synchronize import Event as EventType
 from pathlib import Path
@@ -43,15 +40,6 @@ pytestmark = pytest.mark.usefixtures("toy_dataset")
 @pytest.fixture(autouse=True)
 def _fixed_time(monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-
-
-@pytest.fixture
-def forkserver(monkeypatch):
-    """Processes that begin with the engine loaded. They would run ``__main__`` again, which other tests replace."""
-    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["engine.sampling.precompute", "tests.toy"])
-    return context
 
 
 def test_a_config_gives_a_smoothed_and_a_core_run_on_the_named_subset(tmp_path):

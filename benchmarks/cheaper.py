@@ -1,0 +1,155 @@
+"""What else torch offers to make a forward pass on a CPU cheaper, against the engine's best: ``python -m benchmarks cheaper``.
+
+Each candidate is one thread's processor time an image, beside the engine's, in turn: other work on the machine
+slows both. None of them is in the engine: docs/performance.md says what they gave.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.models import Network
+from engine.sampling.inference import FrozenNetwork, Layout, fastest, freeze, intra_op_threads
+
+BATCHES = (25, 50, 125)
+ROUNDS = 7
+CALIBRATED = 4  # batches that tell the ranges of an int8 network
+LEAST = 1.2  # times as fast: what is worth a way of its own
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to run a network: its ``title``, and what makes of a network a function of a batch of images."""
+
+    title: str
+    make: Callable[[FrozenNetwork, Tensor], Callable[[Tensor], Tensor]]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How many times as fast as the engine's best: the median of the rounds, and the least and the most; "" or why not.
+
+    ``agree``: the share of images, under noise, to which it gives the engine's class.
+    """
+
+    title: str
+    ratio: float
+    low: float
+    high: float
+    agree: float
+    why: str = ""
+
+
+def traced(network: FrozenNetwork, x: Tensor) -> Callable[[Tensor], Tensor]:
+    """TorchScript, frozen, its convolutions fused with what follows them where torch can."""
+    module = torch.jit.trace(_Whole(network).eval(), x, check_trace=False)
+    return torch.jit.optimize_for_inference(torch.jit.freeze(module.eval()))  # type: ignore[no-any-return]
+
+
+def compiled(network: FrozenNetwork, x: Tensor, mode: str | None = None) -> Callable[[Tensor], Tensor]:
+    """Inductor with frozen weights, which also fuses convolution, sum and ReLU into one oneDNN call."""
+    import torch._inductor.config as inductor
+
+    with inductor.patch(freezing=True):
+        found = torch.compile(_Whole(network).eval(), dynamic=False, mode=mode)
+        found(x), found(x)
+    return found
+
+
+def autotuned(network: FrozenNetwork, x: Tensor) -> Callable[[Tensor], Tensor]:
+    """The same, every operation in the fastest of several ways."""
+    return compiled(network, x, "max-autotune")
+
+
+def int8(network: FrozenNetwork, x: Tensor) -> Callable[[Tensor], Tensor]:
+    """Weights and activations of 8 bits, ranges from a few batches under noise, residual sums fused (oneDNN)."""
+    from torch.ao.quantization import get_default_qconfig_mapping
+    from torch.ao.quantization.backend_config import get_onednn_backend_config
+    from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
+
+    torch.backends.quantized.engine = "onednn"
+    plain, normal = freeze(network.origin, layout=network.layout), network.normalize
+    mapping, fused = get_default_qconfig_mapping("onednn"), get_onednn_backend_config()
+    observed = prepare_fx(copy.deepcopy(plain.body), mapping, (normal(x),), backend_config=fused)
+    for _ in range(CALIBRATED):
+        observed(normal(torch.randn_like(x) * 0.5 + x))
+    quantised = convert_fx(observed, backend_config=fused)
+    return lambda x: quantised(normal(x).contiguous(memory_format=torch.channels_last))
+
+
+CANDIDATES = (
+    Candidate("TorchScript, frozen and optimised", traced),
+    Candidate("inductor, frozen", compiled),
+    Candidate("inductor, frozen, max-autotune", autotuned),
+    Candidate("int8, oneDNN", int8),
+)
+
+
+class _Whole(nn.Module):
+    """A frozen network as one module, from images to logits."""
+
+    def __init__(self, network: FrozenNetwork) -> None:
+        super().__init__()
+        self.normalize, self.body = network.normalize, network.body
+        self._to: dict[str, Any] = {"dtype": next(network.body.parameters()).dtype}
+
+    def forward(self, x: Tensor) -> Tensor:
+        normal = self.normalize(x).to(self._to["dtype"]).contiguous(memory_format=torch.channels_last)
+        return self.body(normal).float()  # type: ignore[no-any-return]
+
+
+def tried(
+    network: Network, shape: tuple[int, ...], precision: str, batches: tuple[int, ...] = BATCHES
+) -> Iterator[Tried]:
+    """Every candidate beside the engine's best on one thread."""
+    with intra_op_threads(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        best = fastest(network, shape, precision)
+        for candidate in CANDIDATES:
+            yield _best_batch(candidate, best, shape, precision, batches)
+
+
+def _best_batch(
+    candidate: Candidate, best: FrozenNetwork, shape: tuple[int, ...], precision: str, batches: tuple[int, ...]
+) -> Tried:
+    found = []
+    for batch in batches:
+        x = torch.rand((batch, *shape), generator=torch.Generator().manual_seed(0))
+        layout = Layout(best.layout.memory_format, batch)
+        try:
+            with torch.inference_mode():
+                run = candidate.make(freeze(best.origin, precision, layout=layout), x)
+                found.append(_beside(candidate.title, run, best, x))
+        except Exception as error:  # a candidate may fail in any way, and that is what is found
+            return Tried(candidate.title, 0, 0, 0, 0, f"{type(error).__name__}: {error}".splitlines()[0][:100])
+    return max(found, key=lambda one: one.ratio)
+
+
+def _beside(title: str, run: Callable[[Tensor], Tensor], best: FrozenNetwork, x: Tensor) -> Tried:
+    """Round by round in turn, in processor time of this thread."""
+    whole = x[: best.batch] if len(x) >= best.batch else torch.cat([x] * -(-best.batch // len(x)))[: best.batch]
+    agree = float(
+        (run(x).argmax(1) == torch.cat([best.some(part) for part in x.split(best.batch)]).argmax(1)).float().mean()
+    )
+    for _ in range(2):
+        run(x), best(whole)
+    ratios = [_seconds(best, whole) / _seconds(run, x) for _ in range(ROUNDS)]
+    return Tried(title, statistics.median(ratios), min(ratios), max(ratios), agree)
+
+
+def _seconds(run: Callable[[Tensor], Tensor], x: Tensor, least: float = 0.3) -> float:
+    """Of this thread, an image."""
+    start, images = time.thread_time(), 0
+    while time.thread_time() - start < least:
+        run(x)
+        images += len(x)
+    return (time.thread_time() - start) / images
