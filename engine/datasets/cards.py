@@ -151,7 +151,7 @@ def card_of(meta: Meta) -> DatasetCard:
 
 
 def own_images(name: str, classes: tuple[str, ...], size: int) -> DatasetCard:
-    """A dataset of the user's own as its networks see it, colour images of ``size``; nothing is said of its pictures."""
+    """A dataset of the user's own as its networks see it, colour images of ``size``, without its pictures."""
     return replace(_own_card(name, Path(), Transform(crop=size), classes), reader=None)
 
 

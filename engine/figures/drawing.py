@@ -356,9 +356,11 @@ def _image(asked: FigureOptions) -> int:
 
 
 def class_names(meta: Meta) -> tuple[str, ...]:
-    """The classes of a run's dataset by number; numbers for a dataset that the engine does not know."""
+    """The classes of a run's dataset by number; numbers for a dataset of which neither engine nor run knows them."""
     known = datasets.known(meta.dataset)
-    return known.classes if known is not None else tuple(str(k) for k in range(meta.num_classes))
+    if known is not None:
+        return known.classes
+    return meta.classes or tuple(str(k) for k in range(meta.num_classes))
 
 
 def _preset(key: str, numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:

@@ -18,7 +18,7 @@ LIBRARIES = ("timm:", "transformers:")  # whose names hold a colon and are no co
 
 @dataclass(frozen=True)
 class Origin:
-    """``checkpoint``: a path, or how else it was named; ``architecture``, ``weights``, ``normalizer`` as they were said.
+    """``checkpoint``: a path, or how else it was named; ``architecture``, ``weights``, ``normalizer`` as it was said.
 
     ``pictures``: the folder or file of a dataset of one's own; the shorter side was resized to ``resize`` pixels, and
     the central square of ``size`` taken.

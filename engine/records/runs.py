@@ -77,8 +77,8 @@ class Meta:
     None for core runs, and where not given, what version 1 of the format means.
     ``radius_digits`` or ``radius_decimals``: for imported logs, the significant digits or the decimals of their radii,
     whose lowest counts the run holds.
-    ``classes``: the names of the classes, where the dataset is none that is known. ``origin``: where network and pictures
-    lie; only the store keeps it. ``extra`` keeps entries of ``meta`` that this version does not know.
+    ``classes``: the names of the classes, where the dataset is none that is known. ``origin``: where network and
+    pictures lie; only the store keeps it. ``extra`` keeps entries of ``meta`` that this version does not know.
     """
 
     kind: str

@@ -400,6 +400,9 @@ def _absolute(path: Path, entry: AnyEntry) -> AnyEntry:
     paths: dict[str, object] = {"checkpoint": _located(path, entry.checkpoint)}
     if isinstance(entry, SmoothedEntry) and entry.denoiser not in (None, FFDNET):
         paths["denoiser"] = str((path.parent / str(entry.denoiser)).resolve())
+    file, colon, function = (entry.architecture or "").rpartition(":")
+    if colon and file.endswith(".py"):
+        paths["architecture"] = f"{(path.parent / file).resolve()}:{function}"
     return entry.model_copy(update=paths)
 
 

@@ -221,16 +221,20 @@ def _dataset(spec: PairSpec) -> DatasetCard | None:
 
 
 def _hints(spec: PairSpec, part: str, data: DatasetCard | None) -> Hints:
-    """What is known of the network of a part. Raises ``AcesError`` where a record names code that is not trusted."""
-    said = dict(spec.hints).get(part, NetworkHints())
-    if said.by_record and Origin("", said.architecture).runs_code and not spec.trust:
+    """What is known of the network of a part."""
+    return hints_of(dict(spec.hints).get(part, NetworkHints()), data, trust=spec.trust)
+
+
+def hints_of(said: NetworkHints, data: DatasetCard | None, *, trust: bool) -> Hints:
+    """As ``load`` takes them. Raises ``AcesError`` where a record names code that is not trusted."""
+    if said.by_record and Origin("", said.architecture).runs_code and not trust:
         raise AcesError(
             f"the run's network '{said.name}' is built by {said.architecture}, code of your own: if you trust it, "
             f"say --trust, or start the dashboard with it"
         )
     kind = None if said.normalizer is None else read_normalizer(said.normalizer)
     known = said.training, said.sigma_train, said.weights
-    return Hints(said.name, said.architecture, data, kind, *known, trust=spec.trust)
+    return Hints(said.name, said.architecture, data, kind, *known, trust=trust)
 
 
 def _then(later: LaterNetwork, pair: Pair, certification: Checkpoint, hints: Hints) -> Pair:

@@ -224,7 +224,8 @@ class System:
         ``System.load("system.yaml")`` is all that a file needs; ``device`` and ``trust`` may stand beside it. Of
         networks, what is not given is as the runs were sampled: their noise and precision; of a file's network, the
         noise that it was trained with, and float32. ``then``: the later stages, each under the noise of its run.
-        ``dataset``, ``trust`` and ``hints`` as in ``PairSpec``; a dataset of one's own is known by a run about it. Raises ``AcesError`` for what is not found, and where it opens a
+        ``dataset``, ``trust`` and ``hints`` as in ``PairSpec``; a dataset of one's own is known by a run about it.
+        Raises ``AcesError`` for what is not found, and where it opens a
         network (only where nothing else tells its noise) for what cannot be opened.
         """
         if core is None:
