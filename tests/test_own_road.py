@@ -80,7 +80,7 @@ def _checks_of_files(run: SmoothedRun, call, folder: Path) -> None:
 
 def _pages(open_app, monkeypatch) -> None:
     """Certify asks for trust and works with it; Images shows the pictures and the names of the classes."""
-    query = {"c": "shapes-net", "core": "shapes-core", "dataset": "shapes"}
+    query = {"dataset": "shapes"}
     page = open_app("images", **query, image="0")
     text = " ".join(one.value for one in page.markdown)
     assert "label circle" in text

@@ -6,10 +6,10 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -304,13 +304,13 @@ def _network_hints(
     from engine.single_image.system import NetworkHints
 
     parts = ("certify", "core", "select", *LATER)
-    said: dict[str, dict[str, str]] = {part: {} for part in parts}
+    said: dict[str, dict[str, Any]] = {part: {} for part in parts}
     for entry, values in (("architecture", architecture), ("weights", weights), ("normalizer", normalizer)):
         for text in sorted(values or (), key=lambda text: text.partition("=")[0] in parts):  # of one part goes before
             part, equals, value = text.partition("=")
             for of in [part] if equals and part in parts else parts:
                 said[of][entry] = value if equals and part in parts else text
-    return {part: replace(NetworkHints(), **known) for part, known in said.items() if known}
+    return {part: NetworkHints(**known) for part, known in said.items() if known}
 
 
 def _check_alone(others: Sequence[object], spent: Sequence[object]) -> None:

@@ -47,7 +47,7 @@ def list_models(
     shown = [{**row, "parameters": f"{row['parameters']:,}", "macs": f"{row['macs']:.3g}"} for row in rows]
     print_table(list(shown[0]), [list(row.values()) for row in shown])
     print(
-        "Also: module:function and FILE.py:function (your own), timm:NAME, transformers:DIR, TorchScript files (--trust)."
+        "Also: module:function, FILE.py:function (your own), timm:NAME, transformers:DIR, TorchScript files (--trust)."
     )
 
 
