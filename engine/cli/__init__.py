@@ -20,9 +20,11 @@ from engine.cli import (
     dashboard,
     denoising,
     deploy,
+    deposit,
     models,
     pictures,
     plot,
+    preview,
     results,
     sampling,
     store,
@@ -33,6 +35,8 @@ from engine.errors import AcesError
 from engine.escape import terminal
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+INTERRUPTED = 130  # the exit status of what SIGINT ended
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "runs": catalog.list_runs,
@@ -49,9 +53,11 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "precompute": sampling.precompute,
     "plan": sampling.plan,
     "verify": sampling.verify,
+    "deposit": deposit.deposit,
     "store": store.store,
     "train": training.train,
     "denoise": denoising.denoise,
+    "imagenet-demo": preview.imagenet_demo,
     "models": models.list_models,
     "inspect": models.inspect,
     "pictures": pictures.pictures,
@@ -77,13 +83,19 @@ def main() -> None:
     except TyperException as error:  # unknown options and the like; without a message its help was printed
         status = _fail(f"{error.format_message()} See `python -m engine --help`.") if str(error) else 2
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted; what was stored is kept: precompute and train go on where they were", file=sys.stderr)
+        print(
+            "interrupted; what was stored is kept: precompute, train and certify -o go on where they were",
+            file=sys.stderr,
+        )
         status = 130
     except BrokenPipeError:  # the reader, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except OSError as error:  # a path of letters that no file system takes, a disk that went away
         status = _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+    if status == INTERRUPTED:  # typer makes an exit status of an interruption itself
+        again = "precompute, train and certify -o go on where they were"
+        print(f"interrupted; what was stored is kept: {again}", file=sys.stderr)
     raise SystemExit(status)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cache.catalog import Catalog
+from engine.cli.many import below, certify_into
 from engine.cli.options import (
     AlphaOption,
     CacheOption,
     CorrectionOption,
     TrustOption,
+    UnitsOption,
     VotesOption,
     check_one_selection,
     number,
@@ -35,6 +37,7 @@ from engine.statistics.bounds import MAJORITY
 from engine.statistics.deciding import FIRST
 from engine.statistics.looks import FIRST_LOOK
 from engine.statistics.margin import Bound
+from engine.units import check_sigma
 from engine.weights import file_names, places
 
 if TYPE_CHECKING:
@@ -52,9 +55,10 @@ if TYPE_CHECKING:
 DEFAULT_THETA = 0.3
 KINDS: dict[Part, str] = {"certify": SmoothedRun.KIND, "core": CoreRun.KIND, "select": SelectionRun.KIND}
 CertifyNetwork = Annotated[
-    str, typer.Option("--certify", help="Certification network: a run's name, a unique prefix, or a checkpoint's path.")
+    str | None,
+    typer.Option("--certify", help="Certification network: a run's name, a unique prefix, or a checkpoint's path."),
 ]
-CoreNetwork = Annotated[str, typer.Option("--core", help="Core network, named likewise.")]
+CoreNetwork = Annotated[str | None, typer.Option("--core", help="Core network, named likewise.")]
 SelectNetwork = Annotated[
     str | None,
     typer.Option("--select", help="Selection network, named likewise; by default the entropies of the first."),
@@ -101,8 +105,12 @@ class StopRule:
 
 def certify(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.")],
-    certify_network: CertifyNetwork,
-    core: CoreNetwork,
+    certify_network: CertifyNetwork = None,
+    core: CoreNetwork = None,
+    system_file: Annotated[
+        Path | None,
+        typer.Option("--system", help="A system.yaml, of `deploy`, in place of networks and all that it says."),
+    ] = None,
     select: SelectNetwork = None,
     sigma: Annotated[float | None, typer.Option(help="Noise, in pixel units; by default the run's.")] = None,
     sigma_select: Annotated[
@@ -175,6 +183,7 @@ def certify(
         str | None, typer.Option(help="That the networks are for, where their files do not say (TorchScript).")
     ] = None,
     trust: TrustOption = False,
+    units_are_right: UnitsOption = False,
     cache: CacheOption = None,
 ) -> None:
     """Certify images now. With a fixed n the bound is plain; ending early makes it valid at every look.
@@ -185,6 +194,9 @@ def certify(
     """
     from engine.single_image.case import check_challenge
     from engine.single_image.certificate import to_json
+    from engine.single_image.certify import sample_image
+    from engine.single_image.picture import read_picture
+    from engine.single_image.results import digest, places
     from engine.single_image.system import System
 
     if output is not None:
@@ -192,37 +204,90 @@ def certify(
     stop = StopRule(until_radius, max_seconds, outcome)
     until = stop.until  # what is no radius is refused before anything is loaded
     check_challenge(challenge, seed)
+    for option, value in (("--sigma", sigma), ("--sigma-select", sigma_select)):
+        if value is not None and not units_are_right:
+            check_sigma(value, option)
     check_one_selection(theta, p0, select, votes)
-    later = [read_then(text) for text in then or ()]
-    if theta is None and p0 is None:
-        theta = DEFAULT_THETA
-    system = System.load(
-        certify_network, core, theta, p0=p0, then=later, select=select, alpha=alpha, correction=correction, sigma=sigma,
-        sigma_select=sigma_select, smoothing=smoothing, t=votes, bound=bound, precision=precision, device=device,
-        dataset=dataset, trust=trust, runs=Catalog(cache),
-    )  # fmt: skip
+    if system_file is not None:
+        others = (
+            certify_network,
+            core,
+            select,
+            sigma,
+            sigma_select,
+            smoothing,
+            theta,
+            p0,
+            then,
+            bound,
+            precision,
+            dataset,
+        )
+        spent = alpha, correction, votes
+        _check_alone(others, spent)
+        system = System.load(system_file, device=device, trust=trust)
+    else:
+        if certify_network is None or core is None:
+            raise AcesError("name the networks with --certify and --core, or a system.yaml with --system")
+        later = [read_then(text) for text in then or ()]
+        system = System.load(
+            certify_network, core, DEFAULT_THETA if theta is None and p0 is None else theta, p0=p0, then=later,
+            select=select, alpha=alpha, correction=correction, sigma=sigma, sigma_select=sigma_select,
+            smoothing=smoothing, t=votes, bound=bound, precision=precision, device=device, dataset=dataset,
+            trust=trust, runs=Catalog(cache),
+        )  # fmt: skip
     system.open()  # what is wrong with the networks is said once, and not of every image
     plan = system.plan(n, n0, stop.mode, stop.first)
     framing = _framing(crop, invert)
+    many = len(images) > 1 or images[0].is_dir()
+    if output is not None and many:
+        of = digest(plan, system.open().networks, framing, f"{stop}|{seed}|{challenge}")
+        files = places(_named(images))
+
+        def one(picture: Picture) -> Certificate:
+            asked = sample_image(
+                picture, system, plan, framing=framing, seed=seed, challenge=challenge, until=stop.until
+            )
+            return _ended(asked, stop).certificate()
+
+        new, failures = certify_into(output, of, files, one, quiet=not as_json)
+        if as_json:
+            _print_json(new, alone=False)
+        _check_failures(failures)
+        return
     certificates, failures = [], 0
-    for path in _files(images):
+    for path, _ in _named(images):
         try:
-            found = _certify_one(path, system, plan, framing, stop, seed, challenge)
+            picture = read_picture(path)
+            for note in picture.notes:
+                say(f"{path}: {note}", sys.stderr)
+            found = _certify_one(picture, path.name, system, plan, framing, stop, seed, challenge)
             made = found.certificate()
         except AcesError as error:
-            if len(images) == 1 and not images[0].is_dir():
+            if not many:
                 raise
             say(f"{path}: {error}", sys.stderr)
             failures += 1
             continue
-        certificates.append(made)
         if output is not None:
-            _write(output, f"{path.name}.json", to_json(made))
-        if not as_json:
+            write_file(output / f"{path.name}.json", to_json(made).encode())
+        if as_json:
+            certificates.append(made)
+        else:
             ended = "" if until is None else f" {until.said(found.evidence, plan)}"
             say(f"{path}:{ended} {made.statement} {made.promise}")
     if as_json:
-        _print_json(certificates, alone=len(images) == 1 and not images[0].is_dir())
+        _print_json(certificates, alone=not many)
+    _check_failures(failures)
+
+
+def _check_alone(others: Sequence[object], spent: Sequence[object]) -> None:
+    """Raise ``AcesError`` where something stands beside a system's file that it says itself."""
+    if any(value is not None for value in others) or tuple(spent) != (DEFAULT_ALPHA, DEFAULT_CORRECTION, MAJORITY):
+        raise AcesError("--system says networks and settings itself: change them in the file, or name networks instead")
+
+
+def _check_failures(failures: int) -> None:
     if failures:
         raise AcesError(f"{failures} images could not be certified; the others were")
 
@@ -373,41 +438,43 @@ def _draw_again(
     return resample(read, open_pair(spec), tensor, fraction)
 
 
-def _files(images: list[Path]) -> Iterator[Path]:
+def _named(images: list[Path]) -> Iterator[tuple[Path, str]]:
+    """The pictures, each with its name below the folder that was named, or in its own."""
     for path in images:
         if path.is_dir():
-            from engine.datasets.formats import SUFFIXES
-            from engine.datasets.tree import Tree, pictures_below
-
-            tree = Tree(path)
-            found = sorted(path / file for file in pictures_below(tree))
-            for note in tree.notes():
-                say(f"{path}: {note}", sys.stderr)
-            if not found:
-                raise AcesError(f"{path} holds no image files ({', '.join(SUFFIXES)})")
-            yield from found
+            yield from below(path)
         else:
-            yield path
+            yield path, path.name
 
 
 def _certify_one(
-    path: Path, system: System, plan: Plan, framing: Framing, stop: StopRule, seed: int | None, challenge: str | None
+    picture: Picture,
+    name: str,
+    system: System,
+    plan: Plan,
+    framing: Framing,
+    stop: StopRule,
+    seed: int | None,
+    challenge: str | None,
 ) -> Certification:
     from engine.cli.progress import DrawsBar
     from engine.single_image.certify import sample_image
-    from engine.single_image.picture import read_picture
 
-    picture = read_picture(path)
-    for note in picture.notes:
-        say(f"{path}: {note}", sys.stderr)
-    start = time.perf_counter()
-    with DrawsBar(path.name, plan.n) as bar:
+    with DrawsBar(name, plan.n) as bar:
         asked = sample_image(picture, system, plan, framing=framing, seed=seed, challenge=challenge, until=stop.until)
-        for found in asked:
-            seconds = time.perf_counter() - start
-            bar(found.drawn, seconds)
-            if stop.is_late(found, seconds):
-                break
+        return _ended(asked, stop, bar)
+
+
+def _ended(
+    asked: Iterable[Certification], stop: StopRule, report: Callable[[int, float], None] = lambda *_: None
+) -> Certification:
+    """A certification when its question is answered, its draws are made, or its time is over."""
+    start = time.perf_counter()
+    for found in asked:
+        seconds = time.perf_counter() - start
+        report(found.drawn, seconds)
+        if stop.is_late(found, seconds):
+            break
     return found
 
 
@@ -444,8 +511,3 @@ def _print_json(certificates: list[Certificate], alone: bool) -> None:
         sys.stdout.write(to_json(certificates[0]))
     else:
         print(json.dumps([json.loads(to_json(certificate)) for certificate in certificates], ensure_ascii=False))
-
-
-def _write(folder: Path, name: str, text: str) -> None:
-    make_folder(folder)
-    write_file(folder / name, text.encode())

@@ -148,6 +148,30 @@ class DrawsBar(_Bar):
         self.progress.update(self._task, completed=drawn, text=f"{drawn / max(seconds, 1e-9):,.0f} draws/s")
 
 
+class ImagesBar(_Bar):
+    """One bar over images that are certified one after the other, with the time that is left."""
+
+    def __init__(self, images: int) -> None:
+        super().__init__()
+        self._images, self._start = images, time.monotonic()
+        self._done = 0
+        self._task = self.progress.add_task("images", total=images, text="")
+
+    def __enter__(self) -> ImagesBar:
+        super().__enter__()
+        return self
+
+    def __call__(self, new: int, name: str) -> None:
+        """Another image is done, of which ``new`` in all were certified now."""
+        self._done += 1
+        seconds = time.monotonic() - self._start
+        rate = new / seconds if seconds > 0 else 0.0
+        left = (self._images - self._done) / rate if rate else None
+        text = f"{self._done}/{self._images}  {rate:,.2f} images/s  {terminal(name)[:40]}"
+        self.progress.update(self._task, completed=self._done, text=text)
+        self._log(f"{self._done}/{self._images} images  {rate:,.2f} images/s  {_duration(left)} left")
+
+
 def _duration(seconds: float | None) -> str:
     """Hours, minutes and seconds.
 

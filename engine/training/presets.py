@@ -112,6 +112,13 @@ _DEMO: dict[str, Preset] = {
 }
 
 
+# Salman et al. 2020 train 90 epochs by the pixels; before this start, or from it, 20 by the answer.
+_DENOISER = {
+    "paper": Recipe(90, 400, 1e-3, 0.0, "step", 30, optimizer="adam"),
+    "demo": Recipe(4, 128, 2e-3, 0.0, "cosine", optimizer="adam"),
+}
+
+
 @dataclass(frozen=True)
 class Family:
     """The published presets by method, and how many pixels random crops are padded by, whichever preset it is."""
@@ -137,6 +144,13 @@ def preset(name: str, method_name: str, dataset: str, sigma: float) -> tuple[Rec
     chosen = (family.published if name == "paper" else _DEMO)[method(method_name).name]
     recipe = replace(chosen.recipe, crop_padding=family.crop_padding)
     return recipe, chosen.hyper(sigma) if sigma > 0 else None
+
+
+def denoiser_preset(name: str, dataset: str) -> Recipe:
+    """The recipe of a denoiser. Raises ``AcesError`` on an unknown name, listing the known ones."""
+    if name not in _DENOISER:
+        raise AcesError(f"unknown preset '{name}' of a denoiser; known: {', '.join(_DENOISER)}")
+    return replace(_DENOISER[name], crop_padding=FAMILIES[datasets.card(dataset).recipes].crop_padding)
 
 
 def override(recipe: Recipe, hyper: Hyper | None, values: dict[str, str]) -> tuple[Recipe, Hyper | None]:

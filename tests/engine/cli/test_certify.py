@@ -126,7 +126,8 @@ def test_a_folder_gives_a_certificate_a_file_and_names_what_is_no_image(call, ne
     assert status == 2
     assert "broken.png: the image is damaged" in err
     assert len(json.loads(out)) == 2
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png.json", "b.png.json"]
+    found = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.json"))
+    assert found == ["a.png.json", "deeper/b.png.json"]
 
 
 def test_it_ends_at_the_radius_with_bounds_valid_at_every_look(call, networks, image):

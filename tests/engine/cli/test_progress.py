@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.cli.progress import SamplingBar, TrainingBar
+from engine.cli.progress import ImagesBar, SamplingBar, TrainingBar
 from engine.sampling.work import Progress
 from engine.training.loop import EpochReport
 
@@ -53,3 +53,14 @@ def test_sampling_leaves_a_line_a_minute(lines, a_minute_later):
         bar(report)
         bar(report)
         assert lines() == ["a-run  5/500 images  2,000 draws/s  0:07:30 left"]
+
+
+def test_images_that_are_certified_leave_a_line_a_minute_with_the_time_left(lines, a_minute_later):
+    with ImagesBar(100) as bar:
+        bar(0, "there.png")
+        assert lines() == []
+        a_minute_later(bar)
+        bar(1, "new.png")
+        (line,) = lines()
+        assert line.startswith("2/100 images  0.02 images/s  1:3")
+        assert line.endswith(" left")
