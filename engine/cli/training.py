@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.options import UnitsOption
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.output import make_folder
+from engine.units import check_sigma
 
 if TYPE_CHECKING:
     from engine.models import Checkpoint
@@ -58,6 +60,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Of initial weights, batches and noise.")] = 0,
     name: Annotated[str | None, typer.Option(help="Of the checkpoint; by default dataset-method-sigma.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    units_are_right: UnitsOption = False,
 ) -> None:
     """Train a network and write its checkpoint and card. Interrupt it when you like: it goes on from the last epoch.
 
@@ -72,6 +75,8 @@ def train(
     from engine.training.presets import preset as find
     from engine.training.selection import Selection
 
+    if not units_are_right:
+        check_sigma(sigma, "--sigma")
     values = _values(settings or []) | ({} if epochs is None else {"epochs": str(epochs)})
     teacher, selection = None, None
     if method == "denoiser":
