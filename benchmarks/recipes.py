@@ -51,7 +51,7 @@ class TriangleRecipe(Recipe):
 
 
 @dataclass(frozen=True)
-class Trial:
+class RecipeTrial:
     """One training: a name, what is built (an architecture, or a body), and what differs from ``RECIPE``."""
 
     name: str
@@ -98,29 +98,31 @@ def _body(width: int, stem: tuple[int, int], n: int = 1) -> Callable[[], nn.Modu
 
 
 TRIALS = (
-    Trial("resnet8", "resnet8"),
-    Trial("wide"),
-    Trial("triangle", recipe=TriangleRecipe),
-    Trial("full-resolution", _body(32, (3, 1))),
-    Trial("lr-0.2", changes={"lr": 0.2}),
-    Trial("lr-0.05", changes={"lr": 0.05}),
-    Trial("batch-64", changes={"batch_size": 64, "lr": 0.05}),
-    Trial("batch-256", changes={"batch_size": 256, "lr": 0.2}),
-    Trial("smooth-labels", objective=smooth_labels),
-    Trial("two-copies", objective=two_copies, changes={"batch_size": 64, "epochs": 1}),
-    Trial("ramp", objective=ramp),
-    Trial("whitened", prepare=whiten),
-    Trial("stem-3", _body(64, (3, 2))),
-    Trial("stem-7", _body(64, (7, 2))),
-    Trial("weight-decay-1e-3", changes={"weight_decay": 1e-3}),
-    Trial("float32", changes={"precision": "float32"}),
-    Trial("consistency-5", objective=partial(consistency, h=Consistency(5)), changes={"batch_size": 64, "epochs": 1}),
-    Trial("deeper", "resnet14x4-half"),
-    Trial("wider", _body(96, (5, 2))),
+    RecipeTrial("resnet8", "resnet8"),
+    RecipeTrial("wide"),
+    RecipeTrial("triangle", recipe=TriangleRecipe),
+    RecipeTrial("full-resolution", _body(32, (3, 1))),
+    RecipeTrial("lr-0.2", changes={"lr": 0.2}),
+    RecipeTrial("lr-0.05", changes={"lr": 0.05}),
+    RecipeTrial("batch-64", changes={"batch_size": 64, "lr": 0.05}),
+    RecipeTrial("batch-256", changes={"batch_size": 256, "lr": 0.2}),
+    RecipeTrial("smooth-labels", objective=smooth_labels),
+    RecipeTrial("two-copies", objective=two_copies, changes={"batch_size": 64, "epochs": 1}),
+    RecipeTrial("ramp", objective=ramp),
+    RecipeTrial("whitened", prepare=whiten),
+    RecipeTrial("stem-3", _body(64, (3, 2))),
+    RecipeTrial("stem-7", _body(64, (7, 2))),
+    RecipeTrial("weight-decay-1e-3", changes={"weight_decay": 1e-3}),
+    RecipeTrial("float32", changes={"precision": "float32"}),
+    RecipeTrial(
+        "consistency-5", objective=partial(consistency, h=Consistency(5)), changes={"batch_size": 64, "epochs": 1}
+    ),
+    RecipeTrial("deeper", "resnet14x4-half"),
+    RecipeTrial("wider", _body(96, (5, 2))),
 )
 
 
-def run(trial: Trial, folder: Path) -> dict[str, Any]:
+def run(trial: RecipeTrial, folder: Path) -> dict[str, Any]:
     """Train and measure; what ended is kept in ``folder`` and not done again."""
     kept = folder / f"{trial.name}.json"
     if kept.is_file():
