@@ -1,4 +1,4 @@
-"""What else torch offers to make a forward pass on a CPU cheaper, against the engine's best: ``python -m benchmarks cheaper``.
+"""What else torch offers for a forward pass on a CPU, against the engine's best: ``python -m benchmarks cheaper``.
 
 Each candidate is one thread's processor time an image, beside the engine's, in turn: other work on the machine
 slows both. None of them is in the engine: docs/performance.md says what they gave.

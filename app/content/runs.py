@@ -309,7 +309,7 @@ def _forecasts(one: Sampling) -> None:
         alt="One row per budget: draws that it would take, how many times fewer, what is left of the ACR, how long",
     )  # fmt: skip
     st.caption(
-        "ConfigForecast from the guess draws, which are stored: no certificate rests on it. Of several runs the sums, and "
+        "Forecast from the guess draws, which are stored: no certificate rests on it. Of several runs the sums, and "
         "the least share of an ACR. A question measures no ACR."
     )
 
