@@ -14,7 +14,7 @@ from engine import escape
 from engine.arrays import Array
 from engine.statistics.aces import Certificates, Outcome
 from engine.statistics.bounds import round_down
-from engine.statistics.by_class import ByClass, Rates
+from engine.statistics.by_class import ByClass, ClassRates
 from engine.statistics.metrics import Metrics, Standalone
 
 
@@ -63,7 +63,7 @@ def class_rows(found: ByClass, names: Sequence[str], radius_names: Sequence[str]
     return rows
 
 
-def _with_ends(name: str, rates: Rates, at: tuple[int, ...]) -> dict[str, float]:
+def _with_ends(name: str, rates: ClassRates, at: tuple[int, ...]) -> dict[str, float]:
     return {
         f"{name}{end}": float(part[at]) for end, part in (("", rates.value), ("_low", rates.low), ("_high", rates.high))
     }

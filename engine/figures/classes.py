@@ -27,7 +27,7 @@ from engine.figures.base import (
 from engine.figures.image import OUTCOME_SERIES
 from engine.figures.views import Spread
 from engine.statistics.aces import Outcome
-from engine.statistics.by_class import ByClass, Rates
+from engine.statistics.by_class import ByClass, ClassRates
 
 HEIGHT, SQUARES = 330, 430
 HATCHED = {Outcome.CORE: "/", Outcome.ABSTAIN: "x"}
@@ -153,8 +153,8 @@ def _bars(figure: Sketch, edges: Array, right: Array, wrong: Array, theme: Theme
     figure.update_layout(barmode="stack", bargap=0)
 
 
-def _column(rates: Rates, k: int) -> Rates:
-    return Rates(rates.value[:, k], rates.low[:, k], rates.high[:, k])
+def _column(rates: ClassRates, k: int) -> ClassRates:
+    return ClassRates(rates.value[:, k], rates.low[:, k], rates.high[:, k])
 
 
 def _shown(found: ByClass) -> Array:

@@ -21,8 +21,8 @@ from engine.statistics.metrics import check_radii
 
 
 @dataclass(frozen=True, eq=False)
-class Rates:
-    """Rates in percent with the ends of their 95 % intervals, of one shape."""
+class ClassRates:
+    """ClassRates in percent with the ends of their 95 % intervals, of one shape."""
 
     value: Array
     low: Array
@@ -41,9 +41,9 @@ class ByClass:
     label: Array
     images: Array
     radii: Array
-    natural: Rates
-    certified: Rates
-    outcomes: Rates
+    natural: ClassRates
+    certified: ClassRates
+    outcomes: ClassRates
     acr: Array
     confusion: Array
 
@@ -84,10 +84,10 @@ def _summed(values: Array, row: Array, classes: int) -> Array:
     return sums
 
 
-def _rates(hits: Array, images: Array) -> Rates:
+def _rates(hits: Array, images: Array) -> ClassRates:
     of = images.reshape(-1, *[1] * (hits.ndim - 1))
     percent = 100 * hits / of
-    return Rates(percent, *rate_interval(percent, np.broadcast_to(of, percent.shape)))
+    return ClassRates(percent, *rate_interval(percent, np.broadcast_to(of, percent.shape)))
 
 
 def class_shares(c: Composition, alpha: float, bound: Bound) -> Array:

@@ -16,7 +16,7 @@ from engine.figures.vector import Look
 from engine.figures.views import spread
 from engine.records.compose import compose
 from engine.statistics.aces import Outcome, certify
-from engine.statistics.by_class import ByClass, Rates, by_class, class_shares
+from engine.statistics.by_class import ByClass, ClassRates, by_class, class_shares
 from engine.statistics.corrections import Correction
 from engine.statistics.margin import Bound
 from tests import synthetic
@@ -85,12 +85,12 @@ def test_every_image_is_in_a_bin(c):
 
 def of_many(classes: int) -> ByClass:
     ones = np.linspace(0, 100, classes)
-    rates = Rates(ones, ones, ones)
-    by_radius = Rates(ones[:, None], ones[:, None], ones[:, None])
+    rates = ClassRates(ones, ones, ones)
+    by_radius = ClassRates(ones[:, None], ones[:, None], ones[:, None])
     outcomes = np.tile([25.0] * 4, (classes, 1))
     confusion = np.eye(classes, classes + 1, dtype=np.int64)
     images = np.ones(classes, np.int64)
-    of = Rates(outcomes, outcomes, outcomes)
+    of = ClassRates(outcomes, outcomes, outcomes)
     return ByClass(np.arange(classes), images, np.array([0.25]), rates, by_radius, of, ones, confusion)
 
 
