@@ -68,7 +68,19 @@ def test_records_and_statistics_need_numpy_and_scipy_only(path):
 ENGINE = (
     *("errors", "arrays", "escape", "folders", "names", "output", "processes", "smoothing", "strict_yaml", "units"),
     *("records", "mechanisms", "weights", "statistics", "tables", "latex", "datasets", "models", "sampling"),
-    *("single_image", "training", "published", "figures", "aces", "bounds", "compose", "runs", "cli", "__main__"),
+    *(
+        "single_image",
+        "serving",
+        "training",
+        "published",
+        "figures",
+        "aces",
+        "bounds",
+        "compose",
+        "runs",
+        "cli",
+        "__main__",
+    ),
 )
 APP = (
     *("public", "escape", "proofs", "documents", "glossary", "settings", "keys", "links", "tables"),

@@ -25,6 +25,7 @@ from engine.cli import (
     plot,
     results,
     sampling,
+    serving,
     store,
     training,
 )
@@ -52,6 +53,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "plan": sampling.plan,
     "verify": sampling.verify,
     "store": store.store,
+    "serve": serving.serve,
     "train": training.train,
     "denoise": denoising.denoise,
     "models": models.list_models,
