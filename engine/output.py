@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.errors import AcesError
@@ -30,6 +32,31 @@ def write_file(path: Path, data: bytes) -> None:
         _replace(_place(path), data)
     except OSError as error:
         raise AcesError(_refusal(path, error.strerror or str(error))) from error
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write a new folder with ``files`` by their places in it, all or nothing: it is made beside its own and renamed.
+
+    Raises ``AcesError`` and changes nothing where it cannot, and where something stands there already.
+    """
+    place = path.absolute()
+    partial = place.with_name(f".{place.name[:SHOWN]}.{secrets.token_hex(4)}.partial")
+    try:
+        if os.path.lexists(place):
+            raise AcesError(_refusal(path, "something stands there"))
+        partial.mkdir()
+        for name, data in files.items():
+            file = partial / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("xb") as out:
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
+        partial.rename(place)
+    except OSError as error:
+        raise AcesError(_refusal(path, error.strerror or str(error))) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def confirm(path: Path, data: bytes) -> None:

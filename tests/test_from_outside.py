@@ -199,7 +199,9 @@ def test_a_dataset_is_named_in_configs_and_on_the_command_line_and_trained_by_it
     train = ("train", "gaussian", "--sigma", "0.25", "--epochs", "1", "-o", tmp_path / "models")
     status, out, err = call(*train, "--dataset", "shape")
     assert (status, out) == (2, "")
-    assert "unknown dataset 'shape'; known: fashion_mnist, cifar10, cifar100, imagenet, shapes\n" in err
+    assert (
+        "unknown dataset 'shape'; known: fashion_mnist, cifar10, cifar100, imagenet, imagenet_preview, shapes\n" in err
+    )
     status, _, err = call(*train, "--dataset", shapes.name)
     assert status == 0, err
     config = tmp_path / "shapes.yaml"

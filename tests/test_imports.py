@@ -74,6 +74,7 @@ ENGINE = (
         "training",
         "published",
         "figures",
+        "deposits",
         "aces",
         "bounds",
         "compose",

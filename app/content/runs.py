@@ -15,7 +15,7 @@ from app.content import bring_in, run_card
 from app.escape import markdown
 from app.services import precompute
 from app.services.limits import read_only
-from app.services.precompute import AS_CONFIGURED, Planned, Rule, Sampling, State
+from app.services.precompute import AS_CONFIGURED, DrawRule, Planned, Sampling, State
 from app.settings import Settings
 from app.tables.headlines import WHAT, Headline
 from app.widgets import downloads
@@ -158,7 +158,7 @@ def _start() -> None:
         st.code(asked, language="yaml")
 
 
-def _rule(config: str) -> Rule | None:
+def _rule(config: str) -> DrawRule | None:
     """Which images get how many draws; None where that is not said yet."""
     how, more, at = st.columns([4, 2, 2], vertical_alignment="bottom")
     chosen = how.segmented_control(
@@ -173,16 +173,16 @@ def _rule(config: str) -> Rule | None:
         help="The threshold that draws are for: of a budget a range as well, 0.2:0.4.",
     ).strip()  # fmt: skip
     if chosen != DECIDE:
-        return Rule(lose=RULES[chosen], theta=theta or None)
+        return DrawRule(lose=RULES[chosen], theta=theta or None)
     radii = more.text_input(
         "Radii", "0.25, 0.5", key="rule_r", bind=keys.URL,
         help="Those that images are asked about. Such a run supports their certified accuracy, and no ACR.",
     )  # fmt: skip
     said = "".join(radii.split())
-    return Rule(decide=f"r={said}", theta=theta or None) if said else None
+    return DrawRule(decide=f"r={said}", theta=theta or None) if said else None
 
 
-def _plan(found: tuple[Planned, ...], config: Path, n: int | None, rule: Rule | None) -> None:
+def _plan(found: tuple[Planned, ...], config: Path, n: int | None, rule: DrawRule | None) -> None:
     """A row a run, the time in all, and the button that begins."""
     rows = [
         {
@@ -247,13 +247,13 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _compared(rule: Rule | None) -> Rule:
+def _compared(rule: DrawRule | None) -> DrawRule:
     """The question that budgets are compared with: that which is chosen, or whether images are certified at 0.25."""
     rule = rule or AS_CONFIGURED
-    return Rule(decide=rule.decide or "r=0.25", theta=rule.theta)
+    return DrawRule(decide=rule.decide or "r=0.25", theta=rule.theta)
 
 
-def _begin(config: Path, n: int | None, rule: Rule, *, compares: bool = False) -> None:
+def _begin(config: Path, n: int | None, rule: DrawRule, *, compares: bool = False) -> None:
     if not compares:
         state.drop_plan()
     with errors_in_place():

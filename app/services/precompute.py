@@ -44,7 +44,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Rule:
+class DrawRule:
     """What gives images their draws: a share of the ACR that may be lost, ``lose`` as 1%, or the radii of a question,
     ``decide`` as r=0.25,0.5; at ``theta``, a threshold, or for a budget a range. Without any what the config says.
     """
@@ -63,11 +63,11 @@ class Rule:
         return f"{what} at θ {self.theta}" if what and self.theta else what
 
 
-AS_CONFIGURED = Rule()
+AS_CONFIGURED = DrawRule()
 
 
 @dataclass(frozen=True)
-class Forecast:
+class ConfigForecast:
     """What all runs of a config would take by one ``rule``: estimating ``draws``, of ``full`` with n for every image,
     in about ``seconds``; ``kept``: the least share of a run's ACR that is expected to be left, None of a question.
     """
@@ -93,9 +93,9 @@ class Sampling:
     progress: Mapping[str, Any] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
     message: str = ""
-    rule: Rule = AS_CONFIGURED
+    rule: DrawRule = AS_CONFIGURED
     compares: bool = False
-    forecasts: tuple[Forecast, ...] = ()
+    forecasts: tuple[ConfigForecast, ...] = ()
 
     @property
     def share(self) -> float:
@@ -134,7 +134,7 @@ def plan(store: Path, config: Path, n: int | None = None) -> tuple[Planned, ...]
 
 
 def start(
-    store: Path, config: Path, n: int | None = None, rule: Rule = AS_CONFIGURED, *, compares: bool = False
+    store: Path, config: Path, n: int | None = None, rule: DrawRule = AS_CONFIGURED, *, compares: bool = False
 ) -> str:
     """Begin, or go on with, what a config asks for; the id of the precompute.
 
@@ -178,7 +178,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def command_for(
-    store: Path, config: Path, n: int | None, rule: Rule = AS_CONFIGURED, *, compares: bool = False
+    store: Path, config: Path, n: int | None, rule: DrawRule = AS_CONFIGURED, *, compares: bool = False
 ) -> list[str]:
     what = "plan" if compares else "precompute"
     command = processes.command("engine", what, str(config), "--progress", "json", "--cache", str(store))
@@ -245,11 +245,11 @@ def _read(folder: Path) -> dict[str, Any]:
         raise _DamagedError(f"{folder / JOB} is damaged: dismiss it, and start anew; what was drawn is kept") from error
 
 
-def _rule(said: Mapping[str, Any]) -> Rule:
+def _rule(said: Mapping[str, Any]) -> DrawRule:
     """Raises ``TypeError`` or ``KeyError`` for what is none."""
     if not isinstance(said, dict) or not all(value is None or isinstance(value, str) for value in said.values()):
         raise TypeError(f"a rule of {said}")
-    return Rule(**said)
+    return DrawRule(**said)
 
 
 def _look(store: Path, folder: Path) -> Sampling:
@@ -268,14 +268,14 @@ def _look(store: Path, folder: Path) -> Sampling:
     return Sampling(folder.name, job["config"], job["n"], state, last, runs, message, *how)
 
 
-def _forecasts(events: Sequence[Mapping[str, Any]]) -> tuple[Forecast, ...]:
+def _forecasts(events: Sequence[Mapping[str, Any]]) -> tuple[ConfigForecast, ...]:
     """By rule, in their order: what all runs would take together. The first of each run is n for every image."""
     rules: dict[str, list[Mapping[str, Any]]] = {}
     for event in events:
         rules.setdefault(event["rule"], []).append(event)
     full = sum(event["draws"] for event in next(iter(rules.values()), []))
     return tuple(
-        Forecast(
+        ConfigForecast(
             rule, sum(one["draws"] for one in of), full, sum(one["seconds"] for one in of),
             min((one["kept"] for one in of if one["kept"] is not None), default=None),
         )

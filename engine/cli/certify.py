@@ -20,6 +20,7 @@ from engine.cli.options import (
     CacheOption,
     CorrectionOption,
     TrustOption,
+    UnitsOption,
     VotesOption,
     check_one_selection,
     number,
@@ -33,9 +34,9 @@ from engine.single_image.plan import LATER, Mode, Plan
 from engine.smoothing import SMOOTHINGS
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
-from engine.statistics.deciding import FIRST
-from engine.statistics.looks import FIRST_LOOK
+from engine.statistics.looks import FIRST, FIRST_LOOK
 from engine.statistics.margin import Bound
+from engine.units import check_sigma
 from engine.weights import file_names, places
 
 if TYPE_CHECKING:
@@ -181,6 +182,7 @@ def certify(
         str | None, typer.Option(help="That the networks are for, where their files do not say (TorchScript).")
     ] = None,
     trust: TrustOption = False,
+    units_are_right: UnitsOption = False,
     cache: CacheOption = None,
 ) -> None:
     """Certify images now. With a fixed n the bound is plain; ending early makes it valid at every look.
@@ -201,6 +203,9 @@ def certify(
     stop = StopRule(until_radius, max_seconds, outcome)
     until = stop.until  # what is no radius is refused before anything is loaded
     check_challenge(challenge, seed)
+    for option, value in (("--sigma", sigma), ("--sigma-select", sigma_select)):
+        if value is not None and not units_are_right:
+            check_sigma(value, option)
     check_one_selection(theta, p0, select, votes)
     if system_file is not None:
         others = (

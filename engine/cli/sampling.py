@@ -13,6 +13,7 @@ import typer
 
 from cache.catalog import Catalog
 from cache.store import Store
+from engine.cli.deposit import is_deposit, verify_deposit
 from engine.cli.options import CacheOption, TrustOption, UnitsOption
 from engine.cli.printing import print_table, say
 from engine.errors import AcesError
@@ -157,7 +158,7 @@ def plan(
 
 
 def verify(
-    run: Annotated[str, typer.Argument(help="A sampled run's name or a unique prefix.")],
+    run: Annotated[str, typer.Argument(help="A sampled run's name or a unique prefix, or the folder of a deposit.")],
     images: Annotated[int, typer.Option(help="How many images to sample again, chosen at random.", min=1)] = 5,
     checkpoint: Annotated[
         Path | None, typer.Option(help="The network's file; by default one of its name in the demo or in models/.")
@@ -171,8 +172,14 @@ def verify(
 ) -> None:
     """Sample a handful of a run's images again and compare the counts; exit status 2 if they differ.
 
+    Of a folder that `deposit` wrote: compare its files with their digests and its tables with what the counts give,
+    from nothing but the folder.
+
     Example: python -m engine verify fashion_mnist-gaussian-0.5 --images 2
     """
+    if is_deposit(Path(run)):
+        verify_deposit(Path(run))
+        return
     from engine.sampling.verify import verify as resample
 
     found = Catalog(cache).load(run)

@@ -8,29 +8,40 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.options import UnitsOption
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.output import make_folder
+from engine.units import check_sigma
 
 if TYPE_CHECKING:
     from engine.models import Checkpoint
     from engine.training.fit import TrainingPlan
     from engine.training.selection import Selection
 
-METHODS = "standard (core networks), gaussian, smoothadv, macer, consistency, smoothadv-consistency, selection."
+METHODS = (
+    "standard (core networks), gaussian, smoothadv, macer, consistency, smoothadv-consistency, selection, denoiser."
+)
 
 
 def train(
     method: Annotated[str, typer.Argument(help=METHODS)],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the checkpoint and its card.")],
     dataset: Annotated[str, typer.Option(help="fashion_mnist, ...")] = "fashion_mnist",
-    architecture: Annotated[str, typer.Option(help="resnet8, resnet20, ...: see `models`.")] = "resnet8",
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            help="See `models`; default: resnet8, of --preset fast resnet14x4-half; of a denoiser dncnn-half."
+        ),
+    ] = None,
     initial: Annotated[
         str | None,
         typer.Option(help="Weights to start from: a checkpoint, or an architecture that has published ones."),
     ] = None,
     sigma: Annotated[float, typer.Option(help="Training noise, in pixel units of [0, 1].")] = 0.0,
-    preset: Annotated[str, typer.Option(help="paper (as published) or demo (two CPU cores).")] = "demo",
+    preset: Annotated[
+        str, typer.Option(help="paper (as published), demo (two CPU cores) or fast (their hours).")
+    ] = "demo",
     epochs: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -42,23 +53,42 @@ def train(
     ] = None,
     eta: Annotated[float, typer.Option(help="selection: the share of correct noisy answers that gives label 1.")] = 0.5,
     draws: Annotated[int | None, typer.Option(help="selection: noisy answers per image, not the preset's.")] = None,
+    objective: Annotated[str, typer.Option(help="denoiser: mse, of its pixels, or stability, of the answer.")] = "mse",
+    classifier: Annotated[
+        Path | None, typer.Option(help="denoiser: the network that it stands before; it brings the dataset.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of initial weights, batches and noise.")] = 0,
     name: Annotated[str | None, typer.Option(help="Of the checkpoint; by default dataset-method-sigma.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    units_are_right: UnitsOption = False,
 ) -> None:
     """Train a network and write its checkpoint and card. Interrupt it when you like: it goes on from the last epoch.
 
     Example: python -m engine train consistency --sigma 0.25 --set lam=10 -o models
 
     Example: python -m engine train selection --network models/net.safetensors --eta 0.95 -o models
+
+    Example: python -m engine train denoiser --classifier models/core.safetensors --sigma 0.25 -o models
     """
     from engine.training.fit import TrainingPlan
-    from engine.training.presets import DRAWS, override
+    from engine.training.presets import DRAWS, FAST_ARCHITECTURE, denoiser_preset, override
     from engine.training.presets import preset as find
     from engine.training.selection import Selection
 
+    if not units_are_right:
+        check_sigma(sigma, "--sigma")
     values = _values(settings or []) | ({} if epochs is None else {"epochs": str(epochs)})
     teacher, selection = None, None
+    if method == "denoiser":
+        behind = _classifier(classifier, objective)
+        dataset, method = behind.card.dataset, f"denoiser-{objective}"
+        recipe, _ = override(denoiser_preset(preset, dataset), None, values)
+        named = name or f"{dataset}-{method}-{sigma:g}"
+        built = architecture or "dncnn-half"
+        plan = TrainingPlan(named, method, dataset, built, sigma, recipe, None, seed, initial)
+        say(str(_fit(plan, output, device, behind, None)))
+        return
+    architecture = architecture or (FAST_ARCHITECTURE if preset == "fast" else "resnet8")
     if method == "selection":
         teacher = _teacher(network)
         dataset, architecture = teacher.card.dataset, teacher.card.architecture
@@ -69,6 +99,17 @@ def train(
     name = name or f"{dataset}-{method}" + (f"-{sigma:g}" if sigma else "")
     plan = TrainingPlan(name, method, dataset, architecture, sigma, recipe, hyper, seed, initial)
     say(str(_fit(plan, output, device, teacher, selection)))
+
+
+def _classifier(path: Path | None, objective: str) -> Checkpoint:
+    from engine.models import load
+    from engine.training.denoiser import OBJECTIVES
+
+    if objective not in OBJECTIVES:
+        raise AcesError(f"unknown objective '{objective}'; known: {', '.join(OBJECTIVES)}")
+    if path is None:
+        raise AcesError("a denoiser is trained before a classifier: name its checkpoint by --classifier")
+    return load(path)
 
 
 def _teacher(network: Path | None) -> Checkpoint:
@@ -95,12 +136,15 @@ def _fit(
 ) -> Path:
     """Train under a progress bar; an interruption says what is kept."""
     from engine.cli.progress import TrainingBar
-    from engine.training.fit import fit, state_file
+    from engine.training.denoiser import fit_denoiser
+    from engine.training.fit import DENOISING, fit, state_file
     from engine.training.selection import fit_selection
 
     make_folder(directory)  # before an epoch is trained
     try:
         with TrainingBar(plan.recipe.epochs) as bar:
+            if plan.method in DENOISING and teacher is not None:
+                return fit_denoiser(teacher, plan, directory, device=device, report=bar)
             if teacher is None or selection is None:
                 return fit(plan, directory, device=device, report=bar)
             return fit_selection(

@@ -11,6 +11,7 @@ from engine.datasets.folder import class_folders, imagenet, read_folder
 from engine.datasets.images import ImageSet, Transform
 from engine.datasets.parquet import find_parquet, read_parquet
 from engine.datasets.places import data_root
+from engine.datasets.preview import imagenet_preview
 from engine.datasets.standard import cifar10, cifar100, fashion_mnist
 from engine.errors import AcesError
 
@@ -198,6 +199,18 @@ DATASETS: dict[str, DatasetCard] = {
             images=50_000,
             per_class=50,
             logged_as=("imagenet",),
+        ),
+        DatasetCard(
+            name="imagenet_preview",
+            title="ImageNet, a preview of 20 pictures",
+            classes=_names("imagenet.txt"),
+            shape=(3, 224, 224),
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
+            every=1,
+            reader=imagenet_preview,
+            recipes="cifar",
+            images=20,
         ),
         DatasetCard(
             name="imagenet32",

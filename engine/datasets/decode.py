@@ -7,6 +7,7 @@
 | 16 bits a channel (12 in a TIFF) | the upper 8 of them, as Pillow takes them where there are colours |
 | fractions (a TIFF or PFM of floats) | 255 times the fraction, rounded; refused unless all lie in [0, 1] |
 | 32-bit or signed whole numbers, LAB | refused: they have no range that pictures agree on |
+| 16 bits a channel in planes | refused: Pillow reads every second value twice |
 | transparency | laid on white |
 | CMYK, YCbCr | Pillow's RGB; a colour profile is not applied |
 | an entry about orientation | turned upright, unless the caller asks for pixels as they are stored |
@@ -29,8 +30,8 @@ from engine.datasets.formats import PictureError, PictureLimits, open_image
 
 BACKGROUND = (255, 255, 255)  # behind what is transparent
 ORIENTATION = 0x0112  # in EXIF, as in TIFF
-BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
-WHITE_IS_ZERO, SIGNED = 0, 2  # values of the latter two
+BITS, PHOTOMETRIC, PLANES, SAMPLE_FORMAT = 258, 262, 284, 339  # tags of TIFF
+WHITE_IS_ZERO, IN_PLANES, SIGNED = 0, 2, 2  # values of the latter three
 AS_THEY_ARE = ("L", "RGB")
 WITH_ALPHA = ("PA", "LA", "La", "RGBA", "RGBa")
 COLOURS = ("CMYK", "YCbCr", "HSV")
@@ -132,6 +133,8 @@ def _eight_bits(image: Image.Image, notes: list[str]) -> Image.Image:
     """As mode L or RGB."""
     if image.format == "TIFF" and SIGNED in _tag(image, SAMPLE_FORMAT):
         raise PictureError("its pixels are whole numbers with a sign, which have no fixed range: save it as 8-bit PNG")
+    if image.format == "TIFF" and IN_PLANES in _tag(image, PLANES) and len(image.getbands()) > 1 and _bits(image) > 8:
+        raise PictureError("its channels of 16 bits lie in planes, which Pillow mistakes: save it as PNG")
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         return _from_sixteen(image, notes)
     if image.mode == "F":

@@ -32,6 +32,7 @@ FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_
 MARGIN = 1.5  # how much faster a layout must be before it may change the last bits of a logit
 PROBE_SECONDS = 2.0  # after which no further layout is tried
 ROUNDS = 5  # in which two layouts are timed side by side
+SLOW = 1.0  # seconds a CPU batch: of a network so large a probe would take minutes
 SHORT = 2e-3  # seconds a batch: a network so small is not worth a probe
 MOST_VALUES = 2**22  # of a CPU batch, 16 MB in float32: activations take many times that
 LARGE_IMAGE = 3 * 128 * 128  # values, from which on fewer images make a GPU batch
@@ -240,12 +241,15 @@ def fastest(
 
     Timed on one thread, as the pass runs it. A layout whose logits equal the best one's to the last bit wins by any
     lead and takes over its identity; one whose logits differ must be ``MARGIN`` times as fast in every round, and is
-    not considered at all where ``identity`` says which logits are wanted.
+    not considered at all where ``identity`` says which logits are wanted. A network whose batches are ``SLOW`` on a CPU
+    runs in the layout that it begins with.
     """
     where = resolve_device(device)
     begun = time.perf_counter()
     with intra_op_threads(1):
         best = freeze(network, precision, device, identity or default_layout(where, shape))
+        if where.type == "cpu" and _seconds_per_image(best, shape) * best.batch > SLOW:
+            return best
         for change in _alternatives(where, shape):
             layout = replace(best.layout, **change)
             if layout.compiled and isinstance(network.body, Scripted):

@@ -36,8 +36,7 @@ from engine.single_image.picture import Framing
 from engine.single_image.plan import Plan
 from engine.single_image.system import Prediction, System
 from engine.single_image.until import Until
-from engine.statistics.deciding import FIRST
-from engine.statistics.looks import FIRST_LOOK
+from engine.statistics.looks import FIRST, FIRST_LOOK
 
 DECODERS = 2  # pictures that are decoded beside each other: each may take 300 MB for a moment
 

@@ -17,16 +17,16 @@ from scipy.special import betaincinv
 from engine.arrays import Array
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.single_image.certificate import stated
 from engine.single_image.evidence import Evidence
 from engine.single_image.plan import Mode, Plan
+from engine.single_image.promise import stated
 from engine.statistics.aces import Certificates, Outcome, certify
 from engine.statistics.corrections import CERTIFY, Correction
-from engine.statistics.deciding import HOPELESS
+from engine.statistics.looks import HOPELESS
 from engine.statistics.stage import selection_votes
 
 
-class Verdict(StrEnum):
+class Ending(StrEnum):
     """How a question ended."""
 
     REACHED = "reached"
@@ -47,28 +47,28 @@ class Until:
         if self.radius is not None and not 0 < self.radius < np.inf:
             raise AcesError(f"the radius is {self.radius:g}; what is to be reached is a positive one")
 
-    def verdict(self, evidence: Evidence, plan: Plan) -> Verdict | None:
+    def verdict(self, evidence: Evidence, plan: Plan) -> Ending | None:
         """What the looks so far say; None where there is more to be drawn."""
         answer = evidence.answer(plan)
         if answer is None:
             return None
         if self._reached(answer):
-            return Verdict.REACHED
+            return Ending.REACHED
         if evidence.drawn >= plan.n:
-            return Verdict.OPEN
+            return Ending.OPEN
         last = plan.looks[looks_reached(plan, evidence.drawn) - 1]
-        return None if self._reached(_at_best(evidence.composition(plan, last), plan)) else Verdict.GIVEN_UP
+        return None if self._reached(_at_best(evidence.composition(plan, last), plan)) else Ending.GIVEN_UP
 
     def said(self, evidence: Evidence, plan: Plan) -> str:
         """How it ended, and after how many draws: what was certified, and never more."""
         verdict, of = self.verdict(evidence, plan), f"{evidence.drawn:,} of at most {plan.n:,} draws"
         what = "An answer is certain" if self.radius is None else f"Radius {self.radius:g} is certified"
-        if verdict is Verdict.REACHED:
+        if verdict is Ending.REACHED:
             return f"{what} after {of}."
         what = "No answer is certain" if self.radius is None else f"Radius {self.radius:g} is not certified"
-        if verdict is Verdict.GIVEN_UP:
+        if verdict is Ending.GIVEN_UP:
             return f"{what} after {of}: given up, as more were not expected to certify it. This proves nothing."
-        if verdict is Verdict.OPEN:
+        if verdict is Ending.OPEN:
             return f"{what} by all {plan.n:,} draws. This proves nothing."
         return f"{what} after {of}, where it was stopped; more may certify it."
 

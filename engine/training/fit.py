@@ -8,6 +8,7 @@ import math
 import os
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,9 @@ from engine.training.checkpoint import write_whole
 from engine.training.initial import start_from
 from engine.training.loop import EpochReport, Recipe, Report, accuracy, train
 from engine.training.methods import Hyper, method
+from engine.training.objective import Objective
 
+DENOISING = ("denoiser-mse", "denoiser-stability")  # which train a denoiser: engine.training.denoiser
 HELD_OUT_EVERY = 5  # the accuracy by epoch is that of every fifth image of the test split; nothing is chosen by it
 
 
@@ -47,7 +50,7 @@ class TrainingPlan:
     def __post_init__(self) -> None:
         if (wrong := file_fault(self.name)) is not None:
             raise AcesError(f"the name of the checkpoint is {quoted(self.name)}; expected {wrong}")
-        noisy = method(self.method).noisy
+        noisy = self.method in DENOISING or method(self.method).noisy
         if noisy and not 0 < self.sigma < math.inf:
             raise AcesError(f"sigma is {self.sigma}; {self.method} trains under noise, for example --sigma 0.25")
         if not noisy and self.sigma != 0:
@@ -95,12 +98,36 @@ def fit_to(
     facts = dict(facts or {})
     if plan.initial:
         facts["initial"] = start_from(network, plan.initial)
+    objective = method(plan.method).objective(plan.hyper)
+    return fit_network(
+        network, network, objective, material, card, plan, directory, facts=facts, device=device, report=report
+    )
+
+
+def fit_network(
+    network: Network,
+    shipped: Network,
+    objective: Objective,
+    material: Material,
+    card: NetworkCard,
+    plan: TrainingPlan,
+    directory: Path,
+    *,
+    facts: dict[str, Any],
+    also: Callable[[], dict[str, Any]] = dict,
+    device: str = "cpu",
+    report: Report = lambda _: None,
+) -> Path:
+    """``fit_to`` of a ``network`` that exists; ``shipped``, which may be a part of it, is what is written.
+
+    ``also``: what else the card says once training has ended.
+    """
     path = directory / f"{plan.name}.safetensors"
     hyper = asdict(plan.hyper) if plan.hyper else {}
     history = train(
         network,
         material.train,
-        method(plan.method).objective(plan.hyper),
+        objective,
         plan.sigma,
         plan.recipe,
         seed=plan.seed,
@@ -110,8 +137,8 @@ def fit_to(
         settings={"architecture": plan.architecture, "method": plan.method, **hyper, **facts},
         report=report,
     )
-    whole = _facts(card, plan, material, network, history, device) | facts
-    made = {path: to_bytes(network, card), path.with_suffix(".json"): (json.dumps(whole, indent=1) + "\n").encode()}
+    whole = _facts(card, plan, material, network, shipped, history, device) | facts | also()
+    made = {path: to_bytes(shipped, card), path.with_suffix(".json"): (json.dumps(whole, indent=1) + "\n").encode()}
     for file, data in made.items():
         write_whole(file, data)
     for file, data in made.items():  # a folder that was removed meanwhile is made again, without what was in it
@@ -120,15 +147,19 @@ def fit_to(
 
 
 def _facts(
-    card: NetworkCard, plan: TrainingPlan, material: Material, network: Network, history: list[EpochReport], device: str
+    card: NetworkCard,
+    plan: TrainingPlan,
+    material: Material,
+    network: Network,
+    shipped: Network,
+    history: list[EpochReport],
+    device: str,
 ) -> dict[str, Any]:
     """The card: what the network is, how it was made, how well it does."""
     test, sigma = material.test, plan.sigma
     return {
         **asdict(card),
-        "paper": method(plan.method).paper,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "sha256": weights_sha256(network),
+        **_of(shipped, plan),
         "command": " ".join(["python -m engine", *sys.argv[1:]]),
         "recipe": asdict(plan.recipe),
         "hyper": asdict(plan.hyper) if plan.hyper else None,
@@ -147,6 +178,15 @@ def _facts(
         "torch": torch.__version__,
         "engine_version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _of(shipped: Network, plan: TrainingPlan) -> dict[str, Any]:
+    """Whose method, and the identity of what is written."""
+    return {
+        "paper": None if plan.method in DENOISING else method(plan.method).paper,
+        "parameters": sum(p.numel() for p in shipped.parameters()),
+        "sha256": weights_sha256(shipped),
     }
 
 

@@ -70,10 +70,13 @@ class Recipe:
     crop_padding: int = 2  # random crops from the image padded by so many pixels
     flip: bool = True
     precision: str = "bfloat16"  # of the passes; weights and their updates are float32 either way
+    optimizer: str = "sgd"  # or "adam", which takes no momentum from here
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise AcesError(f"unknown precision '{self.precision}'; known: {', '.join(PRECISIONS)}")
+        if self.optimizer not in ("sgd", "adam"):
+            raise AcesError(f"unknown optimizer '{self.optimizer}'; known: sgd, adam")
         if self.schedule not in ("step", "cosine"):
             raise AcesError(f"unknown schedule '{self.schedule}'; known: step, cosine")
         if min(self.epochs, self.step_size) < 1 or self.batch_size < 2 or self.lr <= 0:
@@ -132,7 +135,7 @@ def train(
     resolve_device(device)
     images, labels = torch.from_numpy(_in_memory(data)).to(device), torch.from_numpy(data.label).to(device)
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = _sgd(network, recipe)
+    optimizer = _optimizer(network, recipe)
     identity = {**asdict(recipe), "sigma": sigma, "seed": seed, "images": len(data), **(settings or {})}
     kept = checkpoint.restore(state_file, network, optimizer, identity) if state_file else []
     history = [EpochReport(**epoch) for epoch in kept]
@@ -154,11 +157,12 @@ def train(
     return history
 
 
-def _sgd(network: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    trained = [p for p in network.parameters() if p.requires_grad]
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(trained, recipe.lr, weight_decay=recipe.weight_decay)
     nesterov = recipe.nesterov and recipe.momentum > 0
-    return torch.optim.SGD(
-        network.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=nesterov
-    )
+    return torch.optim.SGD(trained, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=nesterov)
 
 
 def _in_memory(data: ImageSet) -> npt.NDArray[np.uint8]:

@@ -12,7 +12,7 @@ import pytest
 
 from cache.store import Store
 from engine.errors import AcesError
-from engine.output import confirm, make_folder, write_file
+from engine.output import confirm, make_folder, write_file, write_folder
 from engine.records.runs import read_run, same
 from tests import toy
 from tests.disk import full_disk
@@ -231,3 +231,23 @@ def test_a_training_whose_folder_is_removed_does_not_say_that_it_is_done(call, t
     status, out, err = call(*command)
     assert (status, out) == (2, "")
     assert "toy-gaussian-0.25.safetensors was written, but is gone now" in err
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    write_folder(tmp_path / "whole", {"a": b"1", "in/b": b"2"})
+    assert (tmp_path / "whole" / "in" / "b").read_bytes() == b"2"
+    with pytest.raises(AcesError, match="something stands there"):
+        write_folder(tmp_path / "whole", {"a": b"3"})
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(AcesError, match="something stands there"):
+        write_folder(tmp_path / "link", {"a": b"3"})
+    with pytest.raises(AcesError, match="cannot write"):
+        write_folder(tmp_path / "nowhere" / "deep", {"a": b"3"})
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(AcesError, match="No space left"):
+        write_folder(tmp_path / "half", {"a": b"1"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "whole"]

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import data
 from app.services import precompute
-from app.services.precompute import Rule
+from app.services.precompute import DrawRule
 from cache import Store
 from engine.datasets import own_card
 from engine.models import architecture, assemble
@@ -127,16 +127,16 @@ def test_the_rule_that_is_chosen_is_the_one_that_begins(configs, open_app, monke
     monkeypatch.setattr(precompute, "plan", lambda *_: planned)
     monkeypatch.setattr(precompute, "start", lambda *asked, **how: begun.append((*asked[2:], how)))
     for address, rule in {
-        "As the config says": Rule(),
-        "Lose 1 %": Rule(lose="1%", theta="0.3"),
-        "Lose 5 %": Rule(lose="5%", theta="0.3"),
-        "Until decided": Rule(decide="r=0.25,0.5", theta="0.3"),
+        "As the config says": DrawRule(),
+        "Lose 1 %": DrawRule(lose="1%", theta="0.3"),
+        "Lose 5 %": DrawRule(lose="5%", theta="0.3"),
+        "Until decided": DrawRule(decide="r=0.25,0.5", theta="0.3"),
     }.items():
         page = open_app("runs", config="tiny.yaml", rule=address, rule_theta="0.3")
         page.button(key="estimate").click().run()
-        assert ("At most" if rule != Rule() else "About") in said(page)
+        assert ("At most" if rule != DrawRule() else "About") in said(page)
         page.button(key="compare_budgets").click().run()
-        assert begun.pop() == (None, Rule(decide=rule.decide or "r=0.25", theta=rule.theta), {"compares": True})
+        assert begun.pop() == (None, DrawRule(decide=rule.decide or "r=0.25", theta=rule.theta), {"compares": True})
         page.button(key="start_sampling").click().run()
         assert begun.pop() == (None, rule, {"compares": False})
 
@@ -200,7 +200,7 @@ def test_the_catalog_is_listed_on_the_runs_page_also_when_it_is_empty(open_page,
 
 def test_a_precompute_that_was_started_elsewhere_is_shown(open_page, tmp_path, monkeypatch):
     code = 'print(\'{"event": "run", "images": 4, "meta": {"name": "net"}}\')'
-    monkeypatch.setattr(precompute, "command_for", lambda store, config, n: [sys.executable, "-c", code])
+    monkeypatch.setattr(precompute, "command_for", lambda *_, **__: [sys.executable, "-c", code])
     id = precompute.start(tmp_path / "store", Path("a.yaml"))
     page = open_page("runs")
     assert any("a.yaml" in markdown.value for markdown in page.markdown)

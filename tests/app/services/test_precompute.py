@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.services import precompute
-from app.services.precompute import Rule, State
+from app.services.precompute import DrawRule, State
 from cache import Store
 from engine.errors import AcesError
 from tests.toy import core_run
@@ -178,14 +178,14 @@ def test_where_nothing_can_be_started_one_sentence_says_so(tmp_path):
 
 @pytest.mark.parametrize("says_so", ["", "no json", '{"event": "progress"}'])
 def test_an_estimate_that_says_nothing_is_none(says, tmp_path, says_so, monkeypatch):
-    monkeypatch.setattr(precompute, "command_for", lambda *_: [sys.executable, "-c", f"print({says_so!r})"])
+    monkeypatch.setattr(precompute, "command_for", lambda *_, **__: [sys.executable, "-c", f"print({says_so!r})"])
     with pytest.raises(AcesError, match="ended before it had made anything"):
         precompute.plan(tmp_path, Path("a.yaml"))
 
 
 def test_an_estimate_that_is_killed_is_said(tmp_path, monkeypatch):
     code = "import os; os.kill(os.getpid(), 9)"
-    monkeypatch.setattr(precompute, "command_for", lambda *_: [sys.executable, "-c", code])
+    monkeypatch.setattr(precompute, "command_for", lambda *_, **__: [sys.executable, "-c", code])
     with pytest.raises(AcesError, match="signal 9, SIGKILL"):
         precompute.plan(tmp_path, Path("a.yaml"))
 
@@ -223,9 +223,9 @@ FORECASTS = [
 
 def test_budgets_are_compared_by_what_all_runs_would_take(says, tmp_path):
     says(PROGRESS, *FORECASTS)
-    precompute.start(tmp_path, Path("a.yaml"), None, Rule(decide="r=0.25"), compares=True)
+    precompute.start(tmp_path, Path("a.yaml"), None, DrawRule(decide="r=0.25"), compares=True)
     found = gone(tmp_path)
-    assert (found.state, found.compares, found.rule) == (State.DONE, True, Rule(decide="r=0.25"))
+    assert (found.state, found.compares, found.rule) == (State.DONE, True, DrawRule(decide="r=0.25"))
     everything, budget, question = found.forecasts
     assert (everything.draws, everything.full, everything.seconds) == (1000, 1000, 10.0)
     assert (budget.draws, budget.full, budget.kept) == (300, 1000, 0.99)
@@ -263,21 +263,21 @@ def test_a_rule_that_is_none_is_a_damaged_folder(says, tmp_path, rule):
 
 def test_the_rule_goes_on_with_its_precompute(says, made, tmp_path):
     says(PROGRESS, stays=True)
-    id = precompute.start(tmp_path, Path("a.yaml"), 50, Rule(lose="1%", theta="0.3"))
+    id = precompute.start(tmp_path, Path("a.yaml"), 50, DrawRule(lose="1%", theta="0.3"))
     precompute.cancel(tmp_path, id)
     until(tmp_path, lambda one: one.state is State.CANCELLED)
     says(PROGRESS | {"draws": 200, "saved": 70}, RUN)
     precompute.resume(tmp_path, id)
     done = until(tmp_path, lambda one: one.state is State.DONE)
-    assert (done.rule, done.progress["saved"]) == (Rule(lose="1%", theta="0.3"), 70)
+    assert (done.rule, done.progress["saved"]) == (DrawRule(lose="1%", theta="0.3"), 70)
 
 
 @pytest.mark.parametrize(
     ("rule", "options", "words"),
     [
-        (Rule(), [], ""),
-        (Rule(lose="5%", theta="0.2:0.4"), ["--lose", "5%", "--theta", "0.2:0.4"], "lose 5% at θ 0.2:0.4"),
-        (Rule(decide="r=0.25,0.5"), ["--decide", "r=0.25,0.5"], "decide r=0.25,0.5"),
+        (DrawRule(), [], ""),
+        (DrawRule(lose="5%", theta="0.2:0.4"), ["--lose", "5%", "--theta", "0.2:0.4"], "lose 5% at θ 0.2:0.4"),
+        (DrawRule(decide="r=0.25,0.5"), ["--decide", "r=0.25,0.5"], "decide r=0.25,0.5"),
     ],
 )
 def test_a_rule_is_said_to_the_command_and_to_readers(tmp_path, rule, options, words):

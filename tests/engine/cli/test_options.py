@@ -59,3 +59,20 @@ def test_a_later_stage_that_cannot_be_is_refused(text, message):
 
 def test_a_later_stage_that_says_no_more_than_its_run_has_a_default():
     assert read_then(" net ") == Later("net", 0.3, 0.5, by_votes=False)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train", "gaussian", "--sigma", "64", "-o", "models"),
+        ("certify", "a.png", "--certify", "x", "--core", "y", "--sigma", "64"),
+        ("certify", "a.png", "--certify", "x", "--core", "y", "--select", "z", "--sigma-select", "64"),
+    ],
+)
+def test_noise_that_can_hardly_be_meant_is_questioned_first(call, command, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = call(*command)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "sigma 64 is more than 2" in err
+    assert "--units-are-right" in err
+    assert "sigma 64" not in call(*command, "--epochs" if command[0] == "train" else "--n", "0", "--units-are-right")[2]

@@ -72,3 +72,29 @@ def test_a_training_that_cannot_be_is_one_line_and_status_2(call, tmp_path, argu
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
     assert message in err
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_train_denoiser_goes_before_a_classifier(call, tmp_path):
+    classifier = toy.checkpoint(tmp_path / "plain.safetensors", training="standard", sigma=0.0)
+    short = ["--epochs", "1", "--set", "batch_size=8", "--set", "crop_padding=0", "-o", tmp_path]
+    asked = ["train", "denoiser", "--classifier", classifier, "--sigma", "0.25"]
+    status, out, _ = call(*asked, "--objective", "stability", *short)
+    made = Path(out.strip())
+    assert (status, made) == (0, tmp_path / "toy-denoiser-stability-0.25.safetensors")
+    assert json.loads(made.with_suffix(".json").read_text())["architecture"] == "dncnn-half"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ([], "name its checkpoint by --classifier"),
+        (["--classifier", "x", "--objective", "l1"], "unknown objective 'l1'; known: mse, stability"),
+        (["--classifier", "absent.safetensors"], "no checkpoint at absent.safetensors"),
+    ],
+)
+def test_train_denoiser_refuses_in_one_line(call, tmp_path, more, message):
+    status, _, err = call("train", "denoiser", "--sigma", "0.25", "-o", tmp_path, *more)
+    assert status == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from engine.datasets import EncodedPicture, EncodedPictures, ImageSet, Transform, own_card
 from engine.datasets.decode import decode, is_plain, summary
@@ -34,8 +36,6 @@ def saved(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
 
 def wide_png(pixels: np.ndarray) -> bytes:
     """A PNG of 16 bits a channel, uint16 [H, W, channels]: Pillow writes none of colours."""
-    import struct
-    import zlib
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -168,12 +168,71 @@ def test_pictures_as_they_are_stored_are_not_turned():
     assert decode(corners(6, "JPEG"), OF_DATASETS, as_stored=True).image.size == (12, 8)
 
 
-def test_white_is_zero_in_some_tiffs():
-    tags = TiffImagePlugin.ImageFileDirectory_v2()
-    tags[262] = 0
-    data = saved(Image.fromarray(np.full((8, 8), 65535, np.uint16)), "TIFF", tiffinfo=tags)
-    if Image.open(io.BytesIO(data)).tag_v2[262] == 0:  # whatever Pillow writes
-        assert seen(data).max() == 0
+def tiff(planes: list[np.ndarray], order: str, photometric: int, sample: int = 1) -> bytes:
+    """An uncompressed TIFF of one plane a channel, each [H, W]: Pillow writes few of the kinds that it reads."""
+    bands = [plane.astype(plane.dtype.newbyteorder(order)).tobytes() for plane in planes]
+    (height, width), bits = planes[0].shape, 8 * planes[0].itemsize
+    short, long = (lambda v: struct.pack(f"{order}{len(v)}H", *v)), (lambda v: struct.pack(f"{order}{len(v)}I", *v))
+    at = 8 + 2 + 12 * 11 + 4
+    several = len(bands) > 2  # bits and samples: two numbers of 2 bytes fit into an entry
+    heap_size = 2 * 2 * len(bands) * several + 2 * 4 * len(bands) * (len(bands) > 1)
+    starts = [at + heap_size + sum(map(len, bands[:k])) for k in range(len(bands))]
+    entries = {
+        256: short([width]), 257: short([height]), 258: short([bits] * len(bands)), 259: short([1]),
+        262: short([photometric]), 273: long(starts), 277: short([len(bands)]), 278: short([height]),
+        279: long([len(band) for band in bands]), 284: short([2 if len(bands) > 1 else 1]),
+        339: short([sample] * len(bands)),
+    }  # fmt: skip
+    fields, heap = b"", b""
+    for tag, body in entries.items():
+        kind, each = (4, 4) if tag in (273, 279) else (3, 2)
+        place = body.ljust(4, b"\0") if len(body) <= 4 else struct.pack(f"{order}I", at + len(heap))
+        heap += body if len(body) > 4 else b""
+        fields += struct.pack(f"{order}HHI", tag, kind, len(body) // each) + place
+    head = (
+        (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8) + struct.pack(f"{order}H", len(entries))
+    )
+    return head + fields + bytes(4) + heap + b"".join(bands)
+
+
+@given(GREY, st.sampled_from("<>"))
+def test_tiffs_of_every_depth_and_byte_order_are_the_picture(grey, order):
+    wide, share = grey.astype(np.uint16) * 257, (grey / 255).astype(np.float32)
+    files = [tiff([grey], order, 1), tiff([255 - grey], order, 0), tiff([wide], order, 1), tiff([share], order, 1, 3)]
+    files += [tiff([1 - share], order, 0, 3)] if (1 - share).min() >= 0 else []
+    files += [tiff([65535 - wide], "<", 0)]
+    assert all((seen(data) == grey).all() for data in files)
+
+
+@given(COLOUR, st.sampled_from("<>"))
+def test_channels_in_planes_are_read_or_refused(colour, order):
+    planes = [colour[..., k] for k in range(3)]
+    assert (seen(tiff(planes, order, 2)) == colour).all()
+    with pytest.raises(PictureError, match="channels of 16 bits lie in planes"):
+        seen(tiff([plane.astype(np.uint16) * 257 for plane in planes], order, 2))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "sample", "message"),
+    [
+        (np.int8, 2, "with a sign"),
+        (np.int16, 2, "with a sign"),
+        (np.int32, 2, "with a sign"),
+        (np.uint32, 1, "no fixed range"),
+        (np.float64, 3, "no image that can be read"),
+    ],
+)
+def test_numbers_without_a_range_are_refused(dtype, sample, message):
+    with pytest.raises(PictureError, match=message):
+        seen(tiff([np.full((8, 8), 1, dtype)], "<", 1, sample))
+
+
+@given(COLOUR, ALPHA)
+@settings(max_examples=20)
+def test_transparency_is_one_tensor_at_every_door(tmp_path_factory, colour, alpha):
+    data = saved(Image.fromarray(np.dstack([colour, alpha])))
+    first, *others = everywhere(tmp_path_factory.mktemp("doors"), data)
+    assert all((other == first).all() for other in others)
 
 
 def test_a_grey_value_of_16_bits_may_stand_for_transparency():

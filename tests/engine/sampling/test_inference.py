@@ -183,3 +183,11 @@ def head(function) -> Network:
 def test_networks_that_cannot_be_counted_are_refused_before_sampling(function, message):
     with pytest.raises(AcesError, match=message):
         check_network(freeze(head(function)), torch.rand(1, 8, 8), 3)
+
+
+def test_a_slow_network_is_not_probed(monkeypatch):
+    monkeypatch.setattr(inference, "SLOW", 0.0)
+    monkeypatch.setattr(inference, "leads", lambda *_: pytest.fail("it was probed"))
+    assert fastest(build("resnet8", "fashion_mnist"), (1, 8, 8)).layout == default_layout(
+        torch.device("cpu"), (1, 8, 8)
+    )

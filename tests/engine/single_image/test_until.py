@@ -12,7 +12,7 @@ from engine.records.draws import Draws
 from engine.single_image.certificate import issue
 from engine.single_image.evidence import Evidence
 from engine.single_image.plan import Mode, Plan
-from engine.single_image.until import Until, Verdict, check_until, is_over, looks_reached
+from engine.single_image.until import Ending, Until, check_until, is_over, looks_reached
 from engine.statistics.deciding import Decider, RadiusQuestion
 from engine.statistics.margin import Bound
 from tests import toy
@@ -39,7 +39,7 @@ def upto(whole: Evidence, n: int) -> Evidence:
     return dataclasses.replace(whole, estimate=whole.estimate.first(n))
 
 
-def ended(until: Until, whole: Evidence, plan: Plan = PLAN) -> tuple[Verdict | None, int]:
+def ended(until: Until, whole: Evidence, plan: Plan = PLAN) -> tuple[Ending | None, int]:
     """The verdict, and the look that ended it."""
     for n in plan.looks:
         verdict = until.verdict(upto(whole, n), plan)
@@ -50,19 +50,19 @@ def ended(until: Until, whole: Evidence, plan: Plan = PLAN) -> tuple[Verdict | N
 
 def test_sure_images_are_decided_after_few_draws_and_hopeless_ones_given_up():
     sure = evidence(1.0, 1.0, 10_000)
-    assert ended(Until(0.1), sure) == (Verdict.REACHED, 20)
-    assert ended(Until(0.5), sure) == (Verdict.REACHED, 80)
-    assert ended(Until(5.0), sure) == (Verdict.GIVEN_UP, 20)  # no n that is planned certifies so much
+    assert ended(Until(0.1), sure) == (Ending.REACHED, 20)
+    assert ended(Until(0.5), sure) == (Ending.REACHED, 80)
+    assert ended(Until(5.0), sure) == (Ending.GIVEN_UP, 20)  # no n that is planned certifies so much
     verdict, n = ended(Until(0.4), evidence(0.6, 1.0, 10_000))  # 0.13 is its true radius
-    assert (verdict, n < 1_000) == (Verdict.GIVEN_UP, True)
-    assert ended(Until(0.1), evidence(1.0, 0.0, 10_000)) == (Verdict.GIVEN_UP, 20)  # the core network answers
-    assert ended(Until(), evidence(1.0, 0.0, 10_000))[0] is Verdict.REACHED  # and that is an answer
+    assert (verdict, n < 1_000) == (Ending.GIVEN_UP, True)
+    assert ended(Until(0.1), evidence(1.0, 0.0, 10_000)) == (Ending.GIVEN_UP, 20)  # the core network answers
+    assert ended(Until(), evidence(1.0, 0.0, 10_000))[0] is Ending.REACHED  # and that is an answer
 
 
 def test_an_image_near_the_verge_takes_what_it_needs():
     verdict, n = ended(Until(0.25), evidence(0.72, 1.0, 10_000))  # 0.29 is its true radius
-    assert (verdict, n > 320) == (Verdict.REACHED, True)
-    assert ended(Until(), evidence(0.5, 0.5, 10_000, core=2))[0] in (Verdict.OPEN, Verdict.GIVEN_UP)
+    assert (verdict, n > 320) == (Ending.REACHED, True)
+    assert ended(Until(), evidence(0.5, 0.5, 10_000, core=2))[0] in (Ending.OPEN, Ending.GIVEN_UP)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -77,7 +77,7 @@ def test_it_gives_up_where_the_question_of_a_run_does(seed, q):
         look = decider.look(at, int((scores <= 0.5).sum()), int((classes == 0).sum()))
         verdict = Until(r).verdict(upto(whole, n), plan)
         assert (verdict is not None) == look.ends, n
-        assert (verdict is Verdict.REACHED) == (look.reached == 1)
+        assert (verdict is Ending.REACHED) == (look.reached == 1)
         if look.ends:
             break
 
@@ -87,8 +87,8 @@ def test_what_would_have_been_reached_is_seldom_given_up():
     for seed in range(150):
         whole = evidence(0.75, 1.0, 2_000, seed)
         plan = dataclasses.replace(PLAN, n=2_000)
-        reached = Until(0.25).verdict(whole, plan) is Verdict.REACHED
-        lost += reached and ended(Until(0.25), whole, plan)[0] is Verdict.GIVEN_UP
+        reached = Until(0.25).verdict(whole, plan) is Ending.REACHED
+        lost += reached and ended(Until(0.25), whole, plan)[0] is Ending.GIVEN_UP
     assert lost <= 12
 
 
@@ -97,8 +97,8 @@ def test_a_radius_is_reached_as_the_certificate_states_it():
     stated = issue(whole, PLAN, SUBJECT, NETWORKS, 1).radius
     exact = float(whole.answer(PLAN).radius[0, 0])
     assert stated < exact
-    assert Until(exact).verdict(whole, PLAN) is not Verdict.REACHED
-    assert Until(stated).verdict(whole, PLAN) is Verdict.REACHED
+    assert Until(exact).verdict(whole, PLAN) is not Ending.REACHED
+    assert Until(stated).verdict(whole, PLAN) is Ending.REACHED
 
 
 @pytest.mark.parametrize("bound", Bound)
@@ -112,14 +112,14 @@ def test_a_margin_is_hoped_for_as_a_margin(bound):
     whole = Evidence.none(3, 0).with_draws("guess", draws[0]).with_draws("estimate", draws[1])
     plan = dataclasses.replace(PLAN, n=9_000, bound=bound)
     verdict, _ = ended(Until(0.1), whole, plan)
-    assert verdict is (Verdict.REACHED if bound is Bound.MARGIN else Verdict.GIVEN_UP)
+    assert verdict is (Ending.REACHED if bound is Bound.MARGIN else Ending.GIVEN_UP)
 
 
 def test_chains_and_votes_are_decided_too():
     votes = Plan(sigma=0.5, theta=None, p0=0.7, n=10_000, first=20)
-    assert ended(Until(0.1), evidence(1.0, 1.0, 10_000), votes)[0] is Verdict.REACHED
-    assert ended(Until(0.1), evidence(0.6, 1.0, 10_000), votes) == (Verdict.GIVEN_UP, 20)
-    assert ended(Until(), evidence(0.4, 1.0, 10_000), votes)[0] is Verdict.REACHED  # handed on
+    assert ended(Until(0.1), evidence(1.0, 1.0, 10_000), votes)[0] is Ending.REACHED
+    assert ended(Until(0.1), evidence(0.6, 1.0, 10_000), votes) == (Ending.GIVEN_UP, 20)
+    assert ended(Until(), evidence(0.4, 1.0, 10_000), votes)[0] is Ending.REACHED  # handed on
 
 
 def test_a_later_look_of_a_piece_that_ends_between_two_is_the_last_reached():
@@ -127,7 +127,7 @@ def test_a_later_look_of_a_piece_that_ends_between_two_is_the_last_reached():
     assert looks_reached(PLAN, 19) == 0
     assert looks_reached(PLAN, 30) == 1
     assert Until(0.1).verdict(upto(whole, 19), PLAN) is None
-    assert Until(0.1).verdict(whole, PLAN) is Verdict.GIVEN_UP
+    assert Until(0.1).verdict(whole, PLAN) is Ending.GIVEN_UP
     assert is_over(Until(0.1), whole, PLAN)
     assert not is_over(Until(0.1), whole, PLAN, before=20)  # asked at a look, and once
 
@@ -177,5 +177,5 @@ def test_a_chain_is_certified_by_its_second_stage_or_given_up():
         verdict = Until(0.05).verdict(some_of, plan)
         if verdict is not None:
             break
-    assert (verdict, n < 1_000) == (Verdict.REACHED, True)
-    assert Until(3.0).verdict(by_second, plan) is Verdict.OPEN
+    assert (verdict, n < 1_000) == (Ending.REACHED, True)
+    assert Until(3.0).verdict(by_second, plan) is Ending.OPEN
