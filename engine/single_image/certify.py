@@ -24,8 +24,7 @@ from engine.single_image.plan import Plan
 from engine.single_image.subject import Networks
 from engine.single_image.system import System
 from engine.single_image.until import Until, check_until, is_over
-from engine.statistics.deciding import FIRST
-from engine.statistics.looks import FIRST_LOOK
+from engine.statistics.looks import FIRST, FIRST_LOOK
 
 
 @dataclass(frozen=True, eq=False)

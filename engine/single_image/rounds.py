@@ -30,8 +30,8 @@ from engine.single_image.plan import LATER, Mode, Plan, Role, fresh_seed
 from engine.single_image.segments import neighbours_of, roles, stage_of
 from engine.single_image.system import SELECTED, Prediction
 from engine.statistics import aces
-from engine.statistics.deciding import FIRST, schedule
-from engine.statistics.looks import Split, parts
+from engine.statistics.deciding import schedule
+from engine.statistics.looks import FIRST, Split, parts
 
 if TYPE_CHECKING:
     from engine.single_image.live import Pair
