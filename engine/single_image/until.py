@@ -22,7 +22,7 @@ from engine.single_image.plan import Mode, Plan
 from engine.single_image.promise import stated
 from engine.statistics.aces import Certificates, Outcome, certify
 from engine.statistics.corrections import CERTIFY, Correction
-from engine.statistics.deciding import HOPELESS
+from engine.statistics.looks import HOPELESS
 from engine.statistics.stage import selection_votes
 
 
