@@ -1,7 +1,7 @@
 """``python -m benchmarks``: everything in one run, as a table of ratios and, with ``--json FILE``, as JSON.
 
 ``python -m benchmarks sampling`` runs one; ``networks``, ``growth``, ``training``, ``statistics``, ``browser``,
-``drag`` others;
+``drag``, ``gpu`` others, and ``cheaper``, which only runs where it is named: it takes a quarter of an hour;
 ``python -m benchmarks.coverage`` measures coverage instead of speed.
 """
 
@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import browser, drag, sampling, statistics, training
+import torch
+
+from benchmarks import browser, cheaper, drag, gpu, sampling, statistics, training
 from engine.output import write_file
 
 DEMO = Path(__file__).resolve().parents[1] / "cache" / "demo" / "fashion_mnist-gaussian-0.5.safetensors"
@@ -26,9 +28,14 @@ class Line:
     """One line of the table: what was measured, the figure, and what it should be (None: only for information)."""
 
     what: str
-    value: float
+    value: float | None
     unit: str
     target: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The figure with its unit; a dash where there is none."""
+        return "—" if self.value is None else f"{self.value:,.4g} {self.unit}"
 
 
 NETWORKS: dict[str, tuple[str, str]] = {
@@ -134,6 +141,45 @@ def drag_lines() -> Iterator[Line]:
         yield Line(name, value, "" if "runs" in name else "ms", target)
 
 
+def gpu_lines() -> Iterator[Line]:
+    """The paper's two networks on this machine's GPU, if it has one."""
+    from engine import datasets
+    from engine.models import build
+
+    if not gpu.available():
+        yield Line("GPU: torch finds none on this machine, so nothing was measured on one", None, "")
+        return
+    device = torch.cuda.get_device_name()
+    for title, (architecture, dataset) in list(NETWORKS.items())[1:]:
+        card = datasets.card(dataset)
+        found = gpu.measure(build(architecture, dataset).eval(), card.shape)
+        target = "<= 120" if architecture == "resnet110" else "<= 1,200"
+        of = f"{title}, bfloat16, {device}"
+        yield Line(f"{of}: engine", found.even, "draws/s")
+        yield Line(f"{of}: {gpu.IMAGES} images at n = {gpu.N:,}, at this rate", found.seconds, "s", f"{target} (H200)")
+        yield Line(f"{of}: with a budget that saves {found.saved:.1f} x", found.seconds_with_budget, "s")
+        yield Line(f"{of}: engine / bare compiled forward pass", found.even / found.bare, "x", ">= 0.8")
+        yield Line(f"{of}: memory", found.megabytes, "MB")
+        for kind, share in found.profile.items():
+            yield Line(f"{of}: time, {kind}", share, "%")
+
+
+def cheaper_lines() -> Iterator[Line]:
+    """What else torch offers for a forward pass on a CPU, beside the engine's best."""
+    from engine import datasets
+    from engine.models import build, load
+
+    demo = load(DEMO)
+    networks = {"demo ResNet-8, 28 px": (demo.network, demo.card.dataset)}
+    networks["ResNet-20, 32 px"] = build("resnet20", "cifar10").eval(), "cifar10"
+    for title, (network, dataset) in networks.items():
+        for precision in sampling.precisions():
+            for one in cheaper.tried(network, datasets.card(dataset).shape, precision):
+                how = one.why or f"{one.low:.2f} to {one.high:.2f}; {100 * one.agree:.0f} % the same class"
+                what = f"{title}, {precision}: {one.title} / the engine's best ({how})"
+                yield Line(what, None if one.why else one.ratio, "x", f">= {cheaper.LEAST}")
+
+
 PARTS: dict[str, Callable[[], Iterator[Line]]] = {
     "sampling": sampling_lines,
     "networks": networks_lines,
@@ -142,6 +188,8 @@ PARTS: dict[str, Callable[[], Iterator[Line]]] = {
     "statistics": statistics_lines,
     "browser": browser_lines,
     "drag": drag_lines,
+    "gpu": gpu_lines,
+    "cheaper": cheaper_lines,
 }
 
 
@@ -154,10 +202,10 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     print("| what | measured | target |\n|---|---:|---|")
     lines = []
-    for part in arguments.parts or PARTS:
+    for part in arguments.parts or [part for part in PARTS if part != "cheaper"]:
         for line in PARTS[part]():
             lines.append(vars(line))
-            print(f"| {line.what} | {line.value:,.4g} {line.unit} | {line.target or ''} |", flush=True)
+            print(f"| {line.what} | {line.shown} | {line.target or ''} |", flush=True)
     if arguments.json is not None:
         write_file(arguments.json, (json.dumps(lines, indent=1) + "\n").encode())
 

@@ -1,4 +1,4 @@
-"""What else torch offers to make a forward pass on a CPU cheaper, against the engine's best: ``python -m benchmarks cheaper``.
+"""What else torch offers for a forward pass on a CPU, against the engine's best: ``python -m benchmarks cheaper``.
 
 Each candidate is one thread's processor time an image, beside the engine's, in turn: other work on the machine
 slows both. None of them is in the engine: docs/performance.md says what they gave.
@@ -23,6 +23,7 @@ from engine.sampling.inference import FrozenNetwork, Layout, fastest, freeze, in
 BATCHES = (25, 50, 125)
 ROUNDS = 7
 CALIBRATED = 4  # batches that tell the ranges of an int8 network
+SIGMA = 0.5  # of the noise on them
 LEAST = 1.2  # times as fast: what is worth a way of its own
 
 
@@ -72,6 +73,14 @@ def autotuned(network: FrozenNetwork, x: Tensor) -> Callable[[Tensor], Tensor]:
 
 def int8(network: FrozenNetwork, x: Tensor) -> Callable[[Tensor], Tensor]:
     """Weights and activations of 8 bits, ranges from a few batches under noise, residual sums fused (oneDNN)."""
+    generator = torch.Generator().manual_seed(1)
+    return int8_on(
+        network, torch.cat([x + SIGMA * torch.randn(x.shape, generator=generator) for _ in range(CALIBRATED)])
+    )
+
+
+def int8_on(network: FrozenNetwork, seen: Tensor) -> Callable[[Tensor], Tensor]:
+    """The same with the ranges that the images ``seen`` [K, C, H, W] give."""
     from torch.ao.quantization import get_default_qconfig_mapping
     from torch.ao.quantization.backend_config import get_onednn_backend_config
     from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
@@ -79,9 +88,9 @@ def int8(network: FrozenNetwork, x: Tensor) -> Callable[[Tensor], Tensor]:
     torch.backends.quantized.engine = "onednn"
     plain, normal = freeze(network.origin, layout=network.layout), network.normalize
     mapping, fused = get_default_qconfig_mapping("onednn"), get_onednn_backend_config()
-    observed = prepare_fx(copy.deepcopy(plain.body), mapping, (normal(x),), backend_config=fused)
-    for _ in range(CALIBRATED):
-        observed(normal(torch.randn_like(x) * 0.5 + x))
+    observed = prepare_fx(copy.deepcopy(plain.body), mapping, (normal(seen[:1]),), backend_config=fused)
+    for part in seen.split(network.batch):
+        observed(normal(part))
     quantised = convert_fx(observed, backend_config=fused)
     return lambda x: quantised(normal(x).contiguous(memory_format=torch.channels_last))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -169,8 +169,10 @@ class StrictModel(BaseModel):
                 near = get_close_matches(str(key), cls.model_fields, n=1)
                 meant = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(cls.model_fields)}"
                 raise ValueError(f"unknown key {quoted(key)}; {meant}")
-            if isinstance(values[key], bool) and cls.model_fields[key].annotation is not bool:
-                raise ValueError(f"{key} is {str(values[key]).lower()}, which is no value of it")
+            value, kind = values[key], cls.model_fields[key].annotation
+            truths = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, bool)]
+            if truths and bool not in (kind, *get_args(kind)):  # pydantic takes true for 1
+                raise ValueError(f"{key} is {str(truths[0]).lower()}, which is no value of it")
         return values
 
 

@@ -27,8 +27,7 @@ from engine.single_image.system import PairSpec, System, stage_plan
 from engine.single_image.until import Until
 from engine.statistics.bounds import round_down
 from engine.statistics.chains import Later
-from engine.statistics.deciding import FIRST
-from engine.statistics.looks import FIRST_LOOK
+from engine.statistics.looks import FIRST, FIRST_LOOK
 from engine.statistics.margin import Bound
 from engine.tables import duration
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.services.question import readable
 from cache import Store
 from engine.errors import AcesError
-from engine.names import quoted
 from engine.records.runs import Run
 
 FILES = 20  # at once
@@ -48,7 +48,7 @@ def _one(
 ) -> Brought:
     from engine.published import take_bytes
 
-    shown = quoted(name)
+    shown = readable(name)
     try:
         if len(data) > most_mb * 1_000_000:
             raise AcesError(f"more than {most_mb} MB")
@@ -57,7 +57,7 @@ def _one(
             store.put(run)
             store.confirm(run)
     except AcesError as error:
-        return Brought(shown, None, str(error))
+        return Brought(shown, None, str(error).removeprefix(f"{Path(name).name}: "))
     return Brought(shown, run.meta.name, _about(run))
 
 

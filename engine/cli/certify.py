@@ -34,8 +34,7 @@ from engine.single_image.plan import LATER, Mode, Plan
 from engine.smoothing import SMOOTHINGS
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
-from engine.statistics.deciding import FIRST
-from engine.statistics.looks import FIRST_LOOK
+from engine.statistics.looks import FIRST, FIRST_LOOK
 from engine.statistics.margin import Bound
 from engine.units import check_sigma
 from engine.weights import file_names, places

@@ -29,14 +29,19 @@ def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the checkpoint and its card.")],
     dataset: Annotated[str, typer.Option(help="fashion_mnist, ...")] = "fashion_mnist",
     architecture: Annotated[
-        str | None, typer.Option(help="resnet8 (default), resnet20, ...: see `models`; dncnn-half (default), dncnn.")
+        str | None,
+        typer.Option(
+            help="See `models`; default: resnet8, of --preset fast resnet14x4-half; of a denoiser dncnn-half."
+        ),
     ] = None,
     initial: Annotated[
         str | None,
         typer.Option(help="Weights to start from: a checkpoint, or an architecture that has published ones."),
     ] = None,
     sigma: Annotated[float, typer.Option(help="Training noise, in pixel units of [0, 1].")] = 0.0,
-    preset: Annotated[str, typer.Option(help="paper (as published) or demo (two CPU cores).")] = "demo",
+    preset: Annotated[
+        str, typer.Option(help="paper (as published), demo (two CPU cores) or fast (their hours).")
+    ] = "demo",
     epochs: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -66,7 +71,7 @@ def train(
     Example: python -m engine train denoiser --classifier models/core.safetensors --sigma 0.25 -o models
     """
     from engine.training.fit import TrainingPlan
-    from engine.training.presets import DRAWS, denoiser_preset, override
+    from engine.training.presets import DRAWS, FAST_ARCHITECTURE, denoiser_preset, override
     from engine.training.presets import preset as find
     from engine.training.selection import Selection
 
@@ -83,7 +88,7 @@ def train(
         plan = TrainingPlan(named, method, dataset, built, sigma, recipe, None, seed, initial)
         say(str(_fit(plan, output, device, behind, None)))
         return
-    architecture = architecture or "resnet8"
+    architecture = architecture or (FAST_ARCHITECTURE if preset == "fast" else "resnet8")
     if method == "selection":
         teacher = _teacher(network)
         dataset, architecture = teacher.card.dataset, teacher.card.architecture

@@ -20,7 +20,7 @@ from engine.models.efficientnet import (
 )
 from engine.models.lanet import LaNet
 from engine.models.network import Network, Normalizer, normalizer
-from engine.models.resnet import CifarResNet
+from engine.models.resnet import HALF, STEM, CifarResNet
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,16 @@ class Architecture:
         return (self.mean, self.std) if self.mean is not None and self.std is not None else (data.mean, data.std)
 
 
-def _cifar_resnet(depth: int, dataset: str, parameters: int, macs: int, about: str, times: int = 1) -> Architecture:
-    """``times``: so many times the published channels."""
+def _cifar_resnet(
+    depth: int, dataset: str, parameters: int, macs: int, about: str, times: int = 1, half: bool = False
+) -> Architecture:
+    """``times``: so many times the published channels; ``half``: at half the resolution from the first layer on."""
     n, rest = divmod(depth - 2, 6)
     assert rest == 0, depth
     name = "resnet50-cifar" if depth == 50 else f"resnet{depth}"  # resnet50 is ImageNet's
     return Architecture(
-        name if times == 1 else f"{name}x{times}",
-        partial(CifarResNet, n, width=16 * times),
+        f"{name}{'' if times == 1 else f'x{times}'}{'-half' if half else ''}",
+        partial(CifarResNet, n, width=16 * times, stem=HALF if half else STEM),
         "He et al. 2016",
         about,
         dataset=dataset,
@@ -123,6 +125,10 @@ ARCHITECTURES: dict[str, Architecture] = {
         _cifar_resnet(14, "fashion_mnist", 174_970, 20_183_936, "between the demo's networks"),
         _cifar_resnet(14, "cifar10", 696_618, 105_743_616, "wider; the demo's core network on CIFAR-10", times=2),
         _cifar_resnet(20, "cifar10", 272_474, 40_813_184, "small; the demo's core network on Fashion-MNIST"),
+        _cifar_resnet(8, "cifar10", 1_230_666, 49_465_856, "small and wide, for noise", times=4, half=True),
+        _cifar_resnet(
+            14, "cifar10", 2_780_746, 106_088_960, "the same, deeper: of the preset `fast`", times=4, half=True
+        ),
         _cifar_resnet(50, "cifar10", 758_554, 111_592_064, "certification networks of Sun et al. 2025"),
         _cifar_resnet(110, "cifar10", 1_730_714, 253_149_824, "the paper's certification network on CIFAR-10"),
         Architecture(

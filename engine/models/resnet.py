@@ -12,6 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+STEM, HALF = (3, 1), (5, 2)  # kernel and stride of the first convolution: He et al.'s, and one that halves the sides
+
 
 def conv3x3(c_in: int, c_out: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False)
@@ -34,11 +36,15 @@ class BasicBlock(nn.Module):
 
 
 class CifarResNet(nn.Module):
-    """[B, channels, H, W] -> logits [B, num_classes]."""
+    """[B, channels, H, W] -> logits [B, num_classes]; ``stem``: kernel and stride of the first convolution."""
 
-    def __init__(self, n: int, num_classes: int, channels: int = 3, width: int = 16) -> None:
+    def __init__(
+        self, n: int, num_classes: int, channels: int = 3, width: int = 16, stem: tuple[int, int] = STEM
+    ) -> None:
         super().__init__()
-        self.conv1, self.bn1 = conv3x3(channels, width), nn.BatchNorm2d(width)
+        kernel, stride = stem
+        self.conv1 = nn.Conv2d(channels, width, kernel, stride, kernel // 2, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.layer1 = _stage(n, width, width, 1)
         self.layer2 = _stage(n, width, 2 * width, 2)

@@ -128,7 +128,7 @@ def take_bytes(
     if kind == "log":
         _check_place(path, told)
         return _checked(path, read_cohen_log(path, stem(path), dataset, sigma, alpha, data), told)
-    if kind == "counts":
+    if kind in ("counts", "numbers"):
         _check_place(path, told)
         return _checked(path, read_counts(path, stem(path), dataset, sigma, data), told)
     raise AcesError(f"{name}: {kind or 'no run file, no log that begins with idx, and no class counts'}")

@@ -13,12 +13,14 @@ from pathlib import Path
 from engine.errors import AcesError
 from engine.published.aces_logs import FILE
 from engine.published.cohen_logs import COLUMNS
+from engine.published.counts import LEAST_DRAWS
 from engine.published.tsv import BOM
 
 LOOKED_AT = 4096  # bytes of a file, by which it is known
 INTEGERS = re.compile(r"\d+(?:[ \t]+\d+){2,}[ \t]*")
 PREDICT_COLUMNS = ("idx", "label", "predict", "correct", "time")
 MOST_UNPACKED = 500_000_000  # bytes of a run file's arrays: some 100 times those of 500 images of ImageNet
+LONGEST = 12  # digits of a count
 NAMED = 3  # files that are no logs
 
 
@@ -61,11 +63,11 @@ def sort_out(paths: Sequence[Path]) -> Sources:
     for path in paths:
         for file in _files(path):
             kind = _kind(file)
-            if kind == "counts":
+            if kind == "counts" or (kind == "numbers" and path.is_file()):
                 counts[file] = None
             elif kind == "log" or (kind is None and path.is_file()):
                 logs[file] = None
-            elif kind is None:
+            elif kind in (None, "numbers"):
                 others[file] = None
             else:
                 passed[file] = PassedOver(file, f"{file}: {kind}")
@@ -85,7 +87,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _kind(file: Path) -> str | None:
-    """``log`` or ``counts``, else what it is in words; None where it is nothing of this kind."""
+    """As ``kind_of``."""
     try:
         with file.open("rb") as opened:
             head = opened.read(LOOKED_AT)
@@ -97,7 +99,10 @@ def _kind(file: Path) -> str | None:
 
 
 def kind_of(name: str, head: bytes) -> str | None:
-    """As ``log``, ``counts``, or what it is in words, what a file that begins so is; None for nothing of this kind."""
+    """What a file that begins so is: ``log``, ``counts``, or ``numbers`` that no counts are; else what it is in words.
+
+    None for nothing of this kind.
+    """
     if head.startswith((b"\xff\xfei\0d\0x\0", b"\xfe\xff\0i\0d\0x")):
         return "a log saved as UTF-16: save it as UTF-8"
     return _kind_of_text(name, head.removeprefix(BOM).decode(errors="replace"))
@@ -109,7 +114,7 @@ def _kind_of_text(name: str, head: str) -> str | None:
     first, _, rest = head.partition("\n")
     first = first.rstrip("\r")
     if INTEGERS.fullmatch(first):
-        return "counts"
+        return "counts" if _are_counts(first.split()) else "numbers"
     if not first.startswith("idx\t"):
         return None
     columns = tuple(first.split("\t"))
@@ -123,6 +128,12 @@ def _kind_of_text(name: str, head: str) -> str | None:
             "asked for, so the votes cannot be told"
         )
     return "a header and no rows: nothing was logged" if columns == COLUMNS and not rest.strip() else "log"
+
+
+def _are_counts(cells: list[str]) -> bool:
+    """Whether the numbers may be the draws of each class and a label."""
+    *votes, label = (int(cell) if len(cell) < LONGEST else -1 for cell in cells)
+    return min(votes) >= 0 and sum(votes) >= LEAST_DRAWS and 0 <= label < len(votes)
 
 
 def _is_run(file: Path) -> bool:

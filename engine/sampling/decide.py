@@ -22,7 +22,8 @@ from engine.sampling.executors import Executor
 from engine.sampling.inference import FrozenNetwork
 from engine.sampling.stream import Stage, StreamPart, segments
 from engine.sampling.work import Progress, Report, Work, Writer, blocks, held, source, stored_draws
-from engine.statistics.deciding import FIRST, Decider, LookTaken, best_look, schedule
+from engine.statistics.deciding import Decider, LookTaken, best_look, schedule
+from engine.statistics.looks import FIRST
 
 
 def looks_of(n: int, network: FrozenNetwork) -> tuple[int, ...]:

@@ -28,7 +28,7 @@ from engine.single_image import strict_json
 from engine.single_image.evidence import Evidence, bounds_by, certify_by
 from engine.single_image.picture import Pixels, tensor_sha256
 from engine.single_image.plan import NEWER, Mode, Plan
-from engine.single_image.promise import PROMISE, promise, statement, statement_1
+from engine.single_image.promise import MARGIN, PROMISE, promise, stated, statement, statement_1
 from engine.single_image.segments import (
     Segment,
     compositions,
@@ -63,7 +63,6 @@ __all__ = [
     "issue",
     "promise",
     "rests_on",
-    "stated",
     "to_json",
 ]
 
@@ -77,9 +76,6 @@ DEVICES = ("cpu", "cuda", "mps", "xpu")
 MAX_SEED = 2**63
 MAX_SEGMENTS = 20_000  # blocks of 10,000,000 draws of two networks that guess and estimate, and the cuts at looks
 AGREE = 1e-7  # relative; how far a recorded bound may lie below the recomputed one
-# What another machine's scipy may compute less, relative: a radius is issued so much below, and then rounded down, so
-# that `check` needs to allow no excess at all.
-MARGIN = 1e-12
 
 
 class CertificateError(AcesError):
@@ -324,11 +320,6 @@ def answer_at(looks: list[Composition], plan: Plan) -> Answer:
 
 def bounds_of(looks: list[Composition], plan: Plan) -> tuple[LookBounds, ...]:
     return bounds_by(plan, looks)
-
-
-def stated(bound: float) -> float:
-    """A radius or a bound as a certificate states it: nine digits, never more than any machine recomputes."""
-    return float(round_down(bound * (1 - MARGIN)))
 
 
 def _above(bound: float) -> float:

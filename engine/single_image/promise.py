@@ -31,6 +31,9 @@ PROMISE_CONSENSUS = (
 )
 PROMISE_NOTHING = "Nothing is promised of this image."
 LISTED = 20  # classes that a sentence names
+# What another machine's scipy may compute less, relative: a radius is issued so much below, and then rounded down, so
+# that `check` needs to allow no excess at all.
+MARGIN = 1e-12
 
 
 def promise(outcome: str, plan: Plan, classes: tuple[str, ...]) -> str:
@@ -81,3 +84,8 @@ def statement_1(outcome: str, prediction: int, radius: float, plan: Plan, classe
     if outcome == Outcome.ABSTAIN.label:
         return sentence
     return sentence.removesuffix(".") + f"; {risk}."
+
+
+def stated(bound: float) -> float:
+    """A radius or a bound as a certificate states it: nine digits, never more than any machine recomputes."""
+    return float(round_down(bound * (1 - MARGIN)))

@@ -30,8 +30,8 @@ from engine.single_image.plan import LATER, Mode, Plan, Role, fresh_seed
 from engine.single_image.segments import neighbours_of, roles, stage_of
 from engine.single_image.system import SELECTED, Prediction
 from engine.statistics import aces
-from engine.statistics.deciding import FIRST, schedule
-from engine.statistics.looks import Split, parts
+from engine.statistics.deciding import schedule
+from engine.statistics.looks import FIRST, Split, parts
 
 if TYPE_CHECKING:
     from engine.single_image.live import Pair
@@ -100,6 +100,10 @@ class Predictor(Generic[Key]):
     def __len__(self) -> int:
         """How many pictures are on their way."""
         return len(self._asked)
+
+    def waiting(self) -> list[Key]:
+        """The pictures that are on their way."""
+        return [one.key for one in self._asked.values()]
 
     def add(self, key: Key, pixels: np.ndarray) -> None:
         """Ask about ``pixels`` float32 [C, H, W] in [0, 1]. Raises ``AcesError`` for others."""

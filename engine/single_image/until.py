@@ -17,12 +17,12 @@ from scipy.special import betaincinv
 from engine.arrays import Array
 from engine.errors import AcesError
 from engine.records.compose import Composition
-from engine.single_image.certificate import stated
 from engine.single_image.evidence import Evidence
 from engine.single_image.plan import Mode, Plan
+from engine.single_image.promise import stated
 from engine.statistics.aces import Certificates, Outcome, certify
 from engine.statistics.corrections import CERTIFY, Correction
-from engine.statistics.deciding import HOPELESS
+from engine.statistics.looks import HOPELESS
 from engine.statistics.stage import selection_votes
 
 

@@ -21,11 +21,8 @@ from engine.smoothing import GAUSSIAN, Link
 from engine.statistics.bounds import MAJORITY, check_level, z_lower_bound
 from engine.statistics.budget import GRID, GuessVotes, posterior
 from engine.statistics.corrections import CERTIFY, Correction, levels
-from engine.statistics.looks import Split, parts
+from engine.statistics.looks import FIRST, HOPELESS, Split, parts
 from engine.statistics.looks import schedule as doubling
-
-FIRST = 20  # draws of the first look, at least
-HOPELESS = 0.01  # the chance to reach a radius yet, below which an image is given up
 
 
 @dataclass(frozen=True)

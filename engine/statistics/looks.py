@@ -24,6 +24,8 @@ from engine.statistics.margin import Bound, OneClass, one_class
 from engine.statistics.stage import best_of, selection_votes
 
 FIRST_LOOK = 1_000
+FIRST = 20  # draws of the first look of a question, at least: most images are decided early
+HOPELESS = 0.01  # the chance to reach a radius yet, below which an image is given up
 
 
 def schedule(n: int, first: int = FIRST_LOOK) -> tuple[int, ...]:

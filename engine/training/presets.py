@@ -19,8 +19,9 @@ from engine.training.macer import Macer
 from engine.training.methods import Hyper, method
 from engine.training.smoothadv import SmoothAdv, SmoothAdvConsistency
 
-PRESETS = ("paper", "demo")
-DRAWS = {"paper": 1000, "demo": 50}  # noisy answers per image that label it for a selection network
+PRESETS = ("paper", "demo", "fast")
+FAST_ARCHITECTURE = "resnet14x4-half"  # what `fast` is meant for
+DRAWS = {"paper": 1000, "demo": 50, "fast": 1000}  # noisy answers per image that label it for a selection network
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,15 @@ _DEMO: dict[str, Preset] = {
 }
 
 
+# A wide network at half the resolution for a few hours of two CPU cores, or minutes of a GPU (docs/training.md).
+_FAST: dict[str, Preset] = {
+    "standard": Preset(replace(_LONG, epochs=25), {}),
+    "gaussian": Preset(replace(_LONG, epochs=25), {}),
+    "consistency": Preset(
+        replace(_LONG, epochs=20), {0.25: Consistency(10), 0.5: Consistency(10), 1.0: Consistency(10)}
+    ),
+}
+
 # Salman et al. 2020 train 90 epochs by the pixels; before this start, or from it, 20 by the answer.
 _DENOISER = {
     "paper": Recipe(90, 400, 1e-3, 0.0, "step", 30, optimizer="adam"),
@@ -141,7 +151,10 @@ def preset(name: str, method_name: str, dataset: str, sigma: float) -> tuple[Rec
     if card.recipes not in FAMILIES:
         raise AcesError(f"the card of {dataset} names the recipes '{card.recipes}'; known: {', '.join(FAMILIES)}")
     family = FAMILIES[card.recipes]
-    chosen = (family.published if name == "paper" else _DEMO)[method(method_name).name]
+    presets = {"paper": family.published, "demo": _DEMO, "fast": _FAST}[name]
+    if (wanted := method(method_name).name) not in presets:
+        raise AcesError(f"the preset '{name}' has no recipe for {wanted}; it has: {', '.join(presets)}")
+    chosen = presets[wanted]
     recipe = replace(chosen.recipe, crop_padding=family.crop_padding)
     return recipe, chosen.hyper(sigma) if sigma > 0 else None
 

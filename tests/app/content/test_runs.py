@@ -200,7 +200,7 @@ def test_the_catalog_is_listed_on_the_runs_page_also_when_it_is_empty(open_page,
 
 def test_a_precompute_that_was_started_elsewhere_is_shown(open_page, tmp_path, monkeypatch):
     code = 'print(\'{"event": "run", "images": 4, "meta": {"name": "net"}}\')'
-    monkeypatch.setattr(precompute, "command_for", lambda store, config, n: [sys.executable, "-c", code])
+    monkeypatch.setattr(precompute, "command_for", lambda *_, **__: [sys.executable, "-c", code])
     id = precompute.start(tmp_path / "store", Path("a.yaml"))
     page = open_page("runs")
     assert any("a.yaml" in markdown.value for markdown in page.markdown)

@@ -178,14 +178,14 @@ def test_where_nothing_can_be_started_one_sentence_says_so(tmp_path):
 
 @pytest.mark.parametrize("says_so", ["", "no json", '{"event": "progress"}'])
 def test_an_estimate_that_says_nothing_is_none(says, tmp_path, says_so, monkeypatch):
-    monkeypatch.setattr(precompute, "command_for", lambda *_: [sys.executable, "-c", f"print({says_so!r})"])
+    monkeypatch.setattr(precompute, "command_for", lambda *_, **__: [sys.executable, "-c", f"print({says_so!r})"])
     with pytest.raises(AcesError, match="ended before it had made anything"):
         precompute.plan(tmp_path, Path("a.yaml"))
 
 
 def test_an_estimate_that_is_killed_is_said(tmp_path, monkeypatch):
     code = "import os; os.kill(os.getpid(), 9)"
-    monkeypatch.setattr(precompute, "command_for", lambda *_: [sys.executable, "-c", code])
+    monkeypatch.setattr(precompute, "command_for", lambda *_, **__: [sys.executable, "-c", code])
     with pytest.raises(AcesError, match="signal 9, SIGKILL"):
         precompute.plan(tmp_path, Path("a.yaml"))
 

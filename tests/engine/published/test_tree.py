@@ -144,13 +144,15 @@ def test_pipes_and_loops_of_a_tree_are_not_waited_for(tree):
 
 
 def test_files_of_counts_are_told_from_logs(tmp_path):
-    (tmp_path / "counts.txt").write_text("1 2 97 2\n")
-    (tmp_path / "pairs.txt").write_text("0 1\n")
+    (tmp_path / "counts.txt").write_text("100 200 9700 2\n")
+    others = {"pairs": "0 1\n", "permutation": "4 2 0 3 1\n", "few": "1 2 3 1\n", "huge": f"{'9' * 4000} 1 1 1\n"}
+    for name, text in others.items():
+        (tmp_path / name).write_text(text)
     found = sort_out([tmp_path])
-    assert ([path.name for path in found.counts], [path.name for path in found.others]) == (
-        ["counts.txt"],
-        ["pairs.txt"],
-    )
+    assert [path.name for path in found.counts] == ["counts.txt"]
+    assert [path.name for path in found.others] == sorted(others)
+    assert not found.passed
+    assert not found.logs
 
 
 @needs_authors

@@ -198,6 +198,7 @@ def test_a_config_whose_values_yaml_cannot_make_is_one_line(call, tmp_path, text
         ("dataset: cifar10\ndata: x", "data: keys and values are meant here"),
         ("- 1", "the file: keys and values are meant here"),
         ("dataset: cifar10\nn: yes", "n is true, which is no value of it"),
+        ("dataset: cifar10\ncertify: {checkpoint: published, sigma: [on]}", "sigma is true, which is no value of it"),
         ("dataset: cifar10\nn: 1:30", "n: Input should be a valid integer"),
         ("dataset: cifar10\nn: 1e-3", "n: Input should be a valid integer"),
         ("dataset: cifar10\nn: .inf", "n: Input should be a finite number"),

@@ -31,6 +31,14 @@ def test_the_recipes_are_those_that_the_card_names():
     assert [preset("demo", "macer", name, 0.25)[0].crop_padding for name in ("fashion_mnist", "cifar10")] == [2, 4]
 
 
+def test_the_fast_preset_is_of_two_methods_and_says_so():
+    recipe, hyper = preset("fast", "gaussian", "cifar10", 0.25)
+    assert (recipe.epochs, recipe.schedule, recipe.crop_padding, hyper) == (25, "cosine", 4, None)
+    assert preset("fast", "consistency", "cifar10", 0.5)[1].lam == 10
+    with pytest.raises(AcesError, match="the preset 'fast' has no recipe for macer; it has: standard, gaussian, cons"):
+        preset("fast", "macer", "cifar10", 0.25)
+
+
 def test_recipes_that_nobody_published_are_refused(monkeypatch):
     monkeypatch.setitem(datasets.DATASETS, "toy", replace(toy.CARD, recipes="toys"))
     with pytest.raises(AcesError, match="the card of toy names the recipes 'toys'; known: mnist, cifar"):
