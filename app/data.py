@@ -478,7 +478,7 @@ def explanation(settings: Settings, index: int) -> explain.Explanation:
 
 
 def class_names(meta: Meta) -> tuple[str, ...]:
-    """The classes of a run's dataset by number; numbers for a dataset that the engine does not know."""
+    """The classes of a run's dataset by number; numbers where neither engine nor run knows them."""
     return settings_of.class_names(meta)
 
 

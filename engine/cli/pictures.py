@@ -34,7 +34,9 @@ def pictures(
     run = Catalog(cache).load(name)
     if isinstance(run, SelectionRun):
         raise AcesError(f"'{run.meta.name}' is a selection run, which does not know its images' labels: name another")
-    whole = datasets.card_of(run.meta).read(run.meta.split or "test")
+    own = run.meta.origin is not None and run.meta.origin.pictures is not None
+    split = run.meta.split or "test"
+    whole = datasets.card_of(run.meta).read(split) if own else datasets.load(run.meta.dataset, split)
     found = _images(run, whole, file_in(folders.demo(), f"{run.meta.dataset}_likeness.npz"))
     digest = run.meta.extra.get("images")
     if digest is not None and isinstance(run, SmoothedRun) and found.digest() != digest:

@@ -255,7 +255,10 @@ def _origin(run: Run, checkpoint: Path | None, config: Path | None, trust: bool)
         return same[0], settings.images()
     card, said = datasets.card_of(run.meta), NetworkHints.of_run(run.meta)
     hints = hints_of(said, card, trust=trust) if checkpoint is None else Hints(dataset=card, trust=trust)
-    return load(checkpoint or weights_of(run.meta), hints), card.read(run.meta.split or "test")
+    own = run.meta.origin is not None and run.meta.origin.pictures is not None
+    split = run.meta.split or "test"
+    data = card.read(split) if own else datasets.load(run.meta.dataset, split)
+    return load(checkpoint or weights_of(run.meta), hints), data
 
 
 def _print_verdict(verdict: Verdict) -> None:

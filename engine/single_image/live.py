@@ -21,7 +21,6 @@ from engine.errors import AcesError
 from engine.mechanisms import OWN, mechanism
 from engine.models import Checkpoint, Hints, Network, load, read_normalizer
 from engine.records.draws import BLOCK, Draws, concatenate
-from engine.records.origin import Origin
 from engine.records.runs import NetworkInfo
 from engine.sampling.inference import FrozenNetwork, Layout, check_network, freeze, hardware
 from engine.sampling.stream import Source, Stage, sample, sample_block, segments
@@ -229,11 +228,7 @@ def _hints(spec: PairSpec, part: str, data: DatasetCard | None) -> Hints:
 
 def hints_of(said: NetworkHints, data: DatasetCard | None, *, trust: bool) -> Hints:
     """As ``load`` takes them. Raises ``AcesError`` where a record names code that is not trusted."""
-    if said.by_record and Origin("", said.architecture).runs_code and not trust:
-        raise AcesError(
-            f"the run's network '{said.name}' is built by {said.architecture}, code of your own: if you trust it, "
-            f"say --trust, or start the dashboard with it"
-        )
+    said.check_trust(trust)
     kind = None if said.normalizer is None else read_normalizer(said.normalizer)
     known = said.training, said.sigma_train, said.weights
     return Hints(said.name, said.architecture, data, kind, *known, trust=trust)

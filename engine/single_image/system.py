@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.mechanisms import NETWORK, words_for
-from engine.records.origin import LIBRARIES
+from engine.records.origin import LIBRARIES, Origin
 from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
 from engine.single_image.picture import CENTRED, Framing
 from engine.single_image.plan import LATER, MAX_STAGES, LaterPlan, Mode, Plan, Role, max_n, usual_split
@@ -72,6 +72,14 @@ class NetworkHints:
     training: str | None = None
     sigma_train: float | None = None
     by_record: bool = False
+
+    def check_trust(self, trust: bool) -> None:
+        """Raise ``AcesError`` where a record names code that is not trusted."""
+        if self.by_record and Origin("", self.architecture).runs_code and not trust:
+            raise AcesError(
+                f"the run's network '{self.name}' is built by {self.architecture}, code of your own: if you trust it, "
+                f"say --trust, or start the dashboard with it"
+            )
 
     @classmethod
     def of_run(cls, meta: Meta) -> Self:
@@ -252,6 +260,8 @@ class System:
             _hints({"certify": first, "core": second, "select": third, **dict(zip(LATER, later, strict=False))}, hints),
             _own_images((first, second, third, *later), dataset, runs),
         )
+        for _, said in pair.hints:
+            said.check_trust(trust)
         if sigma is None:
             sigma = first.sigma or _trained_with(pair, "certify")
         if sigma_select is None and third is not None:
