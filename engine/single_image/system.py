@@ -260,8 +260,8 @@ class System:
             _hints({"certify": first, "core": second, "select": third, **dict(zip(LATER, later, strict=False))}, hints),
             _own_images((first, second, third, *later), dataset, runs),
         )
-        for _, said in pair.hints:
-            said.check_trust(trust)
+        for _, known in pair.hints:
+            known.check_trust(trust)
         if sigma is None:
             sigma = first.sigma or _trained_with(pair, "certify")
         if sigma_select is None and third is not None:
