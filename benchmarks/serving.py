@@ -40,7 +40,7 @@ PNG = {"Content-Type": "image/png"}
 
 
 @dataclass(frozen=True)
-class Answers:
+class PredictCost:
     """PREDICT over ``PICTURES`` of Fashion-MNIST: its draws per second, that over the engine's on one picture, the mean
     draws of a picture that was decided, and how many were not.
     """
@@ -63,7 +63,7 @@ def pictures(count: int) -> np.ndarray:
         return np.resize(file["images"], (count, *file["images"].shape[1:]))
 
 
-def predict(rounds: int = ROUNDS) -> Answers:
+def predict(rounds: int = ROUNDS) -> PredictCost:
     """Both sides in turn; medians over the rounds."""
     system, images = the_system(), pictures(PICTURES)
     system.predict(images[:100], n=100)  # the first batches are slow
@@ -76,7 +76,7 @@ def predict(rounds: int = ROUNDS) -> Answers:
         rates.append(sum(one.draws for one in found) / seconds)
         ratios.append(rates[-1] / statistics.mean([engine, _engine_rate(system, images[0])]))
     decided = [one.draws for one in found if one.answer != ABSTAIN]
-    return Answers(
+    return PredictCost(
         statistics.median(rates), statistics.median(ratios), statistics.mean(decided), statistics.median(decided),
         len(found) - len(decided),
     )  # fmt: skip
