@@ -70,6 +70,7 @@ ENGINE = (
     *("records", "mechanisms", "weights", "statistics", "tables", "latex", "datasets", "models", "sampling"),
     *(
         "single_image",
+        "serving",
         "training",
         "published",
         "figures",

@@ -27,6 +27,7 @@ from engine.cli import (
     preview,
     results,
     sampling,
+    serving,
     store,
     training,
 )
@@ -55,6 +56,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "verify": sampling.verify,
     "deposit": deposit.deposit,
     "store": store.store,
+    "serve": serving.serve,
     "train": training.train,
     "denoise": denoising.denoise,
     "imagenet-demo": preview.imagenet_demo,

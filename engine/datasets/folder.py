@@ -71,10 +71,11 @@ def imagenet(split: str, place: Path | None = None) -> ImageSet:
     root = place or data_root() / "imagenet"
     below = root / IMAGENET_FOLDER[split]
     folder = below if below.is_dir() else root
-    found = class_folders(folder) if folder.is_dir() else ()
+    found, tree = _classes(folder) if folder.is_dir() else ((), Tree(folder))
     if len(found) != 1000:
+        passed = "".join(f"; {note}" for note in tree.notes())
         raise AcesError(
             f"imagenet is not at {folder} ({len(found)} class folders; 1000 are needed); put the validation images "
-            f"of ILSVRC 2012, in one folder a class (n01440764, ...), into {below}"
+            f"of ILSVRC 2012, in one folder a class (n01440764, ...), into {below}{passed}"
         )
     return read_folder(folder, "imagenet", split, IMAGENET, as_stored=True)

@@ -28,7 +28,7 @@ class Tree:
 
     def notes(self) -> tuple[str, ...]:
         """What was passed over, a line for each reason."""
-        return tuple(f"passed over: {_counted(why, names)}" for why, names in self.passed.items())
+        return tuple(f"passed over {_counted(why, names)}" for why, names in self.passed.items())
 
     def pass_over(self, why: str, name: str) -> None:
         self.passed.setdefault(why, []).append(name)
@@ -39,9 +39,9 @@ class Tree:
 
 
 HIDDEN = "hidden, or a system's own"
-LINKED = "a link that leads out of the folder"
-LINKED_FOLDER = "a link to a folder"
-UNREAD = "of a format that is not read"
+LINKED = "links that lead out of the folder"
+LINKED_FOLDER = "links to folders"
+UNREAD = "formats that are not read"
 OUTSIDE = "beside the class folders"
 
 
@@ -118,10 +118,10 @@ def _counted(why: str, names: list[str]) -> str:
     """How many there are, and what they are called; of formats, how many of each.
 
     >>> _counted("hidden", ["._a", "._b"]), _counted(UNREAD, ["a.heic", "b.HEIC", "c"])
-    ('2 hidden (._a, ._b)', '3 of a format that is not read (2 .heic, 1 without a suffix)')
+    ('2: hidden (._a, ._b)', '3: formats that are not read (2 .heic, 1 without a suffix)')
     """
     if why == UNREAD:
         kinds = Counter(Path(name).suffix.lower() or "without a suffix" for name in names)
-        return f"{len(names):,} {why} ({', '.join(f'{count:,} {kind}' for kind, count in kinds.most_common())})"
+        return f"{len(names):,}: {why} ({', '.join(f'{count:,} {kind}' for kind, count in kinds.most_common())})"
     more = f", and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return f"{len(names):,} {why} ({', '.join(sorted(names)[:NAMED])}{more})"
+    return f"{len(names):,}: {why} ({', '.join(sorted(names)[:NAMED])}{more})"

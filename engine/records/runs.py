@@ -485,7 +485,7 @@ def _load(file: IO[bytes], *only: str) -> dict[str, Array]:
         with np.load(file, allow_pickle=False) as npz:
             loaded = {name: npz[name] for name in npz.files if not only or name in only}
     except Exception as error:  # damaged bytes raise BadZipFile, zlib.error, struct.error, ValueError, MemoryError, ...
-        raise RunError(f"not a readable npz file ({error})") from error
+        raise RunError(f"not a readable npz file ({' '.join(str(error).split())[:200]})") from error
     return {name: value for name, value in loaded.items() if isinstance(value, np.ndarray)}
 
 

@@ -29,18 +29,23 @@ from engine.statistics.looks import FIRST, FIRST_LOOK
 
 @dataclass(frozen=True, eq=False)
 class Certification:
-    """A case under way: the networks that answer, as they say that they run, and their draws so far."""
+    """A case under way: the networks that answer, as they say that they run, and their draws so far.
+
+    ``core_confidence``: as ``Core`` has it.
+    """
 
     case: Case
     networks: Networks
     evidence: Evidence
+    core_confidence: float
 
     @classmethod
     def begin(cls, case: Case, core: Core) -> Self:
         """Before the first draw."""
         networks = core.networks
         selects, then = networks.select is not None, len(networks.then)
-        return cls(case, networks, Evidence.none(len(networks.classes), core.answer, select=selects, then=then))
+        none = Evidence.none(len(networks.classes), core.answer, select=selects, then=then)
+        return cls(case, networks, none, core.confidence)
 
     def with_draws(self, drawn: Drawn) -> Self:
         """With the next part of a stream."""

@@ -83,6 +83,13 @@ class Evidence:
         others = self.then if self.select is None else (self.select, *self.then)
         return min([len(self.estimate), *(len(pool.estimate) for pool in others)])
 
+    @property
+    def votes(self) -> Array:
+        """How many draws of the certification network so far vote for each class, [m], guessing ones included."""
+        both = concatenate([self.guess, self.estimate])
+        found: Array = np.bincount(both.classes, minlength=self.num_classes)
+        return found
+
     def composition(self, plan: Plan, n: int) -> Composition:
         """The counts of the first ``n`` draws, as the composition of one unlabelled image."""
         assert (self.select is None) == (plan.sigma_select is None), "a selection network has noise of its own"

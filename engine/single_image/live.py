@@ -83,7 +83,9 @@ class Pair:
 
     def answer(self, case: Case) -> Iterator[Core | Drawn]:
         """Who answers a case and what the core network says, then the draws of the others, until all are drawn."""
-        yield Core(self.core_answer(case.tensor), self.networks)
+        (logits,) = self.core_logits([self.pixels(case.tensor)])
+        answer = int(logits.argmax())
+        yield Core(answer, self.networks, float(logits.softmax(0)[answer]))
         yield from self.draw(case.tensor, case.plan, case.seed, case.challenge)
 
     def draw(self, tensor: Pixels, plan: Plan, seed: int, challenge: str | None = None) -> Iterator[Drawn]:

@@ -67,10 +67,14 @@ Request = Probe | Sample | Break
 
 @dataclass(frozen=True)
 class Core:
-    """What the core network says of the image, and the networks as they run: the streams depend on them."""
+    """What the core network says of the image, and the networks as they run: the streams depend on them.
+
+    ``confidence``: the probability that its softmax gives its answer, which is none of being right.
+    """
 
     answer: int
     networks: Networks
+    confidence: float
 
 
 @dataclass(frozen=True, eq=False)

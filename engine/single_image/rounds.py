@@ -101,6 +101,10 @@ class Predictor(Generic[Key]):
         """How many pictures are on their way."""
         return len(self._asked)
 
+    def waiting(self) -> list[Key]:
+        """The pictures that are on their way."""
+        return [one.key for one in self._asked.values()]
+
     def add(self, key: Key, pixels: np.ndarray) -> None:
         """Ask about ``pixels`` float32 [C, H, W] in [0, 1]. Raises ``AcesError`` for others."""
         if pixels.shape != self._pair.dataset.shape:

@@ -51,7 +51,7 @@ def test_hidden_folders_and_those_of_systems_are_no_classes(album, name):
     found = read(album)
     assert own_card("own", album, 8).classes == ("cats", "dogs")
     assert names(found) == ["cats/a.png", "cats/more/b.png", "dogs/a.PNG"]
-    assert found.notes[0].startswith("passed over: 3 hidden, or a system's own (")
+    assert found.notes[0].startswith("passed over 3: hidden, or a system's own (")
 
 
 def test_formats_that_are_not_read_are_counted_and_named(album):
@@ -59,15 +59,15 @@ def test_formats_that_are_not_read_are_counted_and_named(album):
         (album / "dogs" / name).write_bytes(b"x")
     (album / "cover.jpg").write_bytes(b"x")
     assert read(album).notes == (
-        "passed over: 1 beside the class folders (cover.jpg)",
-        "passed over: 4 of a format that is not read (2 .heic, 1 .avif, 1 without a suffix)",
+        "passed over 1: beside the class folders (cover.jpg)",
+        "passed over 4: formats that are not read (2 .heic, 1 .avif, 1 without a suffix)",
     )
 
 
 def test_a_class_without_pictures_says_what_it_holds(album):
     (album / "birds").mkdir()
     (album / "birds" / "a.heic").write_bytes(b"x")
-    with pytest.raises(AcesError, match=r"no pictures of the classes birds; passed over: 1 of a format.*1 \.heic"):
+    with pytest.raises(AcesError, match=r"no pictures of the classes birds; passed over 1: formats.*1 \.heic"):
         read(album)
 
 
@@ -85,8 +85,8 @@ def test_links_stay_inside_and_loops_end(album, tmp_path):
     assert "cats/in.png" in names(found)
     assert "cats/out.png" not in names(found)
     assert found.notes == (
-        "passed over: 2 a link that leads out of the folder (birds, cats/out.png)",
-        "passed over: 1 a link to a folder (cats/loop)",
+        "passed over 2: links that lead out of the folder (birds, cats/out.png)",
+        "passed over 1: links to folders (cats/loop)",
     )
     with pytest.raises(AcesError, match=r"1 of 5 pictures cannot be read: cats/itself\.png"):
         found.checked()
