@@ -73,6 +73,6 @@ PAGE_DEFAULTS: dict[str, dict[str, object]] = {  # what the widgets of these pag
 }
 PAGE_CONTROLS = (
     *("measure", "best_t", "nac", "surely", "fan", "view", "outcome", "answer", "class", "radii", "scores", "image"),
-    *("floor", "config", "draws", "preset"),
+    *("floor", "config", "draws", "preset", "by_class"),
 )
 PICKED = "pick"

@@ -186,12 +186,14 @@ def _found(beside: Path, name: str) -> Path:
 
 
 def _said(path: Path) -> DenoisedFile:
+    if not path.is_file():  # a pipe would be waited for
+        raise AcesError(f"no checkpoint at {path}")
     try:
         if path.stat().st_size > LONGEST:
             raise AcesError(f"{path} is longer than any {DENOISED_SUFFIX}")
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise AcesError(f"no checkpoint at {path} ({error.strerror})") from error
+        raise AcesError(f"{path} cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
         raise AcesError(f"{path} is no JSON ({' '.join(str(error).split())[:100]})") from error
     if not isinstance(value, dict) or value.get("format") != FORMAT:

@@ -31,6 +31,7 @@ UNET = ("config.json", "diffusion_pytorch_model.safetensors")  # of a folder of 
 SCHEDULE = ("scheduler_config.json", "scheduler/scheduler_config.json", "../scheduler/scheduler_config.json")
 LONGEST_JSON = 100_000  # bytes of a config
 MOST_STEPS = 100_000
+MOST_LAYERS = 100  # of a block, and blocks: a config is believed no further
 
 
 class DnCNN(nn.Module):
@@ -205,10 +206,21 @@ def _ffdnet(sigma: float, channels: int) -> Denoiser:
     return Denoiser(module.eval(), FFDNET, state_sha256(module, FFDNET), f"level {sigma!r}")
 
 
-def _fill(module: nn.Module, contents: Contents, path: Path) -> None:
-    """Load weights. Raises ``AcesError`` where they do not fit."""
+def _check_size(config: dict[str, Any], folder: Path) -> None:
+    """Refuse a config whose network would take for ever to build."""
+    layers = config.get("layers_per_block", 1)
+    sizes = [layers, *(len(value) for value in config.values() if isinstance(value, list | dict))]
+    if type(layers) is not int or max(sizes) > MOST_LAYERS:
+        raise AcesError(
+            f"{folder}: its config claims {quoted(layers)} layers a block and lists of {max(sizes[1:], default=0):,}"
+        )
+
+
+def _fill(module: nn.Module, contents: Contents, path: Path, *, assign: bool = False) -> None:
+    """Load weights, as float32; ``assign``: in place of what the module has. Raises ``AcesError`` unless they fit."""
     try:
-        module.load_state_dict(dict(contents.weights))
+        weights = {name: t.float() if t.is_floating_point() else t for name, t in contents.weights.items()}
+        module.load_state_dict(weights, assign=assign)
     except RuntimeError as error:
         lines = str(error).splitlines()
         raise AcesError(
@@ -229,11 +241,13 @@ def _unet(folder: Path, sigma: float, channels: int) -> Denoiser:
         raise AcesError("a UNet of diffusers needs the package: pip install diffusers") from error
     alphas_bar = cumulative_alphas(schedule, str(folder))
     step = step_of(sigma, alphas_bar)
+    _check_size(config, folder)
     try:
-        unet = UNet2DModel.from_config({name: value for name, value in config.items() if name[:1] != "_"})
-    except (TypeError, ValueError, KeyError, RuntimeError) as error:
+        with torch.device("meta"):  # shapes only: a config may claim any size, and the weights decide
+            unet = UNet2DModel.from_config({name: value for name, value in config.items() if name[:1] != "_"})
+    except Exception as error:  # whatever a config that is no config provokes there
         raise AcesError(f"{folder}: diffusers cannot build it ({' '.join(str(error).split())[:200]})") from error
-    _fill(unet, files.read(folder / UNET[1]), folder / UNET[1])
+    _fill(unet, files.read(folder / UNET[1]), folder / UNET[1], assign=True)
     said = json.dumps([config, schedule], sort_keys=True)
     module = OneStep(unet, step, float(alphas_bar[step]))
     return Denoiser(module.eval(), folder.name, state_sha256(unet, said), f"step {step}")
@@ -268,6 +282,8 @@ def cumulative_alphas(schedule: dict[str, Any], where: str) -> Tensor:
 
 def _json(path: Path) -> dict[str, Any]:
     """A config of somebody else's."""
+    if not path.is_file():  # a pipe would be waited for
+        raise AcesError(f"there is no file {path}")
     try:
         if path.stat().st_size > LONGEST_JSON:
             raise AcesError(f"{path} is longer than a config")

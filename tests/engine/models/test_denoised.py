@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 
 import pytest
 import torch
@@ -116,6 +117,12 @@ def test_files_that_are_no_json_are_refused(tmp_path, text):
         load(path)
     with pytest.raises(AcesError, match="no checkpoint at"):
         load(tmp_path / "gone.denoised.json")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "n.denoised.json")
+    with pytest.raises(AcesError, match="no checkpoint at"):
+        load(tmp_path / "n.denoised.json")
 
 
 def test_a_denoiser_alone_is_no_network(parts):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import types
 from types import SimpleNamespace
@@ -175,6 +176,9 @@ def test_a_folder_of_diffusers_is_read(tmp_path, monkeypatch):
     [
         ({"_class_name": "UNet2DConditionModel"}, SCHEDULE, "UNet2DModel is read"),
         ({"in_channels": 1}, SCHEDULE, "not for images of 3 channels"),
+        ({"layers_per_block": 10**9}, SCHEDULE, "claims 1000000000 layers a block"),
+        ({"layers_per_block": [2]}, SCHEDULE, r"claims \[2\] layers a block"),
+        ({"block_out_channels": [1] * 1000}, SCHEDULE, "lists of 1,000"),
         ({}, {**SCHEDULE, "prediction_type": "v_prediction"}, "epsilon is read"),
         ({}, {**SCHEDULE, "num_train_timesteps": 10**9}, "expected 1 to 100,000"),
         ({}, {**SCHEDULE, "beta_end": "0.02"}, "are no schedule"),
@@ -184,6 +188,14 @@ def test_a_folder_of_diffusers_is_read(tmp_path, monkeypatch):
 def test_other_models_are_refused(tmp_path, monkeypatch, config, schedule, message):
     folder = unet_folder(tmp_path / "unet", monkeypatch, config, schedule)
     with pytest.raises(AcesError, match=message):
+        find_denoiser(folder, 0.25, 3)
+
+
+def test_a_pipe_in_place_of_a_config_is_not_waited_for(tmp_path, monkeypatch):
+    folder = unet_folder(tmp_path / "unet", monkeypatch)
+    (folder / "config.json").unlink()
+    os.mkfifo(folder / "config.json")
+    with pytest.raises(AcesError, match="there is no file"):
         find_denoiser(folder, 0.25, 3)
 
 
