@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from benchmarks import browser, cheaper, drag, gpu, sampling, statistics, training
@@ -178,6 +179,23 @@ def cheaper_lines() -> Iterator[Line]:
                 how = one.why or f"{one.low:.2f} to {one.high:.2f}; {100 * one.agree:.0f} % the same class"
                 what = f"{title}, {precision}: {one.title} / the engine's best ({how})"
                 yield Line(what, None if one.why else one.ratio, "x", f">= {cheaper.LEAST}")
+    yield from _quality_lines()
+
+
+def _quality_lines() -> Iterator[Line]:
+    """What int8 costs: on the demo's images, by the demo's networks."""
+    from cache import Catalog
+    from engine.models import load
+    from engine.weights import weights_of
+
+    for name in ("fashion_mnist-gaussian-0.5", "fashion_mnist-consistency-0.25", "cifar10-gaussian-0.25"):
+        run = Catalog(demo=DEMO.parent).load(name)
+        with np.load(DEMO.parent / f"{run.meta.dataset}_images.npz") as pack:
+            found = cheaper.qualities(run, load(weights_of(run.meta)).network, dict(pack))
+        for one in found:
+            accuracies = f"accuracy {one.clean:.1f} % clean, {one.smoothed:.1f} % smoothed"
+            said = f"{accuracies}, {one.otherwise:.2f} % of the votes otherwise than float32"
+            yield Line(f"{name}, {one.precision}: ACR ({said})", one.acr, "")
 
 
 PARTS: dict[str, Callable[[], Iterator[Line]]] = {
