@@ -1,8 +1,8 @@
 """``python -m benchmarks``: everything in one run, as a table of ratios and, with ``--json FILE``, as JSON.
 
 ``python -m benchmarks sampling`` runs one; ``networks``, ``growth``, ``training``, ``statistics``, ``browser``,
-``drag``, ``gpu`` others, and ``cheaper``, which only runs where it is named: it takes a quarter of an hour;
-``python -m benchmarks.coverage`` measures coverage instead of speed.
+``drag``, ``serving``, ``gpu`` others, and ``cheaper``, which only runs where it is named: it takes a quarter of an
+hour; ``python -m benchmarks.coverage`` measures coverage instead of speed.
 """
 
 from __future__ import annotations
@@ -198,6 +198,21 @@ def _quality_lines() -> Iterator[Line]:
             yield Line(f"{name}, {one.precision}: ACR ({said})", one.acr, "")
 
 
+def serving_lines() -> Iterator[Line]:
+    """PREDICT over many pictures, and a server with many clients."""
+    from benchmarks import serving
+
+    found = serving.predict()
+    yield Line(f"predict, {serving.PICTURES:,} Fashion-MNIST pictures", found.rate, "draws/s")
+    yield Line("  against the engine's draws on one picture", found.ratio, "x", ">= 0.8")
+    yield Line("  draws of a picture that is decided, mean", found.decided_draws, "draws", "20 to 200")
+    yield Line("  ... median", found.median_draws, "draws")
+    yield Line("  pictures without an answer after 10,000", found.abstained, "")
+    served = serving.serve()
+    yield Line(f"serve, {serving.CLIENTS} clients, n = 1,000 at most", served.server, "pictures/s")
+    yield Line("  against predict in one process", served.ratio, "x", ">= 0.8")
+
+
 PARTS: dict[str, Callable[[], Iterator[Line]]] = {
     "sampling": sampling_lines,
     "networks": networks_lines,
@@ -208,6 +223,7 @@ PARTS: dict[str, Callable[[], Iterator[Line]]] = {
     "drag": drag_lines,
     "gpu": gpu_lines,
     "cheaper": cheaper_lines,
+    "serving": serving_lines,
 }
 
 

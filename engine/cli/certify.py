@@ -274,7 +274,7 @@ def certify(
             certificates.append(made)
         else:
             ended = "" if until is None else f" {until.said(found.evidence, plan)}"
-            say(f"{path}:{ended} {made.statement} {made.promise}")
+            say(f"{path}:{ended} {made.statement} {made.promise} {found.confidences}")
     if as_json:
         _print_json(certificates, alone=not many)
     _check_failures(failures)

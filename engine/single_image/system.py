@@ -317,6 +317,16 @@ class System:
                     raise found
                 yield at, found
 
+    def promise(self, found: Prediction) -> str:
+        """What a prediction promises, and what it does not, for whoever shows it: also of an image that is of none of
+        the classes.
+        """
+        from engine.single_image.promise import confidences, promise_of_predict
+
+        classes = self.open().networks.classes
+        said = confidences(classes[found.top], found.share, classes[found.core], found.core_confidence)
+        return f"{promise_of_predict(found.answer != ABSTAIN, found.alpha, classes)} {said}"
+
     def certify(
         self,
         images: Images,
