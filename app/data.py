@@ -24,13 +24,13 @@ from app.services import packs
 from app.services.pictures import Pictures, read_pictures
 from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, bound_for, mismatched
 from app.tables import live
-from app.tables.headlines import Headline, headline
 from cache import Catalog, Deleted, Listing, Notes, Store, Trash
 from engine import datasets, folders, processes
 from engine.arrays import Array
 from engine.errors import AcesError
 from engine.figures import bars, views
 from engine.figures import settings as settings_of
+from engine.figures.headlines import Headline, headline
 from engine.figures.settings import network_key
 from engine.figures.views import Axis
 from engine.names import file_in
