@@ -478,14 +478,16 @@ def explanation(settings: Settings, index: int) -> explain.Explanation:
 
 
 def class_names(meta: Meta) -> tuple[str, ...]:
-    """The classes of a run's dataset by number; numbers for a dataset that the engine does not know."""
+    """The classes of a run's dataset by number; numbers where neither engine nor run knows them."""
     return settings_of.class_names(meta)
 
 
 def values_of(meta: Meta) -> int | None:
-    """How many values an image of a run's dataset has: C * H * W; None for a dataset that the engine does not know."""
-    known = datasets.known(meta.dataset)
-    return None if known is None else math.prod(known.shape)
+    """How many values an image of a run's dataset has: C * H * W; None where neither engine nor run says."""
+    try:
+        return math.prod(datasets.card_of(meta).shape)
+    except AcesError:
+        return None
 
 
 def pictures(meta: Meta) -> Pictures:
@@ -496,10 +498,16 @@ def pictures(meta: Meta) -> Pictures:
     path = file_in(_places()[1], f"{meta.dataset}_images.npz")
     if not path.exists():
         run = cast(SmoothedRun, _run(_run_key(meta)))
-        path = datasets.pictures_file(meta.dataset, run.index, run.label)
-    if not path.exists() and datasets.on_disk(meta.dataset) and (problem := take_pictures(_run_key(meta))):
+        path = datasets.pictures_file(meta.dataset, run.index, run.label, meta.extra.get("images"))
+    if not path.exists() and _on_disk(meta) and (problem := take_pictures(_run_key(meta))):
         raise AcesError(problem)
     return _pictures(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+def _on_disk(meta: Meta) -> bool:
+    """Whether the pictures of a run can be had here without a download."""
+    own = meta.origin.pictures if meta.origin is not None else None
+    return datasets.on_disk(meta.dataset) or (own is not None and Path(own).exists())
 
 
 def _places() -> tuple[str, Path]:
