@@ -178,7 +178,8 @@ class System:
     share of its votes. ``then``: the later stages, whose networks ``pair`` has. Raises ``AcesError`` for values outside
     their ranges.
 
-    >>> system = System(PairSpec(Path("noisy.safetensors"), Path("core.safetensors")), sigma=0.5, theta=0.3)
+    >>> networks = PairSpec(*map(Path, ("noisy.safetensors", "core.safetensors")))
+    >>> system = System(networks, sigma=0.5, theta=0.3)
     >>> system.threshold, system.alpha, str(system.bound), system.plan(n=4_000).looks
     (0.3, 0.001, 'margin', (1000, 2000, 4000))
     """
