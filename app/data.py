@@ -24,12 +24,13 @@ from app.services import packs
 from app.services.pictures import Pictures, read_pictures
 from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, bound_for, mismatched
 from app.tables import live
-from app.tables.headlines import Headline, headline
 from cache import Catalog, Deleted, Listing, Notes, Store, Trash
 from engine import datasets, folders, processes
 from engine.arrays import Array
 from engine.errors import AcesError
-from engine.figures import bars, drawing, views
+from engine.figures import bars, views
+from engine.figures import settings as settings_of
+from engine.figures.headlines import Headline, headline
 from engine.figures.settings import network_key
 from engine.figures.views import Axis
 from engine.names import file_in
@@ -37,6 +38,7 @@ from engine.records import compose
 from engine.records.compose import Composition
 from engine.records.runs import CoreRun, Images, Meta, Run, SelectionRun, SmoothedRun, to_bytes
 from engine.statistics import aces, comparison, deployment, envelope, explain, metrics, separation, steps
+from engine.statistics import by_class as classes
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
@@ -439,6 +441,17 @@ def _neighbours_in_noise(settings: Settings) -> tuple[RunKey, ...]:
     return tuple(_run_key(m) for m in (*smaller, *larger))
 
 
+def by_class(settings: Settings, radii: tuple[float, ...]) -> classes.ByClass:
+    """What is answered at theta, class by class."""
+    return _by_class(_composition_key(settings.choice), settings.theta, radii, settings.terms)
+
+
+def spread(settings: Settings) -> views.Spread:
+    """Certified radii at theta, and the shares of the votes behind them."""
+    shares = _shares(_composition_key(settings.choice), settings.alpha, settings.bound_used)
+    return views.spread(composition(settings), answer(settings), shares, settings.terms)
+
+
 def image_rows(settings: Settings) -> views.ImageRows:
     """CERTIFY's answer for every image at theta."""
     return views.image_rows(composition(settings), answer(settings))
@@ -465,14 +478,16 @@ def explanation(settings: Settings, index: int) -> explain.Explanation:
 
 
 def class_names(meta: Meta) -> tuple[str, ...]:
-    """The classes of a run's dataset by number; numbers for a dataset that the engine does not know."""
-    return drawing.class_names(meta)
+    """The classes of a run's dataset by number; numbers where neither engine nor run knows them."""
+    return settings_of.class_names(meta)
 
 
 def values_of(meta: Meta) -> int | None:
-    """How many values an image of a run's dataset has: C * H * W; None for a dataset that the engine does not know."""
-    known = datasets.known(meta.dataset)
-    return None if known is None else math.prod(known.shape)
+    """How many values an image of a run's dataset has: C * H * W; None where neither engine nor run says."""
+    try:
+        return math.prod(datasets.card_of(meta).shape)
+    except AcesError:
+        return None
 
 
 def pictures(meta: Meta) -> Pictures:
@@ -483,10 +498,16 @@ def pictures(meta: Meta) -> Pictures:
     path = file_in(_places()[1], f"{meta.dataset}_images.npz")
     if not path.exists():
         run = cast(SmoothedRun, _run(_run_key(meta)))
-        path = datasets.pictures_file(meta.dataset, run.index, run.label)
-    if not path.exists() and datasets.on_disk(meta.dataset) and (problem := take_pictures(_run_key(meta))):
+        path = datasets.pictures_file(meta.dataset, run.index, run.label, meta.extra.get("images"))
+    if not path.exists() and _on_disk(meta) and (problem := take_pictures(_run_key(meta))):
         raise AcesError(problem)
     return _pictures(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+def _on_disk(meta: Meta) -> bool:
+    """Whether the pictures of a run can be had here without a download."""
+    own = meta.origin.pictures if meta.origin is not None else None
+    return datasets.on_disk(meta.dataset) or (own is not None and Path(own).exists())
 
 
 def _places() -> tuple[str, Path]:
@@ -661,6 +682,16 @@ def _certifiable(sources: CompositionKey, alpha: float, bound: Bound, radius: fl
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _separation(sources: CompositionKey, alpha: float, bound: Bound, radius: float, t: float) -> separation.Separation:
     return separation.separation(_composition(sources), _certifiable(sources, alpha, bound, radius), t)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _by_class(sources: CompositionKey, theta: float, radii: tuple[float, ...], terms: Terms) -> classes.ByClass:
+    return classes.by_class(_composition(sources), theta, radii, **terms.named)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _shares(sources: CompositionKey, alpha: float, bound: Bound) -> Array:
+    return classes.class_shares(_composition(sources), alpha, bound)
 
 
 @st.cache_resource(max_entries=1024, show_spinner=False)

@@ -67,12 +67,12 @@ STAGE_DEFAULTS: dict[str, object] = {  # of controls that only some compositions
 }
 PAGE_DEFAULTS: dict[str, dict[str, object]] = {  # what the widgets of these pages begin with
     FIRST_PAGE: {"measure": "ACR", "best_t": False, "nac": 75.0, "surely": False},
-    "certified-accuracy": {"fan": (0.1, 0.2, 0.4, 0.6, 1.0)},
+    "certified-accuracy": {"fan": (0.1, 0.2, 0.4, 0.6, 1.0), "by_class": False},
     "images": {"view": "Gallery"},
     "paper": {"preset": "Figure 1"},
 }
 PAGE_CONTROLS = (
     *("measure", "best_t", "nac", "surely", "fan", "view", "outcome", "answer", "class", "radii", "scores", "image"),
-    *("floor", "config", "draws", "preset"),
+    *("floor", "config", "draws", "preset", "by_class"),
 )
 PICKED = "pick"

@@ -1,8 +1,8 @@
 """``python -m benchmarks``: everything in one run, as a table of ratios and, with ``--json FILE``, as JSON.
 
 ``python -m benchmarks sampling`` runs one; ``networks``, ``growth``, ``training``, ``statistics``, ``browser``,
-``drag``, ``gpu`` others, and ``cheaper``, which only runs where it is named: it takes a quarter of an hour;
-``python -m benchmarks.coverage`` measures coverage instead of speed.
+``drag``, ``serving``, ``gpu`` others, and ``cheaper``, which only runs where it is named: it takes a quarter of an
+hour; ``python -m benchmarks.coverage`` measures coverage instead of speed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from benchmarks import browser, cheaper, drag, gpu, sampling, statistics, training
@@ -178,6 +179,38 @@ def cheaper_lines() -> Iterator[Line]:
                 how = one.why or f"{one.low:.2f} to {one.high:.2f}; {100 * one.agree:.0f} % the same class"
                 what = f"{title}, {precision}: {one.title} / the engine's best ({how})"
                 yield Line(what, None if one.why else one.ratio, "x", f">= {cheaper.LEAST}")
+    yield from _quality_lines()
+
+
+def _quality_lines() -> Iterator[Line]:
+    """What int8 costs: on the demo's images, by the demo's networks."""
+    from cache import Catalog
+    from engine.models import load
+    from engine.weights import weights_of
+
+    for name in ("fashion_mnist-gaussian-0.5", "fashion_mnist-consistency-0.25", "cifar10-gaussian-0.25"):
+        run = Catalog(demo=DEMO.parent).load(name)
+        with np.load(DEMO.parent / f"{run.meta.dataset}_images.npz") as pack:
+            found = cheaper.qualities(run, load(weights_of(run.meta)).network, dict(pack))
+        for one in found:
+            accuracies = f"accuracy {one.clean:.1f} % clean, {one.smoothed:.1f} % smoothed"
+            said = f"{accuracies}, {one.otherwise:.2f} % of the votes otherwise than float32"
+            yield Line(f"{name}, {one.precision}: ACR ({said})", one.acr, "")
+
+
+def serving_lines() -> Iterator[Line]:
+    """PREDICT over many pictures, and a server with many clients."""
+    from benchmarks import serving
+
+    found = serving.predict()
+    yield Line(f"predict, {serving.PICTURES:,} Fashion-MNIST pictures", found.rate, "draws/s")
+    yield Line("  against the engine's draws on one picture", found.ratio, "x", ">= 0.8")
+    yield Line("  draws of a picture that is decided, mean", found.decided_draws, "draws", "20 to 200")
+    yield Line("  ... median", found.median_draws, "draws")
+    yield Line("  pictures without an answer after 10,000", found.abstained, "")
+    served = serving.serve()
+    yield Line(f"serve, {serving.CLIENTS} clients, n = 1,000 at most", served.server, "pictures/s")
+    yield Line("  against predict in one process", served.ratio, "x", ">= 0.8")
 
 
 PARTS: dict[str, Callable[[], Iterator[Line]]] = {
@@ -190,6 +223,7 @@ PARTS: dict[str, Callable[[], Iterator[Line]]] = {
     "drag": drag_lines,
     "gpu": gpu_lines,
     "cheaper": cheaper_lines,
+    "serving": serving_lines,
 }
 
 

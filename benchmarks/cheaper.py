@@ -10,15 +10,19 @@ import copy
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine.arrays import Array
 from engine.models import Network
-from engine.sampling.inference import FrozenNetwork, Layout, fastest, freeze, intra_op_threads
+from engine.records.runs import SmoothedRun
+from engine.sampling.inference import PRECISIONS, FrozenNetwork, Layout, fastest, freeze, intra_op_threads
+from engine.statistics.bounds import z_lower_bound
 
 BATCHES = (25, 50, 125)
 ROUNDS = 7
@@ -162,3 +166,54 @@ def _seconds(run: Callable[[Tensor], Tensor], x: Tensor, least: float = 0.3) -> 
         run(x)
         images += len(x)
     return (time.thread_time() - start) / images
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a precision costs a network of the demo: clean and smoothed accuracy in percent, its ACR by itself, and the
+    share of votes, in percent, that float32 casts otherwise.
+    """
+
+    precision: str
+    clean: float
+    smoothed: float
+    acr: float
+    otherwise: float
+
+
+def qualities(run: SmoothedRun, network: Network, pack: Mapping[str, Array], n: int = 1_000) -> list[Quality]:
+    """float32, bfloat16 and int8 on every fifth of the images of a run, from the same noise: 100 draws that guess
+    and ``n``. The ranges of int8 come from 125 other images of the pack.
+    """
+    layout, sigma = Layout(batch=125), run.meta.noise
+    row = {int(index): at for at, index in enumerate(pack["index"])}
+    chosen = [row[int(index)] for index in run.index[::5]]
+    others = np.setdiff1d(np.arange(len(pack["images"])), chosen)[:125]
+    images, seen = (torch.from_numpy(pack["images"][rows]).float() / 255 for rows in (chosen, others))
+    generator = torch.Generator().manual_seed(1)
+    ways: dict[str, Callable[[Tensor], Tensor]] = {name: freeze(network, name, layout=layout) for name in PRECISIONS}
+    with torch.inference_mode():
+        noisy = seen + sigma * torch.randn(seen.shape, generator=generator)
+        ways["int8"] = int8_on(freeze(network, layout=layout), noisy)
+        counts = {name: np.zeros((2, len(images), run.meta.num_classes), int) for name in ways}
+        for at, image in enumerate(images):
+            for stage, draws in enumerate((100, n)):
+                x = image + sigma * torch.randn((draws, *image.shape), generator=generator)
+                for name, way in ways.items():
+                    counts[name][stage, at] = torch.bincount(_classes(way, x), minlength=run.meta.num_classes)
+        clean = {name: _classes(way, images).numpy() for name, way in ways.items()}
+    return [_quality(name, clean[name], counts, run.label[::5], sigma, n) for name in ways]
+
+
+def _classes(way: Callable[[Tensor], Tensor], x: Tensor, batch: int = 125) -> Tensor:
+    whole = torch.cat([x, x.new_zeros((-len(x)) % batch, *x.shape[1:])])
+    return torch.cat([way(part) for part in whole.split(batch)]).argmax(1)[: len(x)]
+
+
+def _quality(name: str, clean: Array, counts: dict[str, Array], label: Array, sigma: float, n: int) -> Quality:
+    guess, votes = counts[name]
+    c_hat = guess.argmax(1)
+    radius = sigma * z_lower_bound(votes[np.arange(len(votes)), c_hat], n, 0.001) * (c_hat == label)
+    otherwise = np.abs(votes - counts["float32"][1]).sum() / 2 / votes.sum()
+    shares = [100 * float(share) for share in ((clean == label).mean(), (c_hat == label).mean(), otherwise)]
+    return Quality(name, shares[0], shares[1], float(radius.mean()), shares[2])

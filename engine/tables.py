@@ -14,6 +14,7 @@ from engine import escape
 from engine.arrays import Array
 from engine.statistics.aces import Certificates, Outcome
 from engine.statistics.bounds import round_down
+from engine.statistics.by_class import ByClass, ClassRates
 from engine.statistics.metrics import Metrics, Standalone
 
 
@@ -27,6 +28,7 @@ class Format(StrEnum):
 
 
 Rows = list[dict[str, Any]]
+OUTCOMES = frozenset(outcome.label for outcome in Outcome)  # columns of tables by class, in percent
 SCORE_MEDIAN = "entropy_median"  # the column's name is a contract; a selection network's scores stand there as well
 
 
@@ -44,6 +46,37 @@ def metric_rows(metrics: Metrics, radius_names: Sequence[str], threshold: str = 
             **{f"select_{r}": float(metrics.certified_selection[t, j]) for j, r in enumerate(radius_names)},
         }
         for t in range(len(metrics.thetas))
+    ]
+
+
+def class_rows(found: ByClass, names: Sequence[str], radius_names: Sequence[str]) -> Rows:
+    """One row a class: its number and name, how many ``images`` it has, then NAC, certified accuracy at each radius and
+    how CERTIFY ends, in percent of them; accuracies with the ends of their 95 % intervals.
+    """
+    rows: Rows = []
+    for k, label in enumerate(found.label.tolist()):
+        row: dict[str, Any] = {"class": label, "name": names[label], "images": int(found.images[k])}
+        row |= _with_ends("nac", found.natural, (k,)) | {"acr": float(found.acr[k])}
+        for j, name in enumerate(radius_names):
+            row |= _with_ends(f"cert_{name}", found.certified, (k, j))
+        rows.append(row | {outcome.label: float(found.outcomes.value[k, outcome]) for outcome in Outcome})
+    return rows
+
+
+def _with_ends(name: str, rates: ClassRates, at: tuple[int, ...]) -> dict[str, float]:
+    return {
+        f"{name}{end}": float(part[at]) for end, part in (("", rates.value), ("_low", rates.low), ("_high", rates.high))
+    }
+
+
+def confusion_rows(found: ByClass, names: Sequence[str]) -> Rows:
+    """One row a class: how many of its images are answered by each class, and by none."""
+    answers = [*names[: found.confusion.shape[1] - 1], "none"]
+    alike = len(set(answers)) < len(answers)
+    columns = [f"{k} {name}" for k, name in enumerate(answers)] if alike else answers
+    return [
+        {"class": label, "name": names[label], **dict(zip(columns, counts, strict=True))}
+        for label, counts in zip(found.label.tolist(), found.confusion.tolist(), strict=True)
     ]
 
 
@@ -141,7 +174,7 @@ def _short(name: str, value: Any) -> str:
         return f"{value:.3f}".removesuffix("0")
     if name.startswith(("acr", "radius", "entropy")):
         return str(round_down(value, decimals=3)) if name.startswith("radius") else f"{value:.3f}"
-    return f"{value:.1f}" if name.startswith(("nac", "cert_", "select_")) else f"{value:.4g}"
+    return f"{value:.1f}" if name.startswith(("nac", "cert_", "select_")) or name in OUTCOMES else f"{value:.4g}"
 
 
 def duration(seconds: float) -> str:

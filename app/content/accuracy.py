@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import data, keys
 from app.components.chart import chart
+from app.content import by_class
 from app.settings import Settings
 from app.widgets import downloads, following, rates
 from app.widgets.notices import caveats, errors_in_place, rests_on
@@ -51,7 +52,7 @@ def _show(settings: Settings) -> None:
     paper_notes(settings)
     every = (settings.theta, *(theta for theta in thetas if theta != settings.theta))  # so that no row moves
     _table(settings, every)
-    drawn = {"accuracy": accuracy, "selection": selected}
+    drawn = {"accuracy": accuracy, "selection": selected, **by_class.show(settings)}
     downloads.menu("certified", settings, drawn, partial(downloads.theta_table, settings, tuple(sorted(every))))
 
 

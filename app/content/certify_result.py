@@ -214,10 +214,12 @@ def answer(view: View, found: Certification, is_previous: bool) -> None:
     if not is_previous:
         ALERTS[certificate.outcome](_bold(certificate), icon=f":material/{ICONS[certificate.outcome]}:")
         _promise(certificate)
+        st.caption(markdown(found.confidences))
         _downloads(certificate, view)
         return
     st.markdown(_bold(certificate))
     _promise(certificate)
+    st.caption(markdown(found.confidences))
     with st.expander("Files of the previous result"):
         _downloads(certificate, view)
 

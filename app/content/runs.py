@@ -17,12 +17,12 @@ from app.services import precompute
 from app.services.limits import read_only
 from app.services.precompute import AS_CONFIGURED, DrawRule, Planned, Sampling, State
 from app.settings import Settings
-from app.tables.headlines import WHAT, Headline
 from app.widgets import downloads
 from app.widgets.notices import errors_in_place, show_error
 from app.widgets.panels import polled
 from cache import Listing
 from engine import folders
+from engine.figures.headlines import WHAT, Headline
 from engine.records.runs import Meta
 from engine.strict_yaml import MOST_BYTES
 from engine.tables import Rows, duration

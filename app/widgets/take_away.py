@@ -26,10 +26,11 @@ def show(settings: Settings, measured: MeasuredPoint) -> None:
     except AcesError as error:
         st.caption(f"Not to be taken away: {message(str(error))}")
         return
-    with st.expander("Take it away: system.yaml and Python", icon=":material/deployed_code:"):
+    with st.expander("Take it away: system.yaml, Python, a server", icon=":material/deployed_code:"):
         st.download_button(
             "Download system.yaml", text, FILE.name, "application/yaml", key="system_yaml", on_click="ignore",
             help="Networks by place and sha256, settings, both pairs of numbers above with their intervals, and the "
             "runs they are of. `inspect system.yaml` says it again.",
         )  # fmt: skip
         st.code(script(FILE), language="python")
+        st.code(f"aces certify pictures --system {FILE} --outcome -o results\naces serve {FILE}", language="bash")

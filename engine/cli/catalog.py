@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +27,7 @@ from engine.records.runs import Meta, Run, write_run
 if TYPE_CHECKING:
     from engine.published import Taken
 
+MEASURES = ("nac", "acr")  # by which runs are sorted, beside their names
 NAMED = 3  # reasons that a message gives
 
 
@@ -38,6 +42,10 @@ def list_runs(
         typer.Option("--restore", help="Bring back the run of this name that the dashboard deleted; repeatable."),
     ] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="List what can be restored.")] = False,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="With NAC and ACR of each network alone, as on the page Runs.")
+    ] = False,
+    sort: Annotated[str, typer.Option(help="name; or nac or acr, the largest first, with --metrics.")] = "name",
     empty_trash: Annotated[bool, typer.Option("--empty-trash", help="Remove what was deleted for good.")] = False,
     cache: CacheOption = None,
 ) -> None:
@@ -48,12 +56,16 @@ def list_runs(
 
     Example: python -m engine runs --format json
 
+    Example: python -m engine runs --sort acr
+
     Example: python -m engine runs --remove my-run
 
     Example: python -m engine runs --restore my-run
     """
     if form not in ("table", "json"):
         raise AcesError(f"unknown format '{form}'; known: table, json")
+    if sort not in ("name", *MEASURES):
+        raise AcesError(f"unknown order '{sort}'; known: name, {', '.join(MEASURES)}")
     if sum(map(bool, (remove, restore, deleted, empty_trash))) > 1:
         raise AcesError("of --remove, --restore, --deleted and --empty-trash one at a time")
     if remove:
@@ -61,17 +73,39 @@ def list_runs(
     elif restore or deleted or empty_trash:
         _trash(restore or [], cache, empty=empty_trash)
     else:
-        _list(form, cache)
+        _list(form, cache, sort, with_metrics=metrics or sort in MEASURES)
 
 
-def _list(form: str, cache: Path | None) -> None:
-    found = Catalog(cache).listing()
+def _list(form: str, cache: Path | None, sort: str, *, with_metrics: bool) -> None:
+    catalog = Catalog(cache)
+    found = catalog.listing()
     for place, message in found.broken.items():
         warn(f"{listed(place)} is skipped: {message}")
+    measured = _measured(catalog, found.metas) if with_metrics else {}
+    metas = found.metas
+    if sort in MEASURES:
+        metas = sorted(metas, key=lambda meta: _largest_first(measured.get(meta.name, {}).get(sort)))
     if form == "json":
-        print(json.dumps([meta.to_json() for meta in found.metas], indent=1))
+        print(json.dumps([meta.to_json() | measured.get(meta.name, {}) for meta in metas], indent=1))
     else:
-        _print_runs(found)
+        _print_runs(replace(found, metas=metas), measured)
+
+
+def _measured(catalog: Catalog, metas: list[Meta]) -> dict[str, dict[str, float | None]]:
+    """NAC and ACR of every run that can be read, as the page Runs has them."""
+    from engine.figures.headlines import headline
+
+    found: dict[str, dict[str, float | None]] = {}
+    for meta in metas:
+        try:
+            found[meta.name] = headline(catalog.load(meta.name))._asdict()
+        except AcesError as error:
+            warn(f"{listed(meta.name)} has no NAC and ACR: {error}")
+    return found
+
+
+def _largest_first(value: float | None) -> float:
+    return math.inf if value is None else -value
 
 
 def _trash(restore: list[str], cache: Path | None, *, empty: bool) -> None:
@@ -222,15 +256,22 @@ def _notes(meta: Meta) -> list[str]:
     return [*notes, f"inferred from the radii: {json.dumps(inferred)}"] if inferred else notes
 
 
-def _print_runs(found: Listing) -> None:
-    columns = ("name", "kind", "dataset", "training", "sigma", "n0", "n", "precision", "collection", "label")
+def _print_runs(found: Listing, measured: Mapping[str, Mapping[str, float | None]]) -> None:
+    own: tuple[str, ...] = ("name", "kind", "dataset", "training", "sigma", "n0", "n", "precision")
+    columns = (*own, *(("NAC %", "ACR") if measured else ()), "collection", "label")
     rows = []
     for m in found.metas:
         note = found.note(m.name)
         said = " ".join(part for part in (note.label, "(hidden)" if note.hidden else "") if part)
-        own = (m.name, m.kind, m.dataset, m.network.training, m.sigma, m.n0, m.n, m.precision)
-        rows.append((*own, note.collection, said))
+        facts = (m.name, m.kind, m.dataset, m.network.training, m.sigma, m.n0, m.n, m.precision)
+        values = measured.get(m.name, {})
+        shown = (_rounded(values.get("nac"), 1), _rounded(values.get("acr"), 3)) if measured else ()
+        rows.append((*facts, *shown, note.collection, said))
     print_table(columns, rows)
+
+
+def _rounded(value: float | None, decimals: int) -> str | None:
+    return None if value is None else f"{value:.{decimals}f}"
 
 
 def _remove(wanted: list[str], cache: Path | None) -> None:

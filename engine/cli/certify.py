@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,7 +29,7 @@ from engine.cli.options import (
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.output import make_folder, write_file
-from engine.records.runs import CoreRun, NetworkInfo, SelectionRun, SmoothedRun
+from engine.records.runs import CoreRun, Meta, NetworkInfo, SelectionRun, SmoothedRun
 from engine.single_image.plan import LATER, Mode, Plan
 from engine.smoothing import SMOOTHINGS
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from engine.single_image.picture import Framing, Picture, Pixels
     from engine.single_image.resample import Resampled
     from engine.single_image.subject import Part
-    from engine.single_image.system import System
+    from engine.single_image.system import NetworkHints, OwnImages, System
     from engine.single_image.until import Until
 
 DEFAULT_THETA = 0.3
@@ -179,7 +179,20 @@ def certify(
     as_json: Annotated[bool, typer.Option("--json", help="Print certificates instead of sentences.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A folder for the certificates.")] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="That the networks are for, where their files do not say (TorchScript).")
+        str | None, typer.Option(help="That the networks are for, where their files do not say; also one of a run.")
+    ] = None,
+    architecture: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[PART=]NAME",
+            help="Of networks that are named by a file which does not say it, or of one of certify, core, select.",
+        ),
+    ] = None,
+    weights: Annotated[
+        list[str] | None, typer.Option(metavar="[PART=]KEY", help="Which set of weights, where a file holds several.")
+    ] = None,
+    normalizer: Annotated[
+        list[str] | None, typer.Option(metavar="[PART=]KIND", help="What stands in front: a name, or MEAN/STD.")
     ] = None,
     trust: TrustOption = False,
     units_are_right: UnitsOption = False,
@@ -221,6 +234,9 @@ def certify(
             bound,
             precision,
             dataset,
+            architecture,
+            weights,
+            normalizer,
         )
         spent = alpha, correction, votes
         _check_alone(others, spent)
@@ -233,7 +249,7 @@ def certify(
             certify_network, core, DEFAULT_THETA if theta is None and p0 is None else theta, p0=p0, then=later,
             select=select, alpha=alpha, correction=correction, sigma=sigma, sigma_select=sigma_select,
             smoothing=smoothing, t=votes, bound=bound, precision=precision, device=device, dataset=dataset,
-            trust=trust, runs=Catalog(cache),
+            trust=trust, hints=_network_hints(architecture, weights, normalizer), runs=Catalog(cache),
         )  # fmt: skip
     system.open()  # what is wrong with the networks is said once, and not of every image
     plan = system.plan(n, n0, stop.mode, stop.first)
@@ -274,10 +290,26 @@ def certify(
             certificates.append(made)
         else:
             ended = "" if until is None else f" {until.said(found.evidence, plan)}"
-            say(f"{path}:{ended} {made.statement} {made.promise}")
+            say(f"{path}:{ended} {made.statement} {made.promise} {found.confidences}")
     if as_json:
         _print_json(certificates, alone=not many)
     _check_failures(failures)
+
+
+def _network_hints(
+    architecture: list[str] | None, weights: list[str] | None, normalizer: list[str] | None
+) -> dict[str, NetworkHints]:
+    """What the options say of networks: ``PART=VALUE`` of one, ``VALUE`` of every one that is named by a file."""
+    from engine.single_image.system import NetworkHints
+
+    parts = ("certify", "core", "select", *LATER)
+    said: dict[str, dict[str, Any]] = {part: {} for part in parts}
+    for entry, values in (("architecture", architecture), ("weights", weights), ("normalizer", normalizer)):
+        for text in sorted(values or (), key=lambda text: text.partition("=")[0] in parts):  # of one part goes before
+            part, equals, value = text.partition("=")
+            for of in [part] if equals and part in parts else parts:
+                said[of][entry] = value if equals and part in parts else text
+    return {part: NetworkHints(**known) for part, known in said.items() if known}
 
 
 def _check_alone(others: Sequence[object], spent: Sequence[object]) -> None:
@@ -317,7 +349,6 @@ def check(
 
     Example: python -m engine check certificate.json shoe.png --resample
     """
-    from engine.models import Hints
     from engine.single_image.certificate import MAX_BYTES, from_json
     from engine.single_image.certificate import check as check_counts
     from engine.single_image.certificate_check import VERSION_1, examine
@@ -327,13 +358,14 @@ def check(
     picture = read_picture(image)
     tensor = _same_tensor(read, picture)
     check_counts(read, tensor)
-    hints = Hints(dataset=_card(read), trust=trust)
     named: dict[Part, str | None] = {"certify": certify_network, "core": core, "select": select}
     named |= _named_later(read, then or [])
-    networks, paths = _recorded(read, Catalog(cache), named, hints)
-    compared = partial(examine, read, tensor, picture=picture, card=_card(read), networks=networks, challenge=challenge)
+    runs = _runs_of(read, Catalog(cache))
+    card = _card(read, runs)
+    networks, paths = _recorded(read, Catalog(cache), named, runs, card, trust)
+    compared = partial(examine, read, tensor, picture=picture, card=card, networks=networks, challenge=challenge)
     compared()  # what contradicts itself is not worth drawing again
-    again = _draw_again(read, tensor, paths, fraction, device, trust) if resample else None
+    again = _draw_again(read, tensor, paths, runs, fraction, device, trust) if resample else None
     report = compared(resampled=again)
     print(f"image: gives the certificate's tensor{_other_file(read, picture)}")
     say(f"counts: give the certificate's bounds and answer. {read.statement} {read.promise or ''}".rstrip())
@@ -359,30 +391,55 @@ def _challenge(read: Certificate, again: Resampled | None) -> str:
     return f"'{read.challenge}' {'names' if again else 'is recorded; --resample tells whether it names'} the noise"
 
 
-def _card(read: Certificate) -> DatasetCard | None:
-    """The dataset's card, if it is known here."""
-    from engine.datasets import known
+def _runs_of(read: Certificate, catalog: Catalog) -> dict[Part, Meta]:
+    """Runs of this store that were sampled here from the certificate's networks, told by their sha256."""
+    here = [meta for meta in catalog.metas() if meta.origin is not None and meta.network.sha256 is not None]
+    by_sha256 = {meta.network.sha256: meta for meta in reversed(here)}
+    return {part: by_sha256[info.sha256] for part, info in read.networks.parts.items() if info.sha256 in by_sha256}
 
-    return known(read.networks.dataset)
+
+def _card(read: Certificate, runs: Mapping[Part, Meta]) -> DatasetCard | None:
+    """The dataset's card, if it is known here, as the engine's or as that of a run."""
+    from engine.datasets import known, own_images
+
+    own = _own_images(read, runs)
+    return known(read.networks.dataset) if own is None else own_images(own.name, own.classes, own.size)
+
+
+def _own_images(read: Certificate, runs: Mapping[Part, Meta]) -> OwnImages | None:
+    from engine.single_image.system import OwnImages
+
+    found = (OwnImages.of_run(meta) for meta in runs.values() if meta.dataset == read.networks.dataset)
+    return next((own for own in found if own is not None), None)
 
 
 def _recorded(
-    read: Certificate, catalog: Catalog, named: dict[Part, str | None], hints: Hints
+    read: Certificate,
+    catalog: Catalog,
+    named: dict[Part, str | None],
+    runs: Mapping[Part, Meta],
+    card: DatasetCard | None,
+    trust: bool,
 ) -> tuple[dict[Part, Known | str], dict[Part, Path]]:
     """What the checkpoints of a certificate's networks say of themselves, or why not, and where they lie."""
     from engine.single_image.certificate_check import WEIGHTS, option
-    from engine.single_image.system import find_network
+    from engine.single_image.live import hints_of
+    from engine.single_image.system import NetworkHints, find_network
 
     found: dict[Part, Known | str] = {}
     paths: dict[Part, Path] = {}
     for part, info in read.networks.parts.items():
         name = named[part]
         kind = KINDS.get(part, SmoothedRun.KIND)
-        found_at = _places(info.name) if name is None else [find_network(name, kind, catalog).path]
+        found_at, said = _places(info.name) if name is None else [], NetworkHints()
+        if not found_at and (name is not None or part in runs):
+            network = find_network(runs[part] if name is None else name, kind, catalog)
+            found_at, said = [network.path], network.hints
         if not found_at:
             found[part] = WEIGHTS.format(part=option(part))
             continue
         try:
+            hints = hints_of(said, card, trust=trust)
             known = {path: _known(path, hints) for path in found_at}
         except AcesError as error:
             if name is not None:
@@ -415,24 +472,31 @@ def _known(path: Path, hints: Hints) -> Known:
 
 
 def _draw_again(
-    read: Certificate, tensor: Pixels, paths: dict[Part, Path], fraction: float, device: str | None, trust: bool
+    read: Certificate,
+    tensor: Pixels,
+    paths: dict[Part, Path],
+    runs: Mapping[Part, Meta],
+    fraction: float,
+    device: str | None,
+    trust: bool,
 ) -> Resampled:
     """Draw a part of it again, with its own networks."""
     from engine.single_image.certificate_check import option
     from engine.single_image.live import open_pair
     from engine.single_image.resample import resample
-    from engine.single_image.system import LaterNetwork, PairSpec, Selector
+    from engine.single_image.system import LaterNetwork, NetworkHints, PairSpec, Selector
 
     missing = [part for part in read.networks.parts if part not in paths]
     if missing:
         by = option(missing[0])
         raise AcesError(f"to draw again its {missing[0]} network is needed: name a checkpoint with --{by}")
     later = tuple(LaterNetwork(paths[part]) for part in read.networks.parts if part in LATER)
-    names, known = read.networks, _card(read)
+    names, known = read.networks, _card(read, runs)
+    hints = tuple((part, NetworkHints.of_run(meta)) for part, meta in runs.items())
     select = Selector(paths["select"], None, names.mechanism) if "select" in paths else None
     spec = PairSpec(
         paths["certify"], paths["core"], names.precision, device or names.device, select=select,
-        dataset=known.name if known else None, trust=trust, then=later,
+        dataset=known.name if known else None, trust=trust, then=later, hints=hints, own=_own_images(read, runs),
     )  # fmt: skip
     return resample(read, open_pair(spec), tensor, fraction)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -28,6 +29,7 @@ from engine.cli.options import (
 )
 from engine.cli.printing import say, warn
 from engine.errors import AcesError
+from engine.figures.settings import Terms, class_names
 from engine.records.compose import Composition, StageRuns, Then, compose_chain
 from engine.records.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun, decisions
 from engine.smoothing import Smoothing
@@ -40,12 +42,21 @@ from engine.statistics.aces import (
     predict,
 )
 from engine.statistics.bounds import MAJORITY
+from engine.statistics.by_class import by_class
 from engine.statistics.chains import Later
 from engine.statistics.corrections import Correction
 from engine.statistics.metrics import Convention, evaluate, standalone
-from engine.tables import Format, Rows, metric_rows, outcome_rows, render, standalone_row
+from engine.tables import Format, Rows, class_rows, confusion_rows, metric_rows, outcome_rows, render, standalone_row
 
 THETAS = "0:1:0.1"  # of a table that names none
+
+
+class By(StrEnum):
+    """What the rows of a table are."""
+
+    THRESHOLD = "threshold"
+    CLASS = "class"
+    CONFUSION = "confusion"
 
 
 def table(
@@ -76,10 +87,16 @@ def table(
         Convention,
         typer.Option(help="paper: as the printed tables, which count abstentions at r = 0 and round imported radii."),
     ] = Convention.ALGORITHM,
+    by: Annotated[By, typer.Option(help="Rows: a threshold each; or at one threshold a class each.")] = By.THRESHOLD,
     form: Annotated[Format, typer.Option("--format")] = Format.MARKDOWN,
     cache: CacheOption = None,
 ) -> None:
     """NAC, ACR, certified accuracy and certified selection rate by threshold.
+
+    --by class: at one threshold, accuracies of each class with 95 % intervals over its images, and what is answered by
+    which network. --by confusion: what each class's images are answered.
+
+    Example: python -m engine table --certify cifar10-gaussian-0.25 --core cifar10-core --theta 0.3 --by class
 
     Example: python -m engine table --certify fashion_mnist-gaussian-0.5 --core fashion_mnist-core --theta 0:1:0.1
 
@@ -90,6 +107,12 @@ def table(
     names = [part.strip() for part in radii.split(",")]
     if convention is not Convention.PAPER:  # which says itself what it has no place for
         _check_later_draws(composition, alpha, correction_or_default(correction, convention))
+    if by is not By.THRESHOLD:
+        asked = theta if p0 is None else p0
+        of_class = bound_or_default(bound, of, convention, correction)
+        terms = Terms(alpha, correction_or_default(correction, convention), votes, of_class)
+        _print_rows(_of_classes(composition, of, by, asked, names, terms, convention), form)
+        return
     metrics = evaluate(
         composition,
         parse_numbers(p0, "--p0") if p0 is not None else parse_numbers(theta or THETAS, "--theta"),
@@ -101,6 +124,22 @@ def table(
         bound=bound_or_default(bound, of, convention, correction),
     )
     _print_rows(metric_rows(metrics, names, "theta" if p0 is None else "p0"), form)
+
+
+def _of_classes(
+    composition: Composition, of: Meta, by: By, asked: str | None, radii: Sequence[str], terms: Terms,
+    convention: Convention,
+) -> Rows:  # fmt: skip
+    """A row a class, at the one threshold that is asked for."""
+    if convention is Convention.PAPER:
+        raise AcesError("the paper has no tables by class: leave --convention paper out")
+    at = parse_numbers(asked, "--theta") if asked is not None else []
+    if len(at) != 1:
+        raise AcesError(f"--by {by} is at one threshold: --theta or --p0 must name one")
+    names = class_names(of)
+    values = [float(number(name, "--radii")) for name in radii]
+    found = by_class(composition, at[0], values if by is By.CLASS else [], **terms.named)
+    return class_rows(found, names, radii) if by is By.CLASS else confusion_rows(found, names)
 
 
 def smoothed(

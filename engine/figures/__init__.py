@@ -20,6 +20,7 @@ from engine.figures.base import (
     Sketch,
     Theme,
 )
+from engine.figures.classes import confusion, rates_by_class, reach, routing_by_class, shares
 from engine.figures.drawing import FIGURES, Drawing, FigureOptions, draw
 from engine.figures.image import answer_over_theta, bounds_over_theta, class_votes, images, selection_share
 from engine.figures.radius import accuracy_over_radius, selection_over_radius
@@ -49,13 +50,18 @@ __all__ = [
     "answer_over_theta",
     "bounds_over_theta",
     "class_votes",
+    "confusion",
     "draw",
     "entropies",
     "images",
     "over_theta",
+    "rates_by_class",
+    "reach",
     "receiver",
+    "routing_by_class",
     "selection_over_radius",
     "selection_share",
+    "shares",
     "signed_radii",
     "trade_off",
     "waterfall",

@@ -22,6 +22,7 @@ FONT = "Source Sans, sans-serif"
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 RADII = "radii"  # in a trace's ``meta``: which of its coordinates are certified radii, and round down as text
 SHARES = "shares"  # in a trace's ``meta``: where in its ``customdata`` the share of votes of each point is
+COUNTS = "counts"  # in a trace's ``meta``: where in its ``customdata`` the number of images of each point is
 PERCENT = [0, 101]  # an axis on which a line at 100 % is seen whole
 
 

@@ -15,23 +15,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import datasets
 from engine.errors import AcesError
 from engine.figures import export, overlay, printed, vector
 from engine.figures.base import DARK, LIGHT, Sketch, Theme
+from engine.figures.classes import confusion, rates_by_class, reach, routing_by_class, shares
 from engine.figures.deploy import best
 from engine.figures.image import bounds_over_theta, class_votes, images, selection_share
 from engine.figures.numbers import Numbers, Shelf
 from engine.figures.presets import PRESETS, Wanted
 from engine.figures.radius import accuracy_over_radius, selection_over_radius
 from engine.figures.selection import entropies, receiver, signed_radii
-from engine.figures.settings import Choice, Settings
+from engine.figures.settings import Choice, Settings, class_names
 from engine.figures.steps import waterfall
 from engine.figures.tradeoff import over_theta, trade_off
 from engine.figures.vector import Look, Plate
 from engine.figures.views import Axis
 from engine.output import write_file
-from engine.records.runs import Meta
 from engine.statistics.chains import Later
 
 if TYPE_CHECKING:
@@ -327,6 +326,27 @@ def _map(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Them
     return images(numbers.image_rows(settings), at, settings.mechanism.score, theme), ()
 
 
+def _classes(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
+    found = numbers.by_class(settings, (settings.radius,))
+    return rates_by_class(found, class_names(settings.certify_run), settings.radius, theme), ()
+
+
+def _routing(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
+    return routing_by_class(numbers.by_class(settings, ()), class_names(settings.certify_run), theme), ()
+
+
+def _confusion(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
+    return confusion(numbers.by_class(settings, ()), class_names(settings.certify_run), theme), ()
+
+
+def _reach(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
+    return reach(numbers.spread(settings), settings.radius, theme), ()
+
+
+def _shares(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
+    return shares(numbers.spread(settings), theme), ()
+
+
 def _steps(numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
     floor = _floor(75.0 if asked.nac is None else asked.nac)
     found = numbers.steps_at(settings, floor)
@@ -353,12 +373,6 @@ def _image(asked: FigureOptions) -> int:
     if asked.image is None:
         raise AcesError("this figure is of one image: say which by its index, as the column index of outcomes has it")
     return asked.image
-
-
-def class_names(meta: Meta) -> tuple[str, ...]:
-    """The classes of a run's dataset by number; numbers for a dataset that the engine does not know."""
-    known = datasets.known(meta.dataset)
-    return known.classes if known is not None else tuple(str(k) for k in range(meta.num_classes))
 
 
 def _preset(key: str, numbers: Numbers, settings: Settings, asked: FigureOptions, theme: Theme) -> Made:
@@ -389,6 +403,11 @@ FIGURES = {
         FigureCard("radii", "Radii of the selection's decisions over the images", _radii, ("thetas",)),
         FigureCard("receiver", "How well selections separate certifiable images from others", _receiver),
         FigureCard("map", "Every image by its score and radius", _map),
+        FigureCard("classes", "Natural and certified accuracy by class, with intervals", _classes, (), 5.6),
+        FigureCard("routing", "Who answers, by class", _routing, (), 5.6),
+        FigureCard("confusion", "Answers by class: right, wrong, none", _confusion, (), 5.0, 4.4),
+        FigureCard("reach", "Images by their certified radius", _reach),
+        FigureCard("shares", "Images by the lower bound of their class's share of the votes", _shares),
         FigureCard("steps", "From the paper's certificate to larger ones, at one NAC", _steps, ("nac",), 5.6),
         FigureCard("votes", "One image: its draws by class", _votes, ("image",)),
         FigureCard("share", "One image: the draws that select, over the threshold", _share, ("image",)),

@@ -17,6 +17,7 @@ from engine import __version__, escape
 from engine.arrays import Array
 from engine.escape import unplot
 from engine.figures import DARK, RADII, SHARES, Sketch
+from engine.figures.base import COUNTS
 from engine.figures.settings import Settings, alpha_text, later_label
 from engine.figures.vector import Bars, Panel, Plate
 from engine.records.runs import Meta
@@ -50,6 +51,11 @@ CAPTIONS = {  # by the figures' names on their pages
     "the core network, 0 where the selection abstains.",
     "receiver": "Certifiable images that are selected over others that are, for every threshold.",
     "map": "Every image by its median score and its certified radius.",
+    "classes": "Natural and certified accuracy of each class, with 95 % intervals over its images.",
+    "routing": "How CERTIFY ends on the images of each class.",
+    "confusion": "How many images of each class are answered by each class; none: CERTIFY abstains.",
+    "reach": "Certified images by their radius.",
+    "shares": "Images by the lower bound p_A of their class's share of the noisy votes, at full α.",
     "steps": "ACR at one natural accuracy on held-out images, by step from the paper's certificate; whiskers are 95 % "
     "intervals of the paired differences.",
 }
@@ -159,15 +165,26 @@ def figure_csv(figure: Sketch, origin: Mapping[str, Any]) -> str:
     out.writelines(f"# {escape.csv(line)}\n" for line in _lines(origin))
     writer = csv.writer(out, lineterminator="\n")
     with_t = any(SHARES in trace.get("meta", {}) for trace in figure.traces)
-    writer.writerow(["series", *_axes(figure), *(["t"] if with_t else [])])
+    counted = any(COUNTS in trace.get("meta", {}) for trace in figure.traces)
+    writer.writerow(["series", *_axes(figure), *(["t"] if with_t else []), *(["images"] if counted else [])])
     for k, trace in enumerate(figure.traces):
         name = escape.csv(
             unplot(trace.get("legendgroup") or trace.get("name") or f"series {k + 1}")
         )  # a legend's is cut
         radii = trace.get("meta", {}).get(RADII, "")
         shares = _shares(trace) if with_t else [[]] * len(trace["x"])
+        if counted:
+            shares = [[str(place[trace["meta"][COUNTS]])] for place in trace["customdata"]]
         points = zip(trace["x"], trace["y"], shares, strict=True)
-        writer.writerows([name, _cell(x, "x" in radii), _cell(y, "y" in radii), *t] for x, y, t in points)
+        writer.writerows(
+            [
+                name,
+                _named(figure, "x", x) or _cell(x, "x" in radii),
+                _named(figure, "y", y) or _cell(y, "y" in radii),
+                *t,
+            ]
+            for x, y, t in points
+        )
     return out.getvalue()
 
 
@@ -194,6 +211,12 @@ def _series(panel: Panel) -> Iterator[tuple[str, Array, Array]]:
             yield name, (part.edges[:-1] + part.edges[1:]) / 2, part.counts
         else:
             yield name, part.x, part.y
+
+
+def _named(figure: Sketch, letter: str, value: Any) -> str:
+    """What an axis of names calls a value; "" on one of numbers."""
+    names = figure.layout.get(f"{letter}axis", {}).get("ticktext")
+    return escape.csv(unplot(names[round(value)])) if names else ""
 
 
 def _axes(figure: Sketch) -> list[str]:

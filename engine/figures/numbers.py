@@ -21,7 +21,7 @@ from engine.figures.views import Axis
 from engine.records import compose
 from engine.records.compose import Composition
 from engine.records.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun
-from engine.statistics import aces, deployment, envelope, explain, metrics, separation, steps
+from engine.statistics import aces, by_class, deployment, envelope, explain, metrics, separation, steps
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.chains import Later
 
@@ -179,6 +179,16 @@ class Numbers:
     def answer(self, settings: Settings) -> aces.Certificates:
         """CERTIFY at theta, for every image."""
         return self._certify(settings, [settings.theta])
+
+    def by_class(self, settings: Settings, radii: tuple[float, ...]) -> by_class.ByClass:
+        """What is answered at theta, class by class."""
+        return by_class.by_class(self.composition(settings), settings.theta, radii, **settings.terms.named)
+
+    def spread(self, settings: Settings) -> views.Spread:
+        """Certified radii at theta, and the shares of the votes behind them."""
+        c, terms = self.composition(settings), settings.terms
+        shares = by_class.class_shares(c, terms.alpha, terms.bound)
+        return views.spread(c, self.answer(settings), shares, terms)
 
     def image_rows(self, settings: Settings) -> views.ImageRows:
         """CERTIFY's answer for every image at theta."""

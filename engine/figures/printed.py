@@ -112,6 +112,12 @@ def _ranges(axes: Axes, layout: Mapping[str, Any]) -> None:
         axes.set_ylim(bottom=0)
     if y.get("autorange") == "reversed":
         axes.invert_yaxis()
+    for ticks, put in ((x, axes.set_xticks), (y, axes.set_yticks)):
+        if "tickvals" in ticks:
+            turn: dict[str, Any] = (
+                {"rotation": 30, "ha": "right"} if put == axes.set_xticks and len(ticks["tickvals"]) > 5 else {}
+            )
+            put(ticks["tickvals"], list(map(_plain, ticks["ticktext"])), **turn)
     names = _categories(layout)
     if names:
         long = sum(map(len, names)) > 60
@@ -130,6 +136,10 @@ def _scatter(axes: Axes, trace: Mapping[str, Any], look: Look) -> None:
         axes.fill_between(x, y, color=trace["line"]["color"], alpha=0.2, linewidth=0)
     if "markers" in trace["mode"]:
         _marks(axes, x, y, trace["marker"], opacity)
+    if "error_y" in trace:
+        error = trace["error_y"]
+        whiskers = [error["arrayminus"], error["array"]]
+        axes.errorbar(x, y, whiskers, fmt="none", ecolor=error["color"], elinewidth=0.8, capsize=2, zorder=2)
     if "text" in trace["mode"]:
         _texts(axes, x, y, trace, look)
 

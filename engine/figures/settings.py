@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 from zlib import crc32
 
+from engine import datasets
 from engine.errors import AcesError
 from engine.mechanisms import OWN, Words, words_of
 from engine.records.runs import Meta
@@ -49,6 +50,14 @@ def noise_label(run: Meta) -> str:
 def network_key(run: Meta) -> str:
     """What tells the networks of runs apart, as far as it is recorded."""
     return run.network.sha256 or run.network.name or run.name
+
+
+def class_names(meta: Meta) -> tuple[str, ...]:
+    """The classes of a run's dataset by number; numbers where neither engine nor run knows them."""
+    known = datasets.known(meta.dataset)
+    if known is not None and len(known.classes) >= meta.num_classes:
+        return known.classes
+    return meta.classes or tuple(str(k) for k in range(meta.num_classes))
 
 
 def symbol_of(selection: str) -> str:

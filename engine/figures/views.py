@@ -35,6 +35,7 @@ from engine.tables import stage_names
 
 CURVE_POINTS = 241
 ENTROPY_BINS = 50
+SPREAD_BINS = 40
 RANKS = 200  # marks on a line over the images: more would be slow to draw
 
 
@@ -142,6 +143,23 @@ class EntropyHistogram:
         return np.array([len(part) for part in self.images])
 
 
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """How far images reach: those certified by radius in bins of ``radius_edges`` [B + 1], and all by the lower bound
+    p_A of ``share_edges`` [B + 1]; counts [B] of those whose class is right and wrong. ``uncertified``: how many have
+    no radius.
+    """
+
+    radius_edges: Array
+    radius_right: Array
+    radius_wrong: Array
+    share_edges: Array
+    share_right: Array
+    share_wrong: Array
+    uncertified: int
+    norm: str
+
+
 @dataclass(frozen=True)
 class Summary:
     """The tiles: rates in percent and ACR, each with its interval over ``images`` images."""
@@ -203,6 +221,19 @@ def front(
         images=m.images,
         subset=fingerprint(c.index, c.label),
     )
+
+
+def spread(c: Composition, answer: Certificates, shares: Array, terms: Terms) -> Spread:
+    """At the first threshold of ``answer``; ``shares`` [N] as of ``class_shares``."""
+    radius, right = answer.radius[:, 0], answer.guess[:, 0] == c.label
+    certified = answer.ended(Outcome.CERTIFIED)[:, 0]
+    by_itself = c.class_counts0.argmax(1) == c.label
+    radius_edges = np.linspace(0, 1.0001 * max(_ceiling(c, terms), float(radius.max(initial=0)), 1e-3), SPREAD_BINS + 1)
+    share_edges = np.linspace(0, 1, SPREAD_BINS + 1)
+    radius_right, radius_wrong = (np.histogram(radius[certified & part], radius_edges)[0] for part in (right, ~right))
+    share_right, share_wrong = (np.histogram(shares[part], share_edges)[0] for part in (by_itself, ~by_itself))
+    of_radius, of_share = (radius_edges, radius_right, radius_wrong), (share_edges, share_right, share_wrong)
+    return Spread(*of_radius, *of_share, int((~certified).sum()), c.norm)
 
 
 def with_best_t(front: Front, found: Envelope, t: float) -> Front:

@@ -34,6 +34,7 @@ from engine.single_image.certify import Certification
 from engine.single_image.inputs import Input, read_image
 from engine.single_image.picture import Framing
 from engine.single_image.plan import Plan
+from engine.single_image.promise import promise_of_predict
 from engine.single_image.system import Prediction, System
 from engine.single_image.until import Until
 from engine.statistics.looks import FIRST, FIRST_LOOK
@@ -214,6 +215,7 @@ class Service:
             outcome=outcome, radius=None, alpha=found.alpha, draws=found.draws,
             certification_network=self._vote(found.top, found.share),
             core_network=self._vote(found.core, found.core_confidence), notes=list(image.notes),
+            promise=promise_of_predict(found.answer != ABSTAIN, found.alpha, self.batcher.pair.networks.classes),
         )  # fmt: skip
 
     def _certified(self, name: str, image: Input, found: Certification, *, whole: bool) -> Answered:

@@ -21,6 +21,7 @@ from engine.single_image.inputs import OneImage, read_image
 from engine.single_image.messages import Core, Drawn
 from engine.single_image.picture import CENTRED, Framing
 from engine.single_image.plan import Plan
+from engine.single_image.promise import confidences
 from engine.single_image.subject import Networks
 from engine.single_image.system import System
 from engine.single_image.until import Until, check_until, is_over
@@ -60,6 +61,13 @@ class Certification:
     def drawn(self) -> int:
         """How many estimation draws there are, of each network that is sampled."""
         return self.evidence.drawn
+
+    @property
+    def confidences(self) -> str:
+        """What both networks say of the image by themselves, in a sentence."""
+        votes, classes = self.evidence.votes, self.networks.classes
+        top, core = classes[int(votes.argmax())], classes[self.evidence.core]
+        return confidences(top, float(votes.max() / votes.sum()), core, self.core_confidence)
 
     def certificate(self, created: datetime | None = None) -> Certificate:
         """The certificate of what was drawn so far. Raises ``AcesError`` before the plan's first look."""

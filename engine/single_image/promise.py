@@ -5,6 +5,8 @@ The words belong to a certificate's version: those of an old one are checked as 
 
 from __future__ import annotations
 
+import math
+
 from engine.single_image.plan import Plan
 from engine.statistics.aces import Outcome
 from engine.statistics.bounds import round_down
@@ -29,6 +31,10 @@ PROMISE_CONSENSUS = (
     "at most {alpha} over the sampling; whether the answer is right is not said, and nothing is said of images that "
     "differ from this one."
 )
+PROMISE_PREDICT = (
+    "This is what the smoothed system answers for this image, except with probability at most {alpha} over the draws; "
+    "whether the answer is right is not said, and nothing is said of images that differ from this one."
+)
 PROMISE_NOTHING = "Nothing is promised of this image."
 LISTED = 20  # classes that a sentence names
 # What another machine's scipy may compute less, relative: a radius is issued so much below, and then rounded down, so
@@ -46,6 +52,33 @@ def promise(outcome: str, plan: Plan, classes: tuple[str, ...]) -> str:
     if outcome not in sentences:
         return PROMISE_NOTHING
     return f"{sentences[outcome].format(alpha=plan.alpha, stages=len(plan.stages))} {known_classes(classes)}"
+
+
+def promise_of_predict(answered: bool, alpha: float, classes: tuple[str, ...]) -> str:
+    """What PREDICT's answer promises, and from which classes it comes."""
+    return f"{PROMISE_PREDICT.format(alpha=alpha)} {known_classes(classes)}" if answered else PROMISE_NOTHING
+
+
+def confidences(top: str, share: float, core: str, core_confidence: float) -> str:
+    """What the two networks say of an image by themselves, in a sentence that says what it does not tell.
+
+    ``share`` of the certification network's draws for its class, ``core_confidence`` by the core network's softmax, in
+    [0, 1].
+    """
+    return (
+        f"{_percent(share)} of the noisy draws are for {top}; the core network gives {core} "
+        f"{_percent(core_confidence)}. Neither is a probability of being right: networks can be as sure of an image "
+        f"that shows none of their classes."
+    )
+
+
+def _percent(share: float) -> str:
+    """Rounded down, so that 100 % is said of nothing less.
+
+    >>> _percent(0.9999), _percent(1.0), _percent(0.5)
+    ('99.9 %', '100 %', '50 %')
+    """
+    return f"{math.floor(1000 * share + 1e-9) / 10:g} %"
 
 
 def known_classes(classes: tuple[str, ...]) -> str:

@@ -339,7 +339,12 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 
-AXE_PAGES = {**dict.fromkeys(PAGES, A_PIN), "images": "image=40", "certify": ""}
+AXE_PAGES = {
+    **dict.fromkeys(PAGES, A_PIN),
+    "certified-accuracy": f"{A_PIN}&by_class=true",
+    "images": "image=40",
+    "certify": "",
+}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -26,6 +26,8 @@ def test_an_answer_stands_beside_what_it_promises_and_what_not(server, task, ope
     page = open_certify(job=ID, theta="0.5")
     shown = "\n".join(caption.value for caption in page.caption).replace("\\", "")
     assert said.format(alpha=0.001) in shown
+    assert "the core network gives" in shown
+    assert "87.5 %. Neither is a probability of being right" in shown
     assert ("one of the classes that the networks know: T-shirt" in shown) == (said != promise.PROMISE_NOTHING)
 
 

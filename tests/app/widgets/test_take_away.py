@@ -27,7 +27,7 @@ def test_the_file_says_the_point_and_the_script_uses_it():
 
     page = AppTest.from_function(draw, kwargs={"demo": str(DEMO)}).run()
     assert not page.exception
-    assert [expander.label for expander in page.expander] == ["Take it away: system.yaml and Python"]
+    assert [expander.label for expander in page.expander] == ["Take it away: system.yaml, Python, a server"]
     assert "System.load('system.yaml')" in page.code[0].value
 
 

@@ -10,6 +10,7 @@ from cache.catalog import Catalog
 from cache.entries import BytesDisk
 from cache.store import Store
 from cache.trash import Trash
+from engine.figures.headlines import headline
 from engine.records import runs
 from tests import toy
 
@@ -196,3 +197,24 @@ def test_a_deleted_run_is_listed_restored_and_at_last_gone(call, store):
     status, _, err = call("runs", "--restore", "toy-core", "--cache", store)
     assert (status, err.count("\n")) == (2, 1)
     assert call("runs", "--restore", "a", "--empty-trash", "--cache", store)[0] == 2
+
+
+def test_runs_are_listed_with_what_they_are_worth_the_largest_first(call, store):
+    status, out, err = call("runs", "--sort", "acr", "--format", "json", "--cache", store)
+    assert (status, err) == (0, "")
+    listed = json.loads(out)
+    with Store(store) as opened:
+        own = {meta.name: headline(opened.get(meta.name)) for meta in opened.metas()}
+    assert {one["name"]: (one["nac"], one["acr"]) for one in listed if one["name"] in own} == own
+    known = [one["acr"] for one in listed if one["acr"] is not None]
+    assert known == sorted(known, reverse=True)
+    assert all(one["acr"] is None for one in listed[len(known) :])
+    _, out, _ = call("runs", "--metrics", "--cache", store)
+    assert {"NAC", "ACR"} <= set(out.splitlines()[0].split())
+    _, out, _ = call("runs", "--cache", store)
+    assert "ACR" not in out.splitlines()[0]
+
+
+def test_an_order_that_runs_do_not_have_is_refused(call, store):
+    status, out, err = call("runs", "--sort", "beauty", "--cache", store)
+    assert (status, out, len(err.splitlines())) == (2, "", 1)

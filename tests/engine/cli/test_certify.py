@@ -452,11 +452,13 @@ STORED = {  # of later versions, each with what it alone can say
     ),
     "version6-chain.json": ("cat.jpg", "looks.then.{select, certify, p_select, p_certify"),
     "version6-votes.json": ("coffee.jpg", "smoothing, t, bound, split, p0}"),
+    "version7-decided.json": ("cat.jpg", "smoothing, t, bound, split, first}"),
 }
 COMMITMENTS = {  # that name their noise for ever
     "version5-margin.json": "66bd42ca46b63497eb5784245004078149e7437bd6eaf2b2a712db8532388951",
     "version6-chain.json": "3cdbd405bd3bea4cf37de1c9deb4721f43e02bd3ad8094b07c19c74074c38635",
     "version6-votes.json": "36207320a003af6e01e43ae86acebeda224d46de009f4d4b00986a7f793a8b88",
+    "version7-decided.json": "7787db0ab1894cb4ce7de993ec36576b3a422c0b515a65badfd14883dfc09a25",
 }
 VERSION_1 = {
     "version1-certified.json": 3,

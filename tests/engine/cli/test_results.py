@@ -10,7 +10,9 @@ import pytest
 from cache.store import Store
 from engine.records.compose import StageRuns, Then, compose, compose_chain
 from engine.statistics.aces import Outcome, certify
+from engine.statistics.by_class import by_class
 from engine.statistics.corrections import Correction
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention, evaluate, standalone
 from tests import toy
 from tests.engine.cli.tables import rows
@@ -367,3 +369,36 @@ def test_votes_of_an_imported_log_select_and_those_of_an_earlier_import_are_refu
     assert call("import", log, "--cache", place)[0] == 2
     assert call("import", log, "--replace", "--cache", place)[0] == 0
     assert call("table", *names, "--p0", "0.8")[0] == 0
+
+
+def test_a_table_by_class_has_the_engines_rates_with_images_and_intervals(call, store):
+    of = "--certify", "toy-noisy", "--core", "toy-core", "--theta", "0.3", "--cache", store
+    status, out, err = call("table", *of, "--by", "class", "--radii", "0.25", "--format", "csv")
+    assert (status, err) == (0, "")
+    c = compose(toy.smoothed_run(), toy.core_run())
+    expected = by_class(c, 0.3, [0.25], 0.001, Correction.INTERSECTION_UNION, bound=Bound.MARGIN)
+    table = rows(out)
+    assert [int(row["class"]) for row in table] == expected.label.tolist()
+    assert [int(row["images"]) for row in table] == expected.images.tolist()
+    assert [float(row["cert_0.25"]) for row in table] == pytest.approx(expected.certified.value[:, 0])
+    assert [float(row["nac_low"]) for row in table] == pytest.approx(expected.natural.low)
+    assert all(sum(float(row[o.label]) for o in Outcome) == pytest.approx(100) for row in table)
+    status, out, _ = call("table", *of, "--by", "confusion", "--format", "csv")
+    counts = [[int(value) for value in list(row.values())[2:]] for row in rows(out)]
+    assert counts == expected.confusion.tolist()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--by", "class"), "must name one"),
+        (("--by", "class", "--theta", "0.1,0.3"), "must name one"),
+        (("--by", "confusion", "--theta", "0.3", "--convention", "paper"), "no tables by class"),
+        (("--by", "class", "--theta", "7"), "theta is 7"),
+        (("--by", "colour", "--theta", "0.3"), "colour"),
+    ],
+)
+def test_a_table_by_class_that_cannot_be_is_refused_in_one_line(call, store, words, said):
+    status, out, err = call("table", "--certify", "toy-noisy", "--core", "toy-core", *words, "--cache", store)
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert said in err

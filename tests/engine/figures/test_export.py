@@ -82,7 +82,7 @@ def test_a_report_stands_alone_and_shares_nothing():
 def test_a_second_stage_stands_in_provenance_report_and_title():
     then = Later(replace(CERTIFY, name="behind"), 0.6, 0.2)
     view = replace(SETTINGS, choice=replace(SETTINGS.choice, then=then))
-    origin = export.provenance(view, 500, {"net": "d1", "core": "d2", "behind": "d3"}, "http://here/")
+    origin = export.provenance(view, 500, {"net": "d1", "core": "d2", "behind": "d3"}, address="http://here/")
     assert origin["then"] == {"run": "behind", "theta": 0.6, "votes": 0.2}
     assert '# then: {"run": "behind", "theta": 0.6, "votes": 0.2}\n' in export.table(ROWS, Format.CSV, origin)
     assert "then gaussian σ 0.5, θ 0.600, t 0.2, first stage θ 0.400, α 0.001" in export.title(view)

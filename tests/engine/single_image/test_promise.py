@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from engine.single_image.promise import PROMISE, known_classes
+from engine.single_image.promise import PROMISE, PROMISE_NOTHING, confidences, known_classes, promise_of_predict
 from tests.engine.single_image.issued_toy import CHAIN, HANDED_ON, KINDS, PLAN, VOTES, chained, made
 
 
@@ -44,3 +44,19 @@ def test_a_chain_says_which_stage_answers_and_that_all_of_them_hand_on():
     assert "each of its 3 stages surely hands it on, the last one to the core network" in core.promise
     votes = made(VOTES)
     assert votes.statement.startswith("Certified dark: no change")
+
+
+def test_what_predict_answers_is_no_promise_about_the_label_nor_about_other_images():
+    said = promise_of_predict(True, 0.01, ("dark", "grey"))
+    assert "except with probability at most 0.01 over the draws" in said
+    assert "nothing is said of images that differ" in said
+    assert said.endswith(
+        "Whatever the image shows, the answer is one of the classes that the networks know: dark, grey."
+    )
+    assert promise_of_predict(False, 0.01, ("dark", "grey")) == PROMISE_NOTHING
+
+
+def test_confidences_are_rounded_down_and_no_probability_of_being_right():
+    said = confidences("cat", 0.99996, "dog", 1.0)
+    assert said.startswith("99.9 % of the noisy draws are for cat; the core network gives dog 100 %. Neither is a prob")
+    assert "shows none of their classes" in said

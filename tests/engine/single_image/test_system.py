@@ -134,6 +134,11 @@ def test_what_is_uncertain_is_no_answer(runs):
     system = System.load(CERTIFY, CORE, 0.6, runs=runs)
     unsure = [answer for answer in system.predict([grey] * 2, n=10) if answer.answer == ABSTAIN]
     assert all(answer.name is None for answer in unsure)
+    (any_,) = system.predict([grey], n=50)  # of none of the classes, and answered all the same, or not
+    said = system.promise(any_)
+    assert ("one of the classes that the networks know" in said) == (any_.name is not None)
+    assert "Neither is a probability of being right" in said
+    assert system.promise(replace(any_, answer=ABSTAIN, name=None)).startswith("Nothing is promised of this image.")
     assert [answer.selected for answer in system.predict([grey], n=3)] == ["undecided"]  # three draws tell nothing
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.tables.headlines import Headline, headline
+from engine.figures.headlines import Headline, headline
 from engine.statistics.metrics import standalone
 from tests import synthetic, toy
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.settings import DEFAULT_BOUND, bound_for
+from engine.figures.settings import DEFAULT_BOUND, bound_for
 from engine.records.runs import CoreRun, Run, SmoothedRun
 from engine.statistics.aces import DEFAULT_ALPHA
 from engine.statistics.metrics import standalone
