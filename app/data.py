@@ -24,7 +24,7 @@ from app.services import packs
 from app.services.pictures import Pictures, read_pictures
 from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, bound_for, mismatched
 from app.tables import live
-from cache import Catalog, Deleted, Listing, Notes, Store, Trash
+from cache import Catalog, Deleted, KeptView, KeptViews, Listing, Notes, Store, Trash
 from engine import datasets, folders, processes
 from engine.arrays import Array
 from engine.errors import AcesError
@@ -155,6 +155,25 @@ def deleted() -> list[Deleted]:
     """What the trash has."""
     with closing(Trash.at(store())) as trash:
         return trash.listing()
+
+
+def kept_views() -> dict[str, KeptView]:
+    """The views that the store keeps, by name."""
+    return _kept_views(str(store()))
+
+
+def keep_view(name: str, view: KeptView) -> None:
+    """Keep a view under a name. Raises ``AcesError`` for a bad or a taken one."""
+    with closing(KeptViews.at(store())) as views:
+        views.keep(name, view)
+    _kept_views.clear()
+
+
+def remove_view(name: str) -> None:
+    """Forget a kept view."""
+    with closing(KeptViews.at(store())) as views:
+        views.remove(name)
+    _kept_views.clear()
 
 
 def run_file(name: str) -> bytes:
@@ -569,6 +588,12 @@ def _catalog(store: str, demo: Path) -> Catalog:
 @st.cache_data(ttl=FRESH_SECONDS, show_spinner=False)
 def _listing(store: str, demo: Path) -> Listing:
     return _catalog(store, demo).listing()
+
+
+@st.cache_data(ttl=FRESH_SECONDS, show_spinner=False)
+def _kept_views(store: str) -> dict[str, KeptView]:
+    with closing(KeptViews.at(Path(store))) as views:
+        return views.every()
 
 
 @lru_cache(maxsize=4096)  # asked some thirty times a key, which Streamlit's caches would be too slow for

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 import streamlit as st
 
-from app import actions, data, links, state
+from app import actions, data, kept, links, state
 from app.components import linkbar
 from app.components.dial import Dial
 from app.escape import markdown
@@ -603,7 +603,7 @@ def _of_other(other: _Found, settings: Settings, noise: float | None) -> list[Ch
 
 
 def _links(settings: Settings) -> None:
-    """Pin, reset, copy the address."""
+    """Pin, reset, copy the address, keep the view."""
     with st.container(horizontal=True, gap="small", key="view_links"):
         if settings.pin is None:
             about = "Then every tile shows the difference to it, and Compare what changed."
@@ -629,6 +629,7 @@ def _links(settings: Settings) -> None:
         ever = state.session().ever
         put = {key: st.session_state[key] for key in CONTROLS if key in ever and key in st.session_state}
         linkbar.show(defaults, data.fingerprints(settings), put)
+        kept.menu(lambda: link(settings, data.fingerprints(settings)))
 
 
 def _defaults(settings: Settings) -> dict[str, object]:

@@ -91,6 +91,7 @@ APP = (
         "components",
         "state",
         "actions",
+        "kept",
         "sidebar",
         "widgets",
         "content",
