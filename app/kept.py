@@ -23,7 +23,7 @@ NAME, PROBLEM = "view_name", "view_problem"
 def menu(link: Callable[[], str]) -> None:
     """``link`` gives the whole address of the view that is shown. What is in the menu is drawn once it is open."""
     popover = st.popover(
-        "Views", icon=":material/bookmark:", type="tertiary", key="views", on_change="rerun",
+        "Views", type="tertiary", key="views", on_change="rerun",
         help="Keep this view under a name, and open views that were kept.",
     )  # fmt: skip
     if not popover.open:
@@ -57,10 +57,10 @@ def _list(views: Mapping[str, KeptView]) -> None:
     if not found:
         st.caption("No views are kept.")
     for name, view in found.items():
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"view-{name}"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"kept-{name}"):
             # not Streamlit's own link, which would carry this view's controls over
             st.html(
-                f'<a href="{escape(view.address)}">{escape(terminal(name))}</a> '
+                f'<a class="kept" href="{escape(view.address)}">{escape(terminal(name))}</a> '
                 f"<small>{escape(pages[view.page].title)}</small>"
             )
             if not read_only():

@@ -604,7 +604,7 @@ def _of_other(other: _Found, settings: Settings, noise: float | None) -> list[Ch
 
 def _links(settings: Settings) -> None:
     """Pin, reset, copy the address, keep the view."""
-    with st.container(horizontal=True, gap="small", key="view_links"):
+    with st.container(horizontal=True, gap="xsmall", key="view_links"):
         if settings.pin is None:
             about = "Then every tile shows the difference to it, and Compare what changed."
             st.button(

@@ -38,7 +38,9 @@ def keep(page: AppTest, name: str) -> AppTest:
 def links(page: AppTest) -> dict[str, str]:
     """The addresses of the kept views by what their links say."""
     bodies = [one.proto.body for one in page.get("html")]
-    found = [match for body in bodies for match in re.findall(r'^<a href="([^"]*)">([^<]*)</a> <small>', body)]
+    found = [
+        match for body in bodies for match in re.findall(r'^<a class="kept" href="([^"]*)">([^<]*)</a> <small>', body)
+    ]
     return {html.unescape(name): html.unescape(address) for address, name in found}
 
 
