@@ -98,7 +98,8 @@ function fitted(given, isNarrow) {
 
 // What a legend below a narrow figure takes: plotly gives each name as much of a line as the longest needs.
 function room({ data, layout }, width) {
-  const names = data.filter((trace) => trace.name && trace.showlegend !== false).map((trace) => trace.name.length);
+  const shown = data.filter((trace) => trace.name && trace.showlegend !== false);
+  const names = shown.map((trace) => trace.name.replace(/\d+(\.\d+)?/g, "0.000").length); // the same at every setting
   if (!names.length || layout.showlegend === false || layout.legend?.orientation !== "h") return 0;
   const within = width - layout.margin.l - layout.margin.r - BAR;
   return ROW * Math.ceil(names.length / Math.max(1, Math.floor(within / (KEY + LETTER * Math.max(...names)))));
