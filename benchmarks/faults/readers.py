@@ -204,7 +204,9 @@ def _cohen() -> list[bytes]:
         votes = n - (37 * row * row) % (n * 2 // 5)
         answer = -1 if row % 5 == 4 else row % 10
         radius = 0.25 * norm.ppf(beta.ppf(0.001, votes, n - votes + 1))
-        rows.append(f"{20 * row}\t{row % 10}\t{answer}\t{0.0 if answer < 0 else radius:.3}\t{int(answer >= 0)}\t0:00:10")
+        rows.append(
+            f"{20 * row}\t{row % 10}\t{answer}\t{0.0 if answer < 0 else radius:.3}\t{int(answer >= 0)}\t0:00:10"
+        )
     return ["\n".join([*rows, ""]).encode()]
 
 
@@ -326,7 +328,12 @@ def _store_cards() -> list[bytes]:
 
 
 def _heads() -> list[bytes]:
-    head = {"name": "d", "at": 1e9, "card": _store_cards()[0].decode(), "note": {"label": "x", "collection": "", "hidden": False}}
+    head = {
+        "name": "d",
+        "at": 1e9,
+        "card": _store_cards()[0].decode(),
+        "note": {"label": "x", "collection": "", "hidden": False},
+    }
     return [json.dumps(head).encode()]
 
 
@@ -356,7 +363,9 @@ def _draws() -> list[bytes]:
 
 
 def _addresses() -> list[bytes]:
-    return [b"dataset=toy&theta=0.3&radius=0.5&alpha=0.001&runs=toy-noisy~0123456789ab&runs=toy-core~ba9876543210&image=3"]
+    return [
+        b"dataset=toy&theta=0.3&radius=0.5&alpha=0.001&runs=toy-noisy~0123456789ab&runs=toy-core~ba9876543210&image=3"
+    ]
 
 
 def _address(data: bytes) -> object:

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -52,17 +52,27 @@ def restore(
     if not path.exists():
         return []
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, UnpicklingError) as error:
-        raise AcesError(f"{path} is damaged; remove it to start this training again") from error
-    kept = state.get("settings", {})
-    if kept != settings:
+        state = _whole(path)
+        kept = dict(state["settings"])
         differ = sorted(key for key in settings.keys() | kept.keys() if kept.get(key) != settings.get(key))
+        if not differ:
+            body = {name.removeprefix("1."): tensor for name, tensor in state["state_dict"].items()}
+            network.body.load_state_dict(body)
+            optimizer.load_state_dict(state["optimizer"])
+        history: list[dict[str, Any]] = [dict(epoch) for epoch in state["history"]]
+    except Exception as error:  # whatever a damaged file provokes in zipfile, torch, or here
+        raise AcesError(f"{path} is damaged; remove it to start this training again") from error
+    if differ:
         raise AcesError(f"{path} belongs to a run with other {', '.join(differ)}; choose another name or folder")
-    network.body.load_state_dict({name.removeprefix("1."): tensor for name, tensor in state["state_dict"].items()})
-    optimizer.load_state_dict(state["optimizer"])
-    history: list[dict[str, Any]] = state["history"]
     return history
+
+
+def _whole(path: Path) -> Any:
+    """What a state file holds. Raises whatever a damaged one provokes: torch itself takes a flipped weight for one."""
+    with zipfile.ZipFile(path) as archive:
+        if (damaged := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(damaged)
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def arch(network: nn.Module, architecture: str) -> str:
