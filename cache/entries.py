@@ -20,6 +20,7 @@ from engine.errors import AcesError
 
 LOCK_SECONDS = 60  # how long a write waits for another process's
 REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT}  # to whoever would write
+NO_DATABASE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR}  # of a file
 SETTINGS: dict[str, object] = {  # what is kept is kept
     "eviction_policy": "none", "size_limit": 2**62, "cull_limit": 0, "statistics": 0,
 }  # fmt: skip
@@ -222,7 +223,7 @@ def _advice(directory: Path, error: Exception) -> str:
             f"the disk of {directory} is full: free some space, or name another folder with --cache or ACES_CACHE; "
             f"what was stored is kept"
         )
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(error, UnicodeDecodeError):
+    if code in NO_DATABASE or isinstance(error, UnicodeDecodeError):
         return _damaged(directory, error)
     reason = getattr(error, "strerror", None) or error
     return f"no store can be kept in {directory} ({reason}): name a folder you may write with --cache or ACES_CACHE"

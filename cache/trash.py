@@ -16,9 +16,10 @@ from cache.entries import Database, card_key, read, run_key, trash_key, trashed,
 from cache.errors import DamagedError
 from cache.notes import Note
 from engine.errors import AcesError
-from engine.names import quoted
+from engine.names import fault, quoted
 
 Parsed = TypeVar("Parsed")
+LATEST = 253_402_300_800.0  # seconds until the year 10000, which no calendar of Python has
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Trash:
             return []
         with self._runs.reading() as cache:
             found = [(id, _head(cache, id)) for id in trashed(cache)]
-        listed = [Deleted(id, str(head["name"]), float(head["at"])) for id, head in found if head is not None]
+        listed = [Deleted(id, head["name"], head["at"]) for id, head in found if head is not None]
         return sorted(listed, key=lambda one: (-one.at, one.id))
 
     def move(self, name: str) -> str:
@@ -56,7 +57,7 @@ class Trash:
         """
         with self._runs.writing() as cache:
             card, data = read(cache, card_key(name)), read(cache, run_key(name))
-            if card is None or data is None:
+            if card is None or data is None or fault(name) is not None:
                 raise AcesError(f"the store holds no run named {quoted(name)}; what ships can be hidden, not deleted")
             at = time.time()
             id = f"{time.time_ns():x}"
@@ -75,11 +76,11 @@ class Trash:
                 raise AcesError(
                     "this run is in the trash no longer: it was restored elsewhere, or the trash was emptied"
                 )
-            name = str(head["name"])
+            name = head["name"]
             if cache.get(card_key(name)) is not None or cache.get(run_key(name)) is not None:
                 raise AcesError(f"another run is named {quoted(name)} now: rename its file or delete it first")
             write(cache, run_key(name), data)
-            write(cache, card_key(name), str(head["card"]).encode())
+            write(cache, card_key(name), head["card"])
             notes.put(cache, name, Note.from_json(head["note"]))
             _drop(cache, id)
         return name
@@ -111,11 +112,17 @@ def _drop(cache: diskcache.Cache, id: str) -> None:
 
 
 def _head(cache: diskcache.Cache, id: str) -> dict[str, Any] | None:
-    def parsed(payload: bytes) -> dict[str, Any]:
-        head = json.loads(payload)
-        return {"name": str(head["name"]), "at": float(head["at"]), "card": str(head["card"]), "note": head["note"]}
+    return _intact(cache, trash_key(id, "head"), _parsed)
 
-    return _intact(cache, trash_key(id, "head"), parsed)
+
+def _parsed(payload: bytes) -> dict[str, Any]:
+    """What ``move`` wrote. Raises ``ValueError`` and the like for what it never writes: others may have."""
+    head = json.loads(payload)
+    name, at, card = head["name"], float(head["at"]), head["card"]
+    if fault(name) is not None or not 0 <= at < LATEST:
+        raise ValueError("no name of a run, or no moment")
+    Note.from_json(head["note"])
+    return {"name": name, "at": at, "card": card.encode(), "note": head["note"]}
 
 
 def _run_bytes(cache: diskcache.Cache, id: str) -> bytes | None:
@@ -126,5 +133,5 @@ def _intact(cache: diskcache.Cache, key: str, parsed: Callable[[bytes], Parsed])
     try:
         payload = read(cache, key)
         return None if payload is None else parsed(payload)
-    except (DamagedError, ValueError, KeyError, TypeError, RecursionError):
+    except (DamagedError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None

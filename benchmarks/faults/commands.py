@@ -145,7 +145,7 @@ def _certified(folder: Path) -> Result:
     return {**found, "rows of the table": len(rows)}
 
 
-# --- store repair ------------------------------------------------------------------------------------------------------
+# --- store repair ------------------------------------------------------------------------------------------------
 
 
 def _prepare_repair(folder: Path) -> None:

@@ -102,11 +102,12 @@ def _try(reader: FuzzedReader, data: bytes, found: Fuzzed) -> None:
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Without the log, which tells of every damaged entry that is passed over."""
+    before = logging.root.manager.disable
     logging.disable()
     try:
         yield
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(before)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 MOST_CHANGES = 4
 LONG = 64  # bytes of what is inserted
 VALUES: tuple[Any, ...] = (
-    *(None, True, False, 0, -1, 1, 7, 2**31, 2**63, -(2**63) - 1, 10**30, 0.5, -0.0, 1e-320, 1e308),
+    *(None, True, False, 0, -1, 1, 7, 2**31, 2**63, -(2**63) - 1, 10**30, 10**400, 0.5, -0.0, 1e-320, 1e308),
     *(
         "",
         " ",

@@ -10,7 +10,7 @@ import io
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -145,6 +145,10 @@ def _systems() -> list[bytes]:
     return [json.dumps(one).encode() for one in (plain, chain)]
 
 
+def _read_system(data: bytes) -> object:
+    return read_system(_placed("system.yaml", data))
+
+
 def _configs() -> list[bytes]:
     certify = {"checkpoint": "noisy.safetensors", "sigma": [0.25, 0.5], "other_sigma": True, "architecture": "resnet8"}
     plain = {"dataset": "toy", "every": 4, "n0": 50, "n": 600, "certify": [certify]}
@@ -162,8 +166,9 @@ def _results() -> list[bytes]:
     rows = (("a.png", "certified", 0.5), ("b/c.png", "failed", None))
     texts = [
         json.dumps({
-            "file": name, "file_sha256": "0" * 64, "outcome": outcome, "prediction": 1, "answer": "one", "radius": radius,
-            "draws": 10, "seconds": 0.1, "certificate": f"{name}.json", "notes": None, "error": None, "of": "digest",
+            "file": name, "file_sha256": "0" * 64, "outcome": outcome, "prediction": 1, "answer": "one",
+            "radius": radius, "draws": 10, "seconds": 0.1, "certificate": f"{name}.json", "notes": None,
+            "error": None, "of": "digest",
         })
         for name, outcome, radius in rows
     ]  # fmt: skip
@@ -381,7 +386,7 @@ READERS: dict[str, FuzzedReader] = {
     for reader in (
         FuzzedReader("certificate", _certificates, _check_certificate),
         FuzzedReader("deposit", _manifests, _check_manifest),
-        FuzzedReader("system.yaml", _systems, lambda data: read_system(_placed("system.yaml", data)), (_yaml, damaged), (OSError,)),
+        FuzzedReader("system.yaml", _systems, _read_system, (_yaml, damaged), (OSError,)),
         FuzzedReader("config", _configs, _config, (_yaml, damaged), (OSError,)),
         FuzzedReader("results", _results, _go_on),
         FuzzedReader("run", _run_files, runs.from_bytes, (damaged,)),
@@ -412,7 +417,3 @@ def refused(reader: FuzzedReader, data: bytes) -> AcesError | OSError | None:
     except (AcesError, *reader.also) as error:
         return error  # type: ignore[return-value]
     return None
-
-
-def names() -> Iterable[str]:
-    return READERS
