@@ -1,5 +1,5 @@
 # One target per chore. `make setup` first; everything else runs in the environment that is active.
-.PHONY: setup test fast lint types app bench
+.PHONY: setup test fast lint types app bench faults
 
 setup:  ## install the project and what developing it needs
 	pip install -r requirements-dev.txt
@@ -23,3 +23,6 @@ app:  ## the dashboard
 
 bench:  ## the speed table of docs/performance.md
 	python -m benchmarks
+
+faults:  ## the tables of docs/trust.md
+	python -m benchmarks.faults

@@ -25,6 +25,7 @@ DOCUMENTS = {
     "datasets": "datasets",
     "training": "training networks",
     "performance": "how fast it is",
+    "trust": "what was tried to break it, and what survived",
 }
 PICTURE = re.compile(r"!\[([^\]]*)\]\((?!https?://)[^)]*\)\n?")  # of a file that no page serves
 
