@@ -197,7 +197,8 @@ def _take(entries: dict[str, bytes], damaged: list[str], key: object, mode: obje
 
 def _check_content(key: str, payload: bytes) -> None:
     if key.startswith("run/"):
-        runs.from_bytes(payload)
+        if run_key(runs.from_bytes(payload).meta.name) != key:
+            raise DamagedError("it is another run")
     elif key.startswith("meta/"):
         parsed_card(payload)
     elif key.startswith('["draws"'):
@@ -211,7 +212,7 @@ def _match_cards(entries: dict[str, bytes], damaged: list[str]) -> None:
         data, card = entries[run_key(name)], entries.get(card_key(name))
         try:
             meta, digest = runs.meta_from_bytes(data), hashlib.sha256(data).hexdigest()
-            fits = card is not None and parsed_card(card)[1] == digest
+            fits = card is not None and _said_of(card) == (name, digest)
         except NewerFormatError:
             continue
         if not fits:
@@ -221,6 +222,12 @@ def _match_cards(entries: dict[str, bytes], damaged: list[str]) -> None:
         if run_key(name) not in entries:
             damaged.append(f"run {quoted(name)}: its counts are gone")
             del entries[card_key(name)]
+
+
+def _said_of(card: bytes) -> tuple[str, str]:
+    """Which run a card is of, by name and by the sha256 of its bytes."""
+    meta, digest = parsed_card(card)
+    return meta.name, digest
 
 
 def _called(key: str) -> str:

@@ -321,7 +321,10 @@ class Store:
     def _run(self, cache: diskcache.Cache, name: str) -> Run | None:
         with self._naming(name):
             data = read(cache, run_key(name))
-            return None if data is None else runs.from_bytes(data, local=True)
+            run = None if data is None else runs.from_bytes(data, local=True)
+            if run is not None and run.meta.name != name:
+                raise DamagedError("it is another run")
+            return run
 
     def images(self, name: str) -> Images:
         """The images that the run of exactly this name was evaluated on. Raises as ``get`` does."""
@@ -337,7 +340,10 @@ class Store:
             card = read(cache, card_key(name))
             if card is None:
                 return None
-            return parsed_card(card)
+            meta, sha256 = parsed_card(card)
+            if meta.name != name:
+                raise DamagedError("its card is of another run")
+            return meta, sha256
 
     @contextmanager
     def _naming(self, name: str) -> Iterator[None]:

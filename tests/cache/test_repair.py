@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cache import repair
-from cache.entries import Database, write
+from cache.entries import Database, read, write
+from cache.errors import DamagedError
 from cache.notes import Notes
 from cache.store import Store
 from engine.errors import AcesError
@@ -81,6 +82,20 @@ def test_entries_of_swapped_keys_and_of_other_kinds_go(held):
     assert len(report.damaged) == 4  # the two, the one without a name, and the card of 'c', whose counts are gone
     with Store(held.directory) as again:
         assert [meta.name for meta in again.metas()] == ["s"]
+
+
+@pytest.mark.parametrize("key", ["run/c", "meta/c"])
+def test_a_run_or_card_of_another_name_is_damage_although_its_checksum_is_right(held, key):
+    with Database(held.directory / "runs").writing() as cache:
+        other = read(cache, key.removesuffix("c") + "s")
+        assert other is not None
+        write(cache, key, other)
+    with Store(held.directory) as damaged, pytest.raises(DamagedError, match=r"'c' .* is damaged \(it"):
+        damaged.find("c")
+    repair.repair(held.directory)
+    assert repair.check(held.directory).is_intact
+    with Store(held.directory) as again:
+        assert [meta.name for meta in again.metas()] == (["s"] if key == "run/c" else ["c", "s"])
 
 
 def test_a_trigger_does_not_come_along(held):
