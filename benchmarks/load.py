@@ -46,7 +46,7 @@ class Visitor:
 
     socket: ClientConnection
     name: str = ""  # of the page, as addresses have it
-    page: str = ""
+    query: str = ""  # what the address holds, which names the job
     widgets: dict[str, str] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     disabled: dict[str, bool] = field(default_factory=dict)  # buttons
@@ -56,7 +56,7 @@ class Visitor:
         """Have the script run, and wait for its end: seconds."""
         message = BackMsg()
         asked = message.rerun_script
-        asked.page_name, asked.page_script_hash = ("", self.page) if self.page else (self.name, "")
+        asked.page_name, asked.query_string = self.name, self.query
         for id, state in self.states.items():
             asked.widget_states.widgets.add(id=id, json_value=state)
         if pressed is not None:
@@ -76,8 +76,8 @@ class Visitor:
         while True:
             message = ForwardMsg.FromString(await self.socket.recv(decode=False))
             kind = message.WhichOneof("type")
-            if kind == "new_session":
-                self.page = message.new_session.page_script_hash
+            if kind == "page_info_changed":
+                self.query = message.page_info_changed.query_string
             elif kind == "delta":
                 self._hear(message)
             elif kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
@@ -98,8 +98,8 @@ class Visitor:
 @dataclass
 class Found:
     """What was measured: seconds of every rerun that a thumb asked for, how many others there were, what went wrong,
-    jobs that ended, and of the server processor seconds and memory in MB: before, afterwards, and after each ``closed``
-    lot of sessions.
+    how many jobs were asked for; of the server processor seconds, and megabytes before, afterwards and after each lot
+    of sessions that were opened and closed.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -120,7 +120,7 @@ class Found:
             yield "from the thumb to the end of the run, median s", parts[9]
             yield "the same, 95th percentile s", parts[18]
             yield "the server's processor time a rerun, ms", 1000 * self.processor / (len(self.seconds) + self.others)
-        yield "jobs that ended", self.jobs
+        yield "jobs asked for", self.jobs
         for at, megabytes in enumerate(self.memory):
             yield f"the server's memory, MB, {_when(at)}", megabytes
 
@@ -158,7 +158,7 @@ async def certify(address: str, until: float, found: Found) -> None:
                 if not visitor.disabled[BUTTON]:
                     await visitor.run(pressed=BUTTON)
                     found.jobs += 1
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(PAUSE)
                 await visitor.run()
                 found.others += 2
                 found.errors += visitor.failed
