@@ -226,7 +226,8 @@ class Store:
                 raise AcesError(
                     f"{self.directory} holds another run named '{name}': replace it, or give this one another name"
                 )
-            if held is None:
+            has_moved = held is not None and run.meta.origin not in (None, held.meta.origin)
+            if held is None or has_moved:
                 write(cache, run_key(name), data)
                 write(cache, card_key(name), json.dumps(card, sort_keys=True).encode())
 

@@ -75,7 +75,7 @@ def bring_in_another_dataset(folder: Path) -> None:
 
 def copied(page: Page) -> str:
     page.locator("#address-links button").click()
-    page.get_by_text("Copied").wait_for()
+    page.get_by_role("button", name="Copied", exact=True).wait_for()
     return str(page.evaluate("navigator.clipboard.readText()"))
 
 
