@@ -133,7 +133,11 @@ def _when(at: int) -> str:
 async def visit(address: str, name: str = "") -> AsyncIterator[Visitor]:
     """A session on the page of this name, which has been drawn once."""
     url = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
-    async with connect(url, subprotocols=[PROTOCOL], origin=Origin(address), max_size=LARGEST) as socket:
+    session = connect(
+        url, subprotocols=[PROTOCOL], origin=Origin(address), max_size=LARGEST,
+        ping_interval=None,  # the server pings
+    )  # fmt: skip
+    async with session as socket:
         visitor = Visitor(socket, name)
         await visitor.run()
         yield visitor
