@@ -20,7 +20,7 @@ from engine.single_image.certificate import Certificate, check, from_json
 from engine.single_image.picture import read_picture, to_png, to_tensor
 from engine.single_image.promise import known_classes, promise
 from tests.bad_pictures import BAD, GOOD
-from tests.browser.acts import choose, switch_on
+from tests.browser.acts import choose, switch_on, until_shown
 from tests.browser.conftest import ROOT, serve
 
 if TYPE_CHECKING:
@@ -78,10 +78,14 @@ def send(page: Page, name: str, data: bytes) -> None:
             "n => document.querySelectorAll('.st-key-upload [data-testid=stFileUploaderFile]').length < n", arg=count
         )
         settle(page)
-    page.locator(".st-key-upload input[type=file]").set_input_files(
-        {"name": name, "mimeType": "application/octet-stream", "buffer": data}
-    )
-    page.locator(".st-key-upload").get_by_text(Path(name).name).wait_for()
+    upload = page.locator(".st-key-upload")
+    sent = {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+
+    def choose_file() -> None:
+        if not upload.locator("[data-testid=stFileUploaderFile]").count():
+            upload.locator("input[type=file]").set_input_files(sent)  # type: ignore[arg-type]
+
+    until_shown(choose_file, upload.get_by_text(Path(name).name))
     settle(page)
 
 
