@@ -802,7 +802,7 @@ def take_pictures(source: RunKey) -> str:
     Raises ``AcesError`` while another does so.
     """
     command = processes.command("engine", "pictures", "--", source.name)
-    with work.PLACES.held(work.Work.PICTURES, "", Limits.from_environment()):
+    with work.PLACES.held(work.Kind.PICTURES, "", Limits.from_environment()):
         done = subprocess.run(command, env=processes.environment(), capture_output=True, text=True, check=False)
     return processes.why(done.returncode, done.stderr) if done.returncode else ""
 

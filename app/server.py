@@ -18,7 +18,7 @@ from streamlit import config, runtime
 
 from app.components import files, fresh
 from app.services.limits import Limits
-from app.services.work import Room, Work, rooms
+from app.services.work import Kind, Room, rooms
 from engine.errors import AcesError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Uploads:
             return
         one = session, _size(scope)
         try:
-            self._make_room(rooms(Limits.from_environment())[Work.UPLOAD], *one)
+            self._make_room(rooms(Limits.from_environment())[Kind.UPLOAD], *one)
         except AcesError as error:
             await _say(send, 429, f"{error}\n".encode())
             return

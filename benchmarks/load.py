@@ -96,7 +96,7 @@ class Visitor:
 
 
 @dataclass
-class Found:
+class Crowd:
     """What was measured: seconds of every rerun that a thumb asked for, how many others there were, what went wrong,
     how many jobs were asked for; of the server processor seconds, and megabytes before, afterwards and after each lot
     of sessions that were opened and closed.
@@ -143,7 +143,7 @@ async def visit(address: str, name: str = "") -> AsyncIterator[Visitor]:
         yield visitor
 
 
-async def move(address: str, until: float, pause: float, found: Found) -> None:
+async def move(address: str, until: float, pause: float, found: Crowd) -> None:
     """One person: a thumb that is let go, again and again."""
     with _noted(found):
         async with visit(address) as visitor:
@@ -154,7 +154,7 @@ async def move(address: str, until: float, pause: float, found: Found) -> None:
                 visitor.failed.clear()
 
 
-async def certify(address: str, until: float, found: Found) -> None:
+async def certify(address: str, until: float, found: Crowd) -> None:
     """One person who has the first picture certified, again and again, and asks each second how far it is."""
     with _noted(found):
         async with visit(address, "certify") as visitor:
@@ -170,14 +170,14 @@ async def certify(address: str, until: float, found: Found) -> None:
 
 
 @contextmanager
-def _noted(found: Found) -> Iterator[None]:
+def _noted(found: Crowd) -> Iterator[None]:
     try:
         yield
     except (OSError, TimeoutError, WebSocketException) as error:
         found.errors.append(f"{type(error).__name__}: {error}")
 
 
-async def open_and_close(address: str, sessions: int, found: Found) -> None:
+async def open_and_close(address: str, sessions: int, found: Crowd) -> None:
     """Sessions, ten at a time, that look at the first page once."""
 
     async def look() -> None:
@@ -189,9 +189,9 @@ async def open_and_close(address: str, sessions: int, found: Found) -> None:
         await asyncio.gather(*(look() for _ in range(min(TOGETHER, sessions - at))))
 
 
-async def measure(address: str, server: int, sessions: int, seconds: float, jobs: int, opened: int) -> Found:
+async def measure(address: str, server: int, sessions: int, seconds: float, jobs: int, opened: int) -> Crowd:
     """What ``sessions`` people and ``jobs`` others meet for so many seconds, and then ``opened`` sessions leave."""
-    found, process = Found(), psutil.Process(server)
+    found, process = Crowd(), psutil.Process(server)
     async with visit(address) as first:  # what the first visitor waits for, all others find
         await first.turn(0.5)
     await _rest(process)

@@ -24,7 +24,7 @@ from multiprocessing.connection import Connection
 from app.public import is_public
 from app.services.limits import PICTURES, Limits
 from app.services.question import Asked, Question
-from app.services.work import Work, rooms
+from app.services.work import Kind, rooms
 from engine import processes
 from engine.errors import AcesError
 from engine.single_image.case import Case
@@ -316,7 +316,7 @@ class Server:
         # A job that waits for the one before it in its batch takes no place: that one has it.
         active = [job for job in self._jobs.values() if _busy(job) and job not in job.waiting]
         mine = sum(session in job.sessions for job in active)
-        rooms(self.limits)[Work.CERTIFY].refuse(mine, len(active))
+        rooms(self.limits)[Kind.CERTIFY].refuse(mine, len(active))
 
     def _drop_attack(self, job: _Job) -> None:
         """Nobody waits for it any more; one that is under way is left to its end."""

@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 
 from app.services.limits import Limits
-from app.services.work import Work, rooms
+from app.services.work import Kind, rooms
 from cache import Store
 from engine import processes
 from engine.errors import AcesError
@@ -151,7 +151,7 @@ def start(
     running = [one for one in every(store) if one.state is State.RUNNING]
     if any(one.config == str(config) for one in running):
         raise AcesError(f"{config.name} is being sampled already: wait for it, or cancel it first")
-    rooms(Limits.from_environment())[Work.PRECOMPUTE].refuse(len(running), len(running))
+    rooms(Limits.from_environment())[Kind.PRECOMPUTE].refuse(len(running), len(running))
     id = f"{time.time_ns():x}"
     try:
         asked = {"config": str(config), "n": n, "rule": vars(rule), "compares": compares}

@@ -19,7 +19,7 @@ from engine.errors import AcesError
 HOUR = 3600.0  # seconds
 
 
-class Work(StrEnum):
+class Kind(StrEnum):
     """What is limited."""
 
     CERTIFY = "certify"  # jobs, and attacks on their answers
@@ -50,36 +50,36 @@ class Room:
             raise AcesError(self.full)
 
 
-def rooms(limits: Limits) -> dict[Work, Room]:
+def rooms(limits: Limits) -> dict[Kind, Room]:
     """The table: what there is room for."""
     sent = PICTURES * limits.upload_mb
     return {
-        Work.CERTIFY: Room(
+        Kind.CERTIFY: Room(
             1,
             limits.jobs,
             "one job at a time: stop or cancel the one that is under way",
             f"{limits.jobs} jobs are waiting already; try again in a minute",
         ),
-        Work.ESTIMATE: Room(
+        Kind.ESTIMATE: Room(
             1,
             1,
             "one estimate at a time: wait for the one that is under way",
             "an estimate is being made for somebody else; try again in some seconds",
             hour=120,
         ),
-        Work.PRECOMPUTE: Room(
+        Kind.PRECOMPUTE: Room(
             2,
             2,
             "2 configs are being sampled already: wait for one of them, or cancel it first",
             "2 configs are being sampled already: wait for one of them, or cancel it first",
         ),
-        Work.PICTURES: Room(
+        Kind.PICTURES: Room(
             1,
             1,
             "pictures are being taken already; try again in some seconds",
             "pictures of another run are being taken; try again in some seconds",
         ),
-        Work.UPLOAD: Room(
+        Kind.UPLOAD: Room(
             sent,
             3 * sent,
             f"your files take more than {sent} MB: remove some of them first",
@@ -93,11 +93,11 @@ class Places:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: list[tuple[Work, str]] = []
-        self._begun: dict[Work, deque[float]] = {work: deque() for work in Work}
+        self._held: list[tuple[Kind, str]] = []
+        self._begun: dict[Kind, deque[float]] = {work: deque() for work in Kind}
 
     @contextmanager
-    def held(self, work: Work, session: str, limits: Limits) -> Iterator[None]:
+    def held(self, work: Kind, session: str, limits: Limits) -> Iterator[None]:
         """A place as long as the block runs. Raises ``AcesError`` where there is none."""
         with self._lock:
             self._admit(work, session, rooms(limits)[work])
@@ -108,7 +108,7 @@ class Places:
             with self._lock:
                 self._held.remove((work, session))
 
-    def _admit(self, work: Work, session: str, room: Room) -> None:
+    def _admit(self, work: Kind, session: str, room: Room) -> None:
         room.refuse(self._held.count((work, session)), sum(of is work for of, _ in self._held))
         if room.hour is None:
             return

@@ -7,7 +7,7 @@ import pytest
 
 from app import data
 from app.services.limits import Limits
-from app.services.work import PLACES, Work
+from app.services.work import PLACES, Kind
 from app.settings import Choice, Settings
 from cache import Store
 from engine.errors import AcesError
@@ -70,7 +70,7 @@ def test_pictures_that_a_killed_process_did_not_take_are_said(monkeypatch):
 def test_the_pictures_of_one_run_are_taken_at_a_time_and_a_refusal_is_not_kept(monkeypatch):
     monkeypatch.setattr("app.data.processes.command", lambda *_: [shutil.which("true") or "true"])
     data.take_pictures.clear()
-    with PLACES.held(Work.PICTURES, "", Limits()), pytest.raises(AcesError, match="being taken already"):
+    with PLACES.held(Kind.PICTURES, "", Limits()), pytest.raises(AcesError, match="being taken already"):
         data.take_pictures(data.RunKey("a", "b"))
     assert data.take_pictures(data.RunKey("a", "b")) == ""
     data.take_pictures.clear()

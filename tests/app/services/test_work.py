@@ -9,7 +9,7 @@ import pytest
 
 from app.services import work
 from app.services.limits import PUBLIC, Limits
-from app.services.work import HOUR, Places, Room, Work, rooms
+from app.services.work import HOUR, Kind, Places, Room, rooms
 from engine.errors import AcesError
 
 LIMITS = Limits()
@@ -18,10 +18,10 @@ LIMITS = Limits()
 def test_every_kind_of_work_has_room_for_one_and_an_end():
     for limits in (LIMITS, PUBLIC, replace(LIMITS, jobs=1)):
         table = rooms(limits)
-        assert set(table) == set(Work)
+        assert set(table) == set(Kind)
         assert all(1 <= room.session <= room.everyone for room in table.values())
-        assert table[Work.CERTIFY].everyone == limits.jobs
-        assert table[Work.UPLOAD].session == 20 * limits.upload_mb
+        assert table[Kind.CERTIFY].everyone == limits.jobs
+        assert table[Kind.UPLOAD].session == 20 * limits.upload_mb
 
 
 def test_what_is_full_is_said_first_of_ones_own():
@@ -34,28 +34,28 @@ def test_what_is_full_is_said_first_of_ones_own():
 
 def test_one_estimate_is_made_at_a_time_and_its_place_comes_back_also_after_a_failure():
     places = Places()
-    with places.held(Work.ESTIMATE, "a", LIMITS):
-        with pytest.raises(AcesError, match="one estimate at a time"), places.held(Work.ESTIMATE, "a", LIMITS):
+    with places.held(Kind.ESTIMATE, "a", LIMITS):
+        with pytest.raises(AcesError, match="one estimate at a time"), places.held(Kind.ESTIMATE, "a", LIMITS):
             pass
-        with pytest.raises(AcesError, match="for somebody else"), places.held(Work.ESTIMATE, "b", LIMITS):
+        with pytest.raises(AcesError, match="for somebody else"), places.held(Kind.ESTIMATE, "b", LIMITS):
             pass
-        with places.held(Work.PICTURES, "b", LIMITS):  # other work has room of its own
+        with places.held(Kind.PICTURES, "b", LIMITS):  # other work has room of its own
             pass
-    with pytest.raises(ZeroDivisionError), places.held(Work.ESTIMATE, "b", LIMITS):
+    with pytest.raises(ZeroDivisionError), places.held(Kind.ESTIMATE, "b", LIMITS):
         raise ZeroDivisionError
-    with places.held(Work.ESTIMATE, "b", LIMITS):
+    with places.held(Kind.ESTIMATE, "b", LIMITS):
         pass
 
 
 def test_estimates_are_not_made_without_end(monkeypatch):
     now = 0.0
     monkeypatch.setattr(work.time, "monotonic", lambda: now)
-    places, room = Places(), rooms(LIMITS)[Work.ESTIMATE]
+    places, room = Places(), rooms(LIMITS)[Kind.ESTIMATE]
     for k in range(room.hour):
-        with places.held(Work.ESTIMATE, f"session {k}", LIMITS):
+        with places.held(Kind.ESTIMATE, f"session {k}", LIMITS):
             pass
     with pytest.raises(AcesError, match="120 estimates were made within an hour"), ExitStack() as stack:
-        stack.enter_context(places.held(Work.ESTIMATE, "another", LIMITS))
+        stack.enter_context(places.held(Kind.ESTIMATE, "another", LIMITS))
     now = HOUR + 1
-    with places.held(Work.ESTIMATE, "another", LIMITS):
+    with places.held(Kind.ESTIMATE, "another", LIMITS):
         pass
