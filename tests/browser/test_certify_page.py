@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
-PATIENCE = 120_000  # milliseconds: other work may share the machine
 LONG = "n=1%2C000%2C000"  # minutes on any machine: still under way when a test comes to end it
 SELECTION = "fashion_mnist-gaussian-0.25-selection-0.5"
 
@@ -49,7 +48,6 @@ def open_page(real_server: str, new_tab: Callable[[], Page]) -> Callable[..., Pa
         query: str = "", *, path: str = "certify?theta=0.6&training=gaussian&", wait: str = ".st-key-start"
     ) -> Page:
         page = new_tab()
-        page.set_default_timeout(PATIENCE)
         page.set_viewport_size({"width": 1280, "height": 900})
         page.goto(f"{real_server}/{path}{query}")
         page.wait_for_selector(wait)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 
 from cache.catalog import DEMO
+from engine.datasets import Transform
 from engine.errors import AcesError
+from engine.models import load
 from engine.records.draws import Draws
 from engine.sampling.stream import Stage, chunk_generator
+from engine.single_image import live
+from engine.single_image.case import Case
 from engine.single_image.certificate import check, from_json, issue, to_json
 from engine.single_image.evidence import Evidence
 from engine.single_image.live import open_pair
@@ -19,7 +26,7 @@ from engine.single_image.plan import LaterPlan, Mode, Plan, fresh_seed
 from engine.single_image.resample import resample
 from engine.single_image.subject import Streams
 from engine.single_image.system import LaterNetwork, PairSpec, Selector
-from tests import toy
+from tests import ROOT, toy
 from tests.engine.single_image.toy_case import PLAN, SUBJECT, TENSOR, THREE_STAGES, TWO, scores
 
 
@@ -27,6 +34,14 @@ def test_the_evidence_grows_piece_by_piece_to_n(pair, issued):
     sizes = [len(evidence.estimate) for evidence in toy.evidence_of(pair, TENSOR, PLAN, 11)]
     assert sizes == [1_000, 2_000, 3_000, 4_000, 5_000, 5_100]
     check(issued, TENSOR)
+
+
+def test_what_is_said_of_an_image_is_read_without_torch(pair):
+    """The dashboard hears it, for which half a gigabyte would be much."""
+    replies = pickle.dumps([*pair.answer(Case.fixed(TENSOR, SUBJECT, dataclasses.replace(PLAN, n=60)))])
+    code = "import pickle, sys; print(len(pickle.load(sys.stdin.buffer)) > 1, 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, input=replies, check=True)
+    assert done.stdout == b"True False\n"
 
 
 def test_guess_and_estimate_share_no_draw(pair):
@@ -103,6 +118,22 @@ def test_a_selection_network_that_selects_nothing_by_its_outputs_is_refused(pair
         open_pair(PairSpec(certify, core, select=Selector(certify, None, "luck")))
     by_entropy = open_pair(PairSpec(certify, core, select=Selector(core, None, "entropy")))
     assert by_entropy.networks.mechanism == "entropy"
+
+
+@pytest.mark.parametrize(("side", "fits"), [(toy.CARD.shape[1], True), (toy.CARD.shape[1] + 1, False)])
+def test_a_network_with_a_size_of_its_own_is_taken_where_that_is_the_datasets(
+    tmp_path, toy_dataset, monkeypatch, side, fits
+):
+    def seen_at(path, hints):
+        return dataclasses.replace(load(path, hints), transform=Transform(crop=side, resize=2 * side))
+
+    monkeypatch.setattr(live, "load", seen_at)
+    spec = PairSpec(toy.checkpoint(tmp_path / "noisy.safetensors"), toy.checkpoint(tmp_path / "plain.safetensors"))
+    if fits:
+        assert open_pair(spec).dataset.shape == toy.CARD.shape
+    else:
+        with pytest.raises(AcesError, match=r"noisy.safetensors sees pictures at a size of its own"):
+            open_pair(spec)
 
 
 def test_a_certificate_of_a_chain_checks_and_draws_again(chain, issued_by_chain):
