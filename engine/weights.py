@@ -9,6 +9,7 @@ from engine.errors import AcesError
 from engine.names import file_in
 from engine.records.runs import Meta
 
+MOST_BYTES = 20_000_000_000  # of a checkpoint: the largest denoisers in use have 2 to 4
 DENOISED_SUFFIX = ".denoised.json"  # of a file that names a denoiser and a classifier
 
 

@@ -78,6 +78,7 @@ def main() -> None:
     """Run the command line; what the user can fix is one line on stderr and exit status 2."""
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_OneLine())
+    _open_streams()
     try:
         status = app(standalone_mode=False)
     except AcesError as error:
@@ -99,6 +100,13 @@ def main() -> None:
         again = "precompute, train and certify -o go on where they were"
         print(f"interrupted; what was stored is kept: {again}", file=sys.stderr)
     raise SystemExit(status)
+
+
+def _open_streams() -> None:
+    """Give what the caller has closed a place to go: Python leaves None, which no library prints to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
 
 
 class _OneLine(logging.Formatter):

