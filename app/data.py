@@ -24,13 +24,13 @@ from app.services import packs
 from app.services.pictures import Pictures, read_pictures
 from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, bound_for, mismatched
 from app.tables import live
-from cache import Catalog, Deleted, Listing, Notes, Store, Trash
+from cache import Catalog, Deleted, KeptView, KeptViews, Listing, Notes, Store, Trash
 from engine import datasets, folders, processes
 from engine.arrays import Array
 from engine.errors import AcesError
 from engine.figures import bars, views
 from engine.figures import settings as settings_of
-from engine.figures.headlines import Headline, headline
+from engine.figures.headlines import BestPoint, Headline, best_point, headline, most_accurate
 from engine.figures.settings import network_key
 from engine.figures.views import Axis
 from engine.names import file_in
@@ -76,6 +76,7 @@ class LaterKey(NamedTuple):
 
 
 _HEADLINES: dict[RunKey, Headline] = {}  # of all sessions; nothing in it is ever changed
+_BEST: dict[tuple[RunKey, tuple[RunKey, ...]], BestPoint | None] = {}  # by run and the core networks to choose from
 
 
 def listing() -> Listing:
@@ -156,6 +157,25 @@ def deleted() -> list[Deleted]:
         return trash.listing()
 
 
+def kept_views() -> dict[str, KeptView]:
+    """The views that the store keeps, by name."""
+    return _kept_views(str(store()))
+
+
+def keep_view(name: str, view: KeptView) -> None:
+    """Keep a view under a name. Raises ``AcesError`` for a bad or a taken one."""
+    with closing(KeptViews.at(store())) as views:
+        views.keep(name, view)
+    _kept_views.clear()
+
+
+def remove_view(name: str) -> None:
+    """Forget a kept view."""
+    with closing(KeptViews.at(store())) as views:
+        views.remove(name)
+    _kept_views.clear()
+
+
 def run_file(name: str) -> bytes:
     """A run as the bytes of its file, as ``export`` writes it."""
     return to_bytes(_catalog(*_places()).load(name))
@@ -181,6 +201,46 @@ def _headline(key: RunKey) -> Headline:
             _HEADLINES.pop(next(iter(_HEADLINES)), None)
         _HEADLINES[key] = headline(_catalog(*_places()).load(key.name))
     return _HEADLINES[key]
+
+
+def best_points(metas: Sequence[Meta], seconds: float) -> dict[str, BestPoint | None]:
+    """The best front point of certification runs by name: those known, and as many more as ``seconds`` allow.
+
+    With the core networks that are shown. None for other runs, and where there is no such point.
+    """
+    found: dict[str, BestPoint | None] = {}
+    end, cores = time.monotonic() + seconds, _cores()
+    for meta in metas:
+        if meta.kind != SmoothedRun.KIND:
+            found[meta.name] = None
+            continue
+        try:
+            key = _run_key(meta), cores.get(meta.dataset, ())
+            if key in _BEST or time.monotonic() < end:
+                found[meta.name] = _best(*key)
+        except AcesError:  # the page says so where a damaged run is used
+            found[meta.name] = None
+    return found
+
+
+def _cores() -> dict[str, tuple[RunKey, ...]]:
+    """The core networks that are shown and can be read, by dataset."""
+    found: dict[str, tuple[RunKey, ...]] = {}
+    for meta in listing().shown:
+        if meta.kind == CoreRun.KIND:
+            with suppress(AcesError):
+                found[meta.dataset] = (*found.get(meta.dataset, ()), _run_key(meta))
+    return found
+
+
+def _best(certify: RunKey, cores: tuple[RunKey, ...]) -> BestPoint | None:
+    if (certify, cores) not in _BEST:
+        while len(_BEST) >= MOST_HEADLINES:
+            _BEST.pop(next(iter(_BEST)), None)
+        core = most_accurate(_images(certify), [run for key in cores if (run := _core(key)) is not None])
+        chosen = next((key for key in cores if core is not None and key.name == core.meta.name), None)
+        _BEST[certify, cores] = None if chosen is None else _best_with(certify, chosen)
+    return _BEST[certify, cores]
 
 
 def fits(certify: Meta, core: Meta, select: Meta | None = None) -> bool:
@@ -478,14 +538,16 @@ def explanation(settings: Settings, index: int) -> explain.Explanation:
 
 
 def class_names(meta: Meta) -> tuple[str, ...]:
-    """The classes of a run's dataset by number; numbers for a dataset that the engine does not know."""
+    """The classes of a run's dataset by number; numbers where neither engine nor run knows them."""
     return settings_of.class_names(meta)
 
 
 def values_of(meta: Meta) -> int | None:
-    """How many values an image of a run's dataset has: C * H * W; None for a dataset that the engine does not know."""
-    known = datasets.known(meta.dataset)
-    return None if known is None else math.prod(known.shape)
+    """How many values an image of a run's dataset has: C * H * W; None where neither engine nor run says."""
+    try:
+        return math.prod(datasets.card_of(meta).shape)
+    except AcesError:
+        return None
 
 
 def pictures(meta: Meta) -> Pictures:
@@ -496,10 +558,16 @@ def pictures(meta: Meta) -> Pictures:
     path = file_in(_places()[1], f"{meta.dataset}_images.npz")
     if not path.exists():
         run = cast(SmoothedRun, _run(_run_key(meta)))
-        path = datasets.pictures_file(meta.dataset, run.index, run.label)
-    if not path.exists() and datasets.on_disk(meta.dataset) and (problem := take_pictures(_run_key(meta))):
+        path = datasets.pictures_file(meta.dataset, run.index, run.label, meta.extra.get("images"))
+    if not path.exists() and _on_disk(meta) and (problem := take_pictures(_run_key(meta))):
         raise AcesError(problem)
     return _pictures(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+def _on_disk(meta: Meta) -> bool:
+    """Whether the pictures of a run can be had here without a download."""
+    own = meta.origin.pictures if meta.origin is not None else None
+    return datasets.on_disk(meta.dataset) or (own is not None and Path(own).exists())
 
 
 def _places() -> tuple[str, Path]:
@@ -520,6 +588,12 @@ def _catalog(store: str, demo: Path) -> Catalog:
 @st.cache_data(ttl=FRESH_SECONDS, show_spinner=False)
 def _listing(store: str, demo: Path) -> Listing:
     return _catalog(store, demo).listing()
+
+
+@st.cache_data(ttl=FRESH_SECONDS, show_spinner=False)
+def _kept_views(store: str) -> dict[str, KeptView]:
+    with closing(KeptViews.at(Path(store))) as views:
+        return views.every()
 
 
 @lru_cache(maxsize=4096)  # asked some thirty times a key, which Streamlit's caches would be too slow for
@@ -569,6 +643,25 @@ def _certify(settings: Settings, c: Composition, thetas: Array | Sequence[float]
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _run(source: RunKey) -> Run:
     return _catalog(*_places()).load(source.name)
+
+
+@lru_cache(maxsize=MOST_HEADLINES)
+def _best_with(certify: RunKey, core: RunKey) -> BestPoint | None:
+    """Once for the content of two runs, whatever other core networks come and go."""
+    load = _catalog(*_places()).load
+    runs = cast(SmoothedRun, load(certify.name)), cast(CoreRun, load(core.name))
+    try:
+        return best_point(*runs)
+    except AcesError:  # of draws too few to select by
+        return None
+
+
+@lru_cache(maxsize=256)  # a number an image
+def _core(source: RunKey) -> CoreRun | None:
+    try:
+        return cast(CoreRun, _catalog(*_places()).load(source.name))
+    except AcesError:
+        return None
 
 
 @lru_cache(maxsize=256)  # the counts are a hundred times as large

@@ -198,10 +198,15 @@ def remember(pages: dict[str, StreamlitPage]) -> None:
     st.session_state[PAGES] = pages
 
 
+def pages() -> dict[str, StreamlitPage]:
+    """The pages by their paths."""
+    found: dict[str, StreamlitPage] = st.session_state[PAGES]
+    return found
+
+
 def page(path: str) -> StreamlitPage:
     """The page of this path."""
-    found: StreamlitPage = st.session_state[PAGES][path]
-    return found
+    return pages()[path]
 
 
 def picked() -> tuple[int, ...]:

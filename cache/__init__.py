@@ -8,5 +8,18 @@ from cache.errors import DamagedError
 from cache.notes import Note, Notes
 from cache.store import BlockKey, Listing, Store
 from cache.trash import Deleted, Trash
+from cache.views import KeptView, KeptViews
 
-__all__ = ["BlockKey", "Catalog", "DamagedError", "Deleted", "Listing", "Note", "Notes", "Store", "Trash"]
+__all__ = [
+    "BlockKey",
+    "Catalog",
+    "DamagedError",
+    "Deleted",
+    "KeptView",
+    "KeptViews",
+    "Listing",
+    "Note",
+    "Notes",
+    "Store",
+    "Trash",
+]

@@ -47,6 +47,15 @@ def noted_names(cache: diskcache.Cache) -> list[str]:
     return [key.removeprefix("note/") for key in cache.iterkeys() if key.startswith("note/")]
 
 
+def view_key(name: str) -> str:
+    return f"view/{name}"
+
+
+def kept_names(cache: diskcache.Cache) -> list[str]:
+    """The names of the views that are kept, in order."""
+    return [key.removeprefix("view/") for key in cache.iterkeys() if key.startswith("view/")]
+
+
 def trash_key(id: str, part: str) -> str:
     return f"trash/{part}/{id}"
 

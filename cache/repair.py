@@ -225,7 +225,7 @@ def _match_cards(entries: dict[str, bytes], damaged: list[str]) -> None:
 
 def _called(key: str) -> str:
     kind, _, name = key.partition("/")
-    names = {"run": "run", "meta": "the card of run", "note": "the note on run", "trash": "deleted run"}
+    names = {"run": "run", "meta": "the card of run", "note": "the note on run", "trash": "deleted run", "view": "view"}
     if kind in names and name:
         return f"{names[kind]} {quoted(name)}"
     return "draws" if key.startswith("[") else quoted(key)

@@ -217,7 +217,7 @@ class Store:
         Raises ``AcesError`` if a run of that name but other content is there, unless ``replace``. A damaged one gives
         way; what a newer program wrote never does.
         """
-        name, data = run.meta.name, runs.to_bytes(run)
+        name, data = run.meta.name, runs.to_bytes(run, local=True)
         card = {"meta": run.meta.to_json(), "sha256": hashlib.sha256(data).hexdigest()}
         with self.runs.writing() as cache:
             self._check_not_newer(cache, name)
@@ -226,7 +226,8 @@ class Store:
                 raise AcesError(
                     f"{self.directory} holds another run named '{name}': replace it, or give this one another name"
                 )
-            if held is None:
+            has_moved = held is not None and run.meta.origin not in (None, held.meta.origin)
+            if held is None or has_moved:
                 write(cache, run_key(name), data)
                 write(cache, card_key(name), json.dumps(card, sort_keys=True).encode())
 
@@ -320,7 +321,7 @@ class Store:
     def _run(self, cache: diskcache.Cache, name: str) -> Run | None:
         with self._naming(name):
             data = read(cache, run_key(name))
-            return None if data is None else runs.from_bytes(data)
+            return None if data is None else runs.from_bytes(data, local=True)
 
     def images(self, name: str) -> Images:
         """The images that the run of exactly this name was evaluated on. Raises as ``get`` does."""

@@ -7,6 +7,7 @@ values or bytes than a config has any use for. Only plain values are made: no ta
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
@@ -169,6 +170,12 @@ class StrictModel(BaseModel):
             if truths and bool not in (kind, *get_args(kind)):  # pydantic takes true for 1
                 raise ValueError(f"{key} is {str(truths[0]).lower()}, which is no value of it")
         return values
+
+
+def write_yaml(data: Mapping[str, Any]) -> str:
+    """Plain values as a text that ``read_yaml`` reads."""
+    text: str = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=110)
+    return text
 
 
 def first_fault(error: ValidationError) -> str:

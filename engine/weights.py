@@ -7,9 +7,11 @@ from pathlib import Path
 from engine import folders
 from engine.errors import AcesError
 from engine.names import file_in
+from engine.records.origin import LIBRARIES
 from engine.records.runs import Meta
 
 MOST_BYTES = 20_000_000_000  # of a checkpoint: the largest denoisers in use have 2 to 4
+PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
 DENOISED_SUFFIX = ".denoised.json"  # of a file that names a denoiser and a classifier
 
 
@@ -24,7 +26,9 @@ def places() -> list[Path]:
 
 
 def weights_of(meta: Meta) -> Path:
-    """The checkpoint of a run's network, by the network's name. Raises ``AcesError`` if it is in none of the folders.
+    """The checkpoint of a run's network: by the network's name, else where it was sampled from.
+
+    Raises ``AcesError`` if it is in none of the folders.
 
     That its sha256 is the run's is for whoever loads it to check.
     """
@@ -33,6 +37,10 @@ def weights_of(meta: Meta) -> Path:
         for name in names:
             if (found := file_in(folder, name)).is_file():  # a run's name must not lead out of the folder
                 return found
+    if meta.origin is not None:
+        named = meta.origin.checkpoint
+        if named.startswith(LIBRARIES) or named == PUBLISHED or Path(named).is_file():
+            return Path(named)
     wanted = names["denoised" in meta.extra]
     raise AcesError(
         f"the weights of '{meta.name}' are missing: put {wanted} into one of {', '.join(map(str, places()))}, or name "

@@ -14,7 +14,7 @@ from tests import ROOT
 OWN = ("engine", "app", "cache", "benchmarks")
 PATH = re.compile(rf"({'|'.join(OWN)})(\.\w+)*\._\w+(\.\w+)*")
 PUBLIC = {"__version__"}
-FOREIGN = {"_page_hash", "_sql"}  # of streamlit's AppTest, and of diskcache
+FOREIGN = {"_page_hash", "_sql", "_repr_mimebundle_"}  # of streamlit's AppTest, diskcache, and IPython's protocol
 
 
 def private_names(tree: ast.AST) -> Iterator[str]:

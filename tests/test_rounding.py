@@ -275,6 +275,7 @@ CHOSEN = {
     "settings.radius",
     "self.radius",
     "plan.radius",
+    "value.radius",  # until which a question draws
     "series.radii[at]",
     "2 * radius",
 }

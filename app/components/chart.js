@@ -6,7 +6,7 @@ const LASSOS = ["lasso2d", "select2d"];
 const TWICE = ["autoScale2d"]; // what the button beside it does, and a double click
 const BAR = 24; // px beside the figure for its buttons, which so cover neither title nor legend nor ticks
 const NARROW = 440, BELOW = 45; // px: a figure's width, from its plot to a legend below it
-const ROW = 19, LETTER = 5.5, KEY = 45; // px, in a legend below: a line, a letter of a name, what stands before it
+const ROW = 19, LETTER = 4.8, KEY = 42; // px, in a legend below: a line, a letter of a name, what stands before it
 const AXIS = /^[xy]axis\d*/;
 const TOUCHED = matchMedia("(hover: none)"); // no pointer to bring the buttons up, and a drag scrolls the page
 const CORNERS = "M3 3h7v2H5v5H3zM14 3h7v7h-2V5h-5zM3 14h2v5h5v2H3zM19 14h2v7h-7v-2h5z";
@@ -98,7 +98,8 @@ function fitted(given, isNarrow) {
 
 // What a legend below a narrow figure takes: plotly gives each name as much of a line as the longest needs.
 function room({ data, layout }, width) {
-  const names = data.filter((trace) => trace.name && trace.showlegend !== false).map((trace) => trace.name.length);
+  const shown = data.filter((trace) => trace.name && trace.showlegend !== false);
+  const names = shown.map((trace) => trace.name.replace(/\d+(\.\d+)?/g, "0.000").length); // the same at every setting
   if (!names.length || layout.showlegend === false || layout.legend?.orientation !== "h") return 0;
   const within = width - layout.margin.l - layout.margin.r - BAR;
   return ROW * Math.ceil(names.length / Math.max(1, Math.floor(within / (KEY + LETTER * Math.max(...names)))));

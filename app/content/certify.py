@@ -13,7 +13,7 @@ from app.content import certify_batch, certify_history, certify_input, certify_r
 from app.content.certify_input import AT, Selected
 from app.escape import markdown, message
 from app.services.certify_queue import JobState, Server, Task, View
-from app.services.limits import Limits
+from app.services.limits import Limits, trusts_own_code
 from app.services.question import Asked, Question, differences
 from app.settings import DEFAULT_THETA, Settings, later_label
 from app.widgets.notices import errors_in_place, show_error
@@ -59,7 +59,7 @@ def _show(settings: Settings, limits: Limits, theme: figures.Theme) -> None:
     server, session = server_for(limits), visit(limits).name
     view = _current(server, session)
     batch = certify_batch.shown(server, session, view)
-    card = datasets.card(settings.certify_run.dataset)
+    card = datasets.card_of(settings.certify_run)
     left, right = st.columns([3, 2], gap="large")
     selected = None
     with left, errors_in_place():
@@ -238,7 +238,9 @@ def _noise_select(settings: Settings) -> float | None:
 def _pair(settings: Settings) -> PairSpec:
     """Raises ``AcesError`` that names the network whose weights are not there."""
     runs = settings.certify_run, settings.core_run
-    return System.load(*runs, DEFAULT_THETA, select=settings.select_run, then=_later(settings)).pair
+    return System.load(
+        *runs, DEFAULT_THETA, select=settings.select_run, then=_later(settings), trust=trusts_own_code()
+    ).pair
 
 
 def _precision(settings: Settings) -> str:

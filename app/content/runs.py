@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -22,12 +23,13 @@ from app.widgets.notices import errors_in_place, show_error
 from app.widgets.panels import polled
 from cache import Listing
 from engine import files, folders
-from engine.figures.headlines import WHAT, Headline
+from engine.figures.headlines import BEST, WHAT, BestPoint, Headline
 from engine.records.runs import Meta
 from engine.strict_yaml import MOST_BYTES
 from engine.tables import Rows, duration
 
-HEADLINE_SECONDS = 1.0  # of working out NAC and ACR before the table is shown without the rest
+HEADLINE_SECONDS = 1.0  # of working out numbers of runs before the table is shown without the rest
+NUMBERED = "numbered"  # of which catalog the session has seen all numbers: those of a damaged run never come
 ABOUT_BUTTONS = {
     "Cancel": "Ends the sampling; what was drawn stays.",
     "Resume": "Goes on from what was drawn.",
@@ -43,6 +45,12 @@ COLUMNS = THOUSANDS | {
     "label": st.column_config.TextColumn(width=140),
     "NAC": st.column_config.NumberColumn(format="%.1f %%", help=f"Natural accuracy, {WHAT}."),
     "ACR": st.column_config.NumberColumn(format="%.3f", help=f"Average certified radius, {WHAT}."),
+    "best ACR": st.column_config.NumberColumn(format="%.3f", help=f"Best front point: {BEST}."),
+    "its NAC": st.column_config.NumberColumn(format="%.1f %%", help="The composition's NAC at that point."),
+    "at θ": st.column_config.NumberColumn(format="%.3f", help="The threshold of that point; the entropy selects."),
+    "with core": st.column_config.TextColumn(
+        width=140, help="The most accurate core network of those shown that were evaluated on its images."
+    ),
 }
 
 
@@ -50,10 +58,20 @@ def show(settings: Settings | None) -> None:
     """The catalog, a run's card, and precomputes under way. Works with an empty catalog as well."""
     st.header("Available runs", anchor=False)
     listing = data.listing()
+    metas: list[Meta] = []
     if listing.metas:
-        _catalog(listing, settings)
+        metas = _catalog(listing, settings)
     else:
         st.info("Nothing yet: sample a config below, or bring in finished runs.")
+    waiting = st.container()
+    _beneath()
+    if st.session_state.get(NUMBERED) != data.digest() and not _all_known(metas, 0.0):
+        with waiting:  # begun last: the page stands by then
+            polled(_more_numbers, POLL_SECONDS, metas)
+
+
+def _beneath() -> None:
+    """What stands under the catalog."""
     run_card.trash()
     if read_only():
         st.caption("This server is read-only: runs can be looked at and downloaded, not changed, and none are sampled.")
@@ -67,39 +85,47 @@ def show(settings: Settings | None) -> None:
     polled(_under_way, POLL_SECONDS if running else IDLE_SECONDS, running)
 
 
-def _catalog(listing: Listing, settings: Settings | None) -> None:
-    """The table of runs, what was done last, and the card of the run that was clicked on."""
+def _catalog(listing: Listing, settings: Settings | None) -> list[Meta]:
+    """The table of runs, what was done last, and the card of the run that was clicked on; the runs in the table."""
     hidden = len(listing.metas) - len(listing.shown)
     all_too = bool(hidden) and st.toggle(f"Show hidden ({hidden})", key="show_hidden")
     metas = listing.metas if all_too else listing.shown
-    known = data.headlines(metas, HEADLINE_SECONDS)
-    rows = _rows(metas, listing, known)
+    rows = _rows(metas, listing, data.headlines(metas, HEADLINE_SECONDS), data.best_points(metas, 0.0))
     key = f"{keys.CATALOG}-{crc32(repr([meta.name for meta in metas]).encode()):x}"  # other rows: nothing is chosen
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, key=key, on_select="rerun", selection_mode="single-row",
-        placeholder="—", alt="One row per run: kind, dataset, training, noise, NAC, ACR and draws",
+        placeholder="—", alt="One row per run: kind, dataset, training, noise, NAC, ACR, best front point and draws",
         column_config=COLUMNS,
     )  # fmt: skip
-    if len(known) < len(metas):
-        polled(_more_headlines, POLL_SECONDS, metas)
     run_card.undo()
     chosen = actions.clicked_run(key)
     if chosen is not None and chosen < len(metas):
         run_card.show(metas[chosen], listing)
     else:
-        st.caption(f"{len(metas)} runs. A click on a row opens its card. NAC and ACR are {WHAT}.")
+        st.caption(f"{len(metas)} runs. A click on a row opens its card. NAC and ACR are {WHAT}. Best is {BEST}.")
     if settings is not None and metas:
         downloads.menu("runs", settings, {}, lambda: rows)
+    return metas
 
 
-def _more_headlines(metas: list[Meta]) -> None:
+def _all_known(metas: list[Meta], seconds: float) -> bool:
+    """Whether the numbers of all these runs are known, after working out more of them for so long."""
+    end = time.monotonic() + seconds
+    count = len(data.headlines(metas, seconds))
+    return count == len(data.best_points(metas, end - time.monotonic())) == len(metas)
+
+
+def _more_numbers(metas: list[Meta]) -> None:
     """Work out more of them, a second at a time, and draw the page anew when all are known."""
-    if len(data.headlines(metas, HEADLINE_SECONDS)) == len(metas):
+    if _all_known(metas, HEADLINE_SECONDS):
+        st.session_state[NUMBERED] = data.digest()
         st.rerun()
-    st.caption("NAC and ACR of more runs are being worked out.")
+    st.caption("NAC, ACR and best front points of more runs are being worked out.")
 
 
-def _rows(metas: list[Meta], listing: Listing, known: Mapping[str, Headline]) -> Rows:
+def _rows(
+    metas: list[Meta], listing: Listing, known: Mapping[str, Headline], best: Mapping[str, BestPoint | None]
+) -> Rows:
     """A row a run; columns that would say the same of all are left out."""
     notes = [listing.note(run.name) for run in metas]
     labelled, hidden = any(note.label for note in notes), any(note.hidden for note in notes)
@@ -116,6 +142,7 @@ def _rows(metas: list[Meta], listing: Listing, known: Mapping[str, Headline]) ->
             "σ": run.sigma,
             "NAC": known.get(run.name, Headline()).nac,
             "ACR": known.get(run.name, Headline()).acr,
+            **_best(best.get(run.name), listing.called),
             "trained at σ": run.network.sigma_train,
             "n0": run.n0,
             "n": run.n,
@@ -124,6 +151,14 @@ def _rows(metas: list[Meta], listing: Listing, known: Mapping[str, Headline]) ->
         }
         for run, note in zip(metas, notes, strict=True)
     ]
+
+
+def _best(point: BestPoint | None, called: Mapping[str, str]) -> dict[str, object]:
+    """The cells of a run's best front point."""
+    if point is None:
+        return {"best ACR": None, "its NAC": None, "at θ": None, "with core": None}
+    core = called.get(point.core, point.core)
+    return {"best ACR": point.acr, "its NAC": point.nac, "at θ": point.theta, "with core": core}
 
 
 def _start() -> None:

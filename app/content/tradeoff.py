@@ -18,6 +18,7 @@ from engine import figures
 from engine.errors import AcesError
 from engine.figures import deploy, overlay
 from engine.figures.views import Axis, Front
+from engine.single_image.system_file import MeasuredPoint
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.deployment import Optimism, Rule
 from engine.statistics.intervals import Estimate
@@ -43,6 +44,8 @@ ALT = (
     "Robustness over natural accuracy: a front for every composition, operating points and networks without ACES marked"
 )
 
+_Taken = tuple[Settings, MeasuredPoint]  # the view of the point, and what was measured of it
+
 
 def show(settings: Settings) -> None:
     """Tiles above the fronts; beside these the question of what to deploy, and the current composition over theta."""
@@ -54,7 +57,7 @@ def show(settings: Settings) -> None:
         tiles = st.grid(5, min_column_width=TILE_WIDTH)
     wide, narrow = st.columns([3, 2])
     with wide:
-        drawn = _fronts(settings, narrow)
+        drawn, taken = _fronts(settings, narrow)
     with narrow, errors_in_place():
         over = figures.over_theta(data.over_theta(settings), settings.theta, settings.radius, theme(), settings.symbol)
         if not settings.choice.by_votes:  # the paper's thresholds are of scores
@@ -62,6 +65,8 @@ def show(settings: Settings) -> None:
         alt = "Natural accuracy, selection rate and average certified radius over the threshold"
         chart(over, "figure_theta", alt, at=settings.turned)
         drawn["theta"] = over
+        if taken is not None:
+            take_away.show(*taken)
     with tiles, errors_in_place():
         _tiles(settings)  # after the figures, which do not wait for the intervals
     downloads.menu("trade-off", settings, drawn, lambda: downloads.fronts_table(settings))
@@ -69,7 +74,8 @@ def show(settings: Settings) -> None:
     following.show(settings, settings.compositions, tuple(label.replace(":.9g", "") for label, _, _ in TILES.values()))
 
 
-def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, figures.Sketch]:
+def _fronts(settings: Settings, beside: DeltaGenerator) -> tuple[dict[str, figures.Sketch], _Taken | None]:
+    """The fronts, and the point that *Deploy* chose, to take away."""
     measure, best_t = _asked_of_fronts()
     fronts, problems = data.fronts(settings, measure, best_t)
     with beside:
@@ -90,10 +96,11 @@ def _fronts(settings: Settings, beside: DeltaGenerator) -> dict[str, figures.Ske
         if label != settings.label:
             show_error(f"{label} is not drawn: {problem}")
     chosen_after_looking(settings)
+    taken = None
     if asked:
         with asked.below, errors_in_place():
-            _elsewhere(asked, fronts, measure, settings)  # after the figure, which does not wait for it
-    return {"front": figure}
+            taken = _elsewhere(asked, fronts, measure, settings)  # after the figure, which does not wait for it
+    return {"front": figure}, taken
 
 
 def _asked_of_fronts() -> tuple[Axis, bool]:
@@ -192,7 +199,7 @@ def _both(nac: Estimate, robustness: Estimate, measure: Axis, settings: Settings
     )
 
 
-def _elsewhere(asked: _Asked, fronts: list[Front], measure: Axis, settings: Settings) -> None:
+def _elsewhere(asked: _Asked, fronts: list[Front], measure: Axis, settings: Settings) -> _Taken:
     """What to expect of the choice on images that had no say in it."""
     found = data.optimism(settings, measure, fronts, asked.rule)
     measured = deploy.measured(asked.best, asked.robustness, found, measure, settings)
@@ -200,7 +207,7 @@ def _elsewhere(asked: _Asked, fronts: list[Front], measure: Axis, settings: Sett
         st.caption("Too few images to say what the choice gives on others: no half of them reaches the floor.")
     else:
         _expected(asked, found, measured.elsewhere, measure, settings)
-    take_away.show(_at(asked.best, settings), measured)
+    return _at(asked.best, settings), measured
 
 
 def _expected(

@@ -44,6 +44,11 @@ def read_only() -> bool:
     return is_public() or os.environ.get("ACES_READ_ONLY", "") not in ("", "0")
 
 
+def trusts_own_code() -> bool:
+    """Whether networks that are code of the operator's own may be loaded: ``ACES_TRUST``; on no public server."""
+    return not is_public() and os.environ.get("ACES_TRUST", "") not in ("", "0")
+
+
 def _positive(name: str, default: int) -> int:
     text = os.environ.get(name, str(default))
     if not text.isdecimal() or len(text) > LONGEST or int(text) < 1:

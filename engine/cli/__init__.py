@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from engine.cli import (
     catalog,
     certify,
+    check,
     dashboard,
     denoising,
     deploy,
@@ -49,7 +50,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "outcomes": results.outcomes,
     "plot": plot.plot,
     "certify": certify.certify,
-    "check": certify.check,
+    "check": check.check,
     "deploy": deploy.deploy,
     "precompute": sampling.precompute,
     "plan": sampling.plan,
@@ -86,17 +87,13 @@ def main() -> None:
     except TyperException as error:  # unknown options and the like; without a message its help was printed
         status = _fail(f"{error.format_message()} See `python -m engine --help`.") if str(error) else 2
     except (KeyboardInterrupt, typer.Abort):
-        print(
-            "interrupted; what was stored is kept: precompute, train and certify -o go on where they were",
-            file=sys.stderr,
-        )
-        status = 130
+        status = INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except OSError as error:  # a path of letters that no file system takes, a disk that went away
         status = _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
-    if status == INTERRUPTED:  # typer makes an exit status of an interruption itself
+    if status == INTERRUPTED:  # typer makes an exit status of an interruption, too
         again = "precompute, train and certify -o go on where they were"
         print(f"interrupted; what was stored is kept: {again}", file=sys.stderr)
     raise SystemExit(status)

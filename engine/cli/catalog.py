@@ -6,10 +6,11 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -22,12 +23,14 @@ from engine.cli.printing import print_table, say, warn
 from engine.errors import AcesError
 from engine.escape import terminal
 from engine.names import LONGEST, quoted
-from engine.records.runs import Meta, Run, write_run
+from engine.records.runs import CoreRun, Meta, Run, SmoothedRun, write_run
 
 if TYPE_CHECKING:
     from engine.published import Taken
 
-MEASURES = ("nac", "acr")  # by which runs are sorted, beside their names
+MEASURES = ("nac", "acr", "best")  # by which runs are sorted, beside their names
+Measured = Mapping[str, dict[str, Any]]  # of runs by name: NAC, ACR and the best front point, None for none
+MEASURED = ("NAC %", "ACR", "best ACR", "its NAC %", "at θ", "with core")
 NAMED = 3  # reasons that a message gives
 
 
@@ -43,13 +46,22 @@ def list_runs(
     ] = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="List what can be restored.")] = False,
     metrics: Annotated[
-        bool, typer.Option("--metrics", help="With NAC and ACR of each network alone, as on the page Runs.")
+        bool,
+        typer.Option(
+            "--metrics", help="With NAC and ACR of each network alone and its best front point, as on the page Runs."
+        ),
     ] = False,
-    sort: Annotated[str, typer.Option(help="name; or nac or acr, the largest first, with --metrics.")] = "name",
+    sort: Annotated[
+        str,
+        typer.Option(help="name; nac, acr or best (best ACR), the largest first, with --metrics."),
+    ] = "name",
     empty_trash: Annotated[bool, typer.Option("--empty-trash", help="Remove what was deleted for good.")] = False,
     cache: CacheOption = None,
 ) -> None:
     """List the component runs: those of the store, and the demo that ships; or remove and restore stored ones.
+
+    Best is, of a certification run composed with the most accurate core network, the largest ACR among the thresholds
+    whose NAC lies at least halfway from the certification network's alone to the core network's accuracy.
 
     What the dashboard deletes stays in the store's trash until it is restored or the trash is emptied; --remove is for
     good.
@@ -81,27 +93,53 @@ def _list(form: str, cache: Path | None, sort: str, *, with_metrics: bool) -> No
     found = catalog.listing()
     for place, message in found.broken.items():
         warn(f"{listed(place)} is skipped: {message}")
-    measured = _measured(catalog, found.metas) if with_metrics else {}
+    measured = _measured(catalog, found) if with_metrics else {}
     metas = found.metas
     if sort in MEASURES:
-        metas = sorted(metas, key=lambda meta: _largest_first(measured.get(meta.name, {}).get(sort)))
+        metas = sorted(metas, key=lambda meta: _largest_first(_worth(measured.get(meta.name, {}), sort)))
     if form == "json":
         print(json.dumps([meta.to_json() | measured.get(meta.name, {}) for meta in metas], indent=1))
     else:
         _print_runs(replace(found, metas=metas), measured)
 
 
-def _measured(catalog: Catalog, metas: list[Meta]) -> dict[str, dict[str, float | None]]:
-    """NAC and ACR of every run that can be read, as the page Runs has them."""
+def _measured(catalog: Catalog, found: Listing) -> Measured:
+    """NAC, ACR and the best front point of every run that can be read, as the page Runs has them."""
     from engine.figures.headlines import headline
 
-    found: dict[str, dict[str, float | None]] = {}
-    for meta in metas:
+    measured: dict[str, dict[str, Any]] = {}
+    cores: dict[str, list[CoreRun]] = {}
+    for meta in found.shown:
+        if meta.kind == CoreRun.KIND:
+            with suppress(AcesError):  # it is told of below
+                cores.setdefault(meta.dataset, []).append(cast(CoreRun, catalog.load(meta.name)))
+    for meta in found.metas:
         try:
-            found[meta.name] = headline(catalog.load(meta.name))._asdict()
+            run = catalog.load(meta.name)
+            measured[meta.name] = headline(run)._asdict() | {"best": _best(run, cores.get(meta.dataset, []))}
         except AcesError as error:
             warn(f"{listed(meta.name)} has no NAC and ACR: {error}")
-    return found
+    return measured
+
+
+def _best(run: Run, cores: list[CoreRun]) -> dict[str, Any] | None:
+    """A run's best front point, None where it has none."""
+    from engine.figures.headlines import best_point, most_accurate
+
+    core = most_accurate(run, cores) if isinstance(run, SmoothedRun) else None
+    if core is None or not isinstance(run, SmoothedRun):
+        return None
+    try:
+        found = best_point(run, core)
+    except AcesError:  # of draws too few to select by
+        return None
+    return None if found is None else found._asdict()
+
+
+def _worth(measured: Mapping[str, Any], sort: str) -> float | None:
+    """By what a run is sorted: of the best front point its ACR."""
+    value = measured.get(sort)
+    return value["acr"] if isinstance(value, dict) else value
 
 
 def _largest_first(value: float | None) -> float:
@@ -256,18 +294,25 @@ def _notes(meta: Meta) -> list[str]:
     return [*notes, f"inferred from the radii: {json.dumps(inferred)}"] if inferred else notes
 
 
-def _print_runs(found: Listing, measured: Mapping[str, Mapping[str, float | None]]) -> None:
+def _print_runs(found: Listing, measured: Measured) -> None:
     own: tuple[str, ...] = ("name", "kind", "dataset", "training", "sigma", "n0", "n", "precision")
-    columns = (*own, *(("NAC %", "ACR") if measured else ()), "collection", "label")
+    columns = (*own, *(MEASURED if measured else ()), "collection", "label")
     rows = []
     for m in found.metas:
         note = found.note(m.name)
         said = " ".join(part for part in (note.label, "(hidden)" if note.hidden else "") if part)
         facts = (m.name, m.kind, m.dataset, m.network.training, m.sigma, m.n0, m.n, m.precision)
         values = measured.get(m.name, {})
-        shown = (_rounded(values.get("nac"), 1), _rounded(values.get("acr"), 3)) if measured else ()
+        shown = _shown(values) if measured else ()
         rows.append((*facts, *shown, note.collection, said))
     print_table(columns, rows)
+
+
+def _shown(values: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """The cells of ``MEASURED``."""
+    best = values.get("best") or {}
+    point = _rounded(best.get("acr"), 3), _rounded(best.get("nac"), 1), _rounded(best.get("theta"), 3), best.get("core")
+    return (_rounded(values.get("nac"), 1), _rounded(values.get("acr"), 3), *point)
 
 
 def _rounded(value: float | None, decimals: int) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,10 @@ def dashboard(
         typer.Option(help="A name under which it answers, beside this machine's own; may be given several times."),
     ] = None,
     headless: Annotated[bool, typer.Option(help="Do not open a browser.")] = True,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Load networks that are code of your own: functions, TorchScript.")
+    ] = False,
+    configs: Annotated[Path | None, typer.Option(help="A folder of configs for the page Runs.")] = None,
     cache: CacheOption = None,
 ) -> None:
     """Open the dashboard. It runs until it is interrupted.
@@ -40,5 +45,9 @@ def dashboard(
     for name in allow_host or ():
         options += ["--server.allowedHosts", name]
     store = {} if cache is None else {"ACES_CACHE": str(cache)}
+    if trust:
+        store["ACES_TRUST"] = "1"
+    if configs is not None:
+        store["ACES_CONFIGS"] = str(configs.resolve())
     command = processes.command("streamlit", "run", str(MAIN), *options)
     os.execve(command[0], command, processes.environment(**store))  # signals and the exit status are streamlit's

@@ -10,6 +10,7 @@ import typer
 
 from engine.cli.printing import print_table, say, warn
 from engine.errors import AcesError
+from engine.records.origin import Origin
 
 if TYPE_CHECKING:
     from engine.models import Hints
@@ -45,7 +46,9 @@ def list_models(
         return
     shown = [{**row, "parameters": f"{row['parameters']:,}", "macs": f"{row['macs']:.3g}"} for row in rows]
     print_table(list(shown[0]), [list(row.values()) for row in shown])
-    print("Also: module:function (your own), timm:NAME (where timm is installed), TorchScript files (with --trust).")
+    print(
+        "Also: module:function, FILE.py:function (your own), timm:NAME, transformers:DIR, TorchScript files (--trust)."
+    )
 
 
 def inspect(
@@ -102,7 +105,7 @@ def inspect(
     facts: dict[str, Any] = {
         "format": checkpoint.format,
         "architecture": checkpoint.card.architecture,
-        "dataset": checkpoint.card.dataset,
+        "dataset": None if dataset is None and Origin("", architecture).runs_code else checkpoint.card.dataset,
         "outputs": checkpoint.outputs,
         "normalizer": f"{checkpoint.normalizer} ({checkpoint.why})",
         "parameters": sum(p.numel() for p in checkpoint.network.parameters()),

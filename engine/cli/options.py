@@ -29,7 +29,7 @@ SelectOption = Annotated[
     str | None, typer.Option("--select", help="Selection run; by default the certification run's own entropies.")
 ]
 TrustOption = Annotated[
-    bool, typer.Option("--trust", help="Load TorchScript files: code that runs with your rights. Trust their author?")
+    bool, typer.Option("--trust", help="Load code that runs with your rights: TorchScript files, functions of runs.")
 ]
 UnitsOption = Annotated[
     bool,

@@ -34,9 +34,14 @@ def pictures(
     run = Catalog(cache).load(name)
     if isinstance(run, SelectionRun):
         raise AcesError(f"'{run.meta.name}' is a selection run, which does not know its images' labels: name another")
-    whole = datasets.load(run.meta.dataset, run.meta.split or "test")
+    own = run.meta.origin is not None and run.meta.origin.pictures is not None
+    split = run.meta.split or "test"
+    whole = datasets.card_of(run.meta).read(split) if own else datasets.load(run.meta.dataset, split)
     found = _images(run, whole, file_in(folders.demo(), f"{run.meta.dataset}_likeness.npz"))
-    path = datasets.pictures_file(run.meta.dataset, run.index, run.label)
+    digest = run.meta.extra.get("images")
+    if digest is not None and isinstance(run, SmoothedRun) and found.digest() != digest:
+        raise AcesError(f"the pictures of '{run.meta.name}' were exchanged since it was sampled: sample it again")
+    path = datasets.pictures_file(run.meta.dataset, run.index, run.label, digest)
     make_folder(path.parent)
     datasets.write_images(found, path)
     say(str(path))

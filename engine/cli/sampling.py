@@ -242,6 +242,8 @@ def _origin(run: Run, checkpoint: Path | None, config: Path | None, trust: bool)
     from engine.models import Hints, load
     from engine.sampling.config import read_config
     from engine.sampling.plan_runs import jobs
+    from engine.single_image.live import hints_of
+    from engine.single_image.system import NetworkHints
 
     if config is not None:
         settings = read_config(config)
@@ -251,8 +253,11 @@ def _origin(run: Run, checkpoint: Path | None, config: Path | None, trust: bool)
         if not same:
             raise AcesError(f"{config} names no network that '{run.meta.name}' was sampled from")
         return same[0], settings.images()
-    hints = Hints(dataset=datasets.card(run.meta.dataset), trust=trust)
-    data = datasets.load(run.meta.dataset, run.meta.split or "test")
+    card, said = datasets.card_of(run.meta), NetworkHints.of_run(run.meta)
+    hints = hints_of(said, card, trust=trust) if checkpoint is None else Hints(dataset=card, trust=trust)
+    own = run.meta.origin is not None and run.meta.origin.pictures is not None
+    split = run.meta.split or "test"
+    data = card.read(split) if own else datasets.load(run.meta.dataset, split)
     return load(checkpoint or weights_of(run.meta), hints), data
 
 

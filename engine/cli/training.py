@@ -154,7 +154,7 @@ def _fit(
         kept = state_file(directory, plan)
         where = f"{kept} holds the last whole epoch" if kept.exists() else "no epoch was begun"
         say(f"interrupted; {where}: the same command goes on from there", sys.stderr)
-        raise typer.Exit(130) from None
+        raise SystemExit(130) from None  # all is said
 
 
 def _values(settings: list[str]) -> dict[str, str]:

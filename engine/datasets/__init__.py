@@ -4,7 +4,18 @@ Readers: ``standard`` (torchvision's), ``folder`` (ImageNet, a folder of one's o
 until they are used, and floats in [0, 1] then.
 """
 
-from engine.datasets.cards import DATASETS, DatasetCard, card, card_at, known, load, on_disk, own_card
+from engine.datasets.cards import (
+    DATASETS,
+    DatasetCard,
+    card,
+    card_at,
+    card_of,
+    known,
+    load,
+    on_disk,
+    own_card,
+    own_images,
+)
 from engine.datasets.images import EncodedPicture, EncodedPictures, ImageSet, Transform, write_images
 from engine.datasets.likeness import find_again, write_likeness
 from engine.datasets.places import data_root, pictures_file
@@ -18,12 +29,14 @@ __all__ = [
     "Transform",
     "card",
     "card_at",
+    "card_of",
     "data_root",
     "find_again",
     "known",
     "load",
     "on_disk",
     "own_card",
+    "own_images",
     "pictures_file",
     "write_images",
     "write_likeness",

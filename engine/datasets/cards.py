@@ -14,6 +14,7 @@ from engine.datasets.places import data_root
 from engine.datasets.preview import imagenet_preview
 from engine.datasets.standard import cifar10, cifar100, fashion_mnist
 from engine.errors import AcesError
+from engine.records.runs import Meta
 
 CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR10_STD = (0.2023, 0.1994, 0.2010)  # not the pixels' own deviation, but what Cohen et al. 2019 divide by
@@ -112,18 +113,46 @@ def own_card(
     is_parquet = any(find_parquet(place, split) for split in ("test", "train"))
     if is_parquet and classes is None:
         raise AcesError(f"{place} does not say how many classes there are; name them under `classes`")
-    classes = classes or class_folders(place)
+    return _own_card(name, place, transform, classes or class_folders(place))
+
+
+def _own_card(name: str, place: Path, transform: Transform, classes: tuple[str, ...]) -> DatasetCard:
+    assert transform.crop is not None
     return DatasetCard(
         name=name,
         title=name,
         classes=classes,
-        shape=(3, size, size),
+        shape=(3, transform.crop, transform.crop),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         every=1,
         reader=partial(_own, name, place, transform, classes),
         recipes="cifar",
     )
+
+
+def card_of(meta: Meta) -> DatasetCard:
+    """The card of a run's dataset: a known one, else the user's own as the run says it, whose pictures may be away.
+
+    Raises ``AcesError`` where the run says neither classes nor the size of its pictures.
+    """
+    said, found = meta.origin, known(meta.dataset)
+    if said is not None and said.pictures is not None and found is not None:
+        return card_at(meta.dataset, Path(said.pictures))
+    if found is not None:
+        return found
+    if meta.classes is None or said is None or said.size is None:
+        raise AcesError(
+            f"{_refusal(meta.dataset)}; '{meta.name}' does not say the classes and the size of its pictures: sample it "
+            f"here, from its config"
+        )
+    place = Path(said.pictures or "")
+    return _own_card(meta.dataset, place, Transform(crop=said.size, resize=said.resize), meta.classes)
+
+
+def own_images(name: str, classes: tuple[str, ...], size: int) -> DatasetCard:
+    """A dataset of the user's own as its networks see it, colour images of ``size``, without its pictures."""
+    return replace(_own_card(name, Path(), Transform(crop=size), classes), reader=None)
 
 
 def _own(name: str, place: Path, transform: Transform, classes: tuple[str, ...], split: str) -> ImageSet:

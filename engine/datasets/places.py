@@ -17,10 +17,13 @@ def data_root() -> Path:
     return folders.data()
 
 
-def pictures_file(dataset: str, index: npt.NDArray[np.int64], label: npt.NDArray[np.int64]) -> Path:
+def pictures_file(
+    dataset: str, index: npt.NDArray[np.int64], label: npt.NDArray[np.int64], digest: str | None = None
+) -> Path:
     """Where the dashboard looks for the pictures of a run whose images do not ship: beside the dataset's files.
 
-    Copies of a dataset in different orders differ in their labels, hence in the name.
+    Copies of a dataset in different orders differ in their labels, own pictures in their ``digest``, hence in the name.
     """
     which = zlib.crc32(label.astype("<i8").tobytes(), zlib.crc32(index.astype("<i8").tobytes()))
+    which = zlib.crc32((digest or "").encode(), which)
     return file_in(data_root() / "pictures", f"{dataset}-{which:08x}.npz")

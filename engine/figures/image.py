@@ -47,7 +47,9 @@ def class_votes(e: StageNumbers, names: Sequence[str], theme: Theme) -> Sketch:
         hovertemplate="%{y}: %{x:,} draws<extra></extra>",
         marker=fill(0, ["/" if k == e.c_hat else "" for k in top], theme),
     )
-    figure.update_layout(xaxis_range=[0, e.certify.n], yaxis={"showgrid": False, "automargin": True})
+    figure.update_layout(
+        xaxis_range=[0, e.certify.n], yaxis={"type": "category", "showgrid": False, "automargin": True}
+    )
     rule(figure, e.certify.n / 2, theme.ink, "dot")
     return figure
 

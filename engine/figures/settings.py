@@ -53,11 +53,11 @@ def network_key(run: Meta) -> str:
 
 
 def class_names(meta: Meta) -> tuple[str, ...]:
-    """The classes of a run's dataset by number; numbers for a dataset that the engine does not know, or of others."""
+    """The classes of a run's dataset by number; numbers where neither engine nor run knows them."""
     known = datasets.known(meta.dataset)
     if known is not None and len(known.classes) >= meta.num_classes:
         return known.classes
-    return tuple(str(k) for k in range(meta.num_classes))
+    return meta.classes or tuple(str(k) for k in range(meta.num_classes))
 
 
 def symbol_of(selection: str) -> str:

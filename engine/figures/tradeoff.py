@@ -18,7 +18,7 @@ from engine.statistics.metrics import Metrics
 MARK_EVERY = 10  # a front can be clicked on at theta = 0, 0.01, ..., 1; of many, the others at every fourth of them
 FADED = 0.65
 NAMED, SHORT = 8, 18  # more fronts, or longer names, would write over each other: the legend names them
-LOW = 230  # of what stands under the question of what to deploy, with its legend below it: above the fold of 800 pixels
+LOW = 212  # of what stands under the question of what to deploy, with its legend below it: above the fold of 800 pixels
 LETTER = 0.013  # of the axis: the width of a letter of a name
 CORE = "core"  # what the squares are called
 LEGEND_WIDTH, LEGEND_KEY, LEGEND_LETTER, LEGEND_ROW = 460, 48, 5.5, 17  # pixels: room, a line, a letter, a row

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import importlib.util
 import io
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +26,8 @@ TIMM = "timm:"
 
 def find(name: str) -> Architecture:
     """The card of any architecture: a known one, ``timm:NAME``, or ``module:function``, which is imported.
+
+    ``FILE.py:function`` is a function of a file, which need not be on any path.
 
     So ``name`` is what the user says, never what a file does. The function takes nothing and returns a network that
     reads images in [0, 1]. Raises ``AcesError`` if there is none.
@@ -86,11 +91,40 @@ def _deprecated() -> Iterator[None]:
 
 
 def _function(name: str) -> Architecture:
-    module_name, _, function = name.partition(":")
+    module_name, _, function = name.rpartition(":")
+    if module_name.endswith(".py"):
+        make = _of_file(Path(module_name), function, name)
+        return _own_architecture(name, make)
     try:
         make = getattr(importlib.import_module(module_name), function)
     except (ImportError, AttributeError) as error:
         raise AcesError(f"architecture '{name}': {error}; is the module on PYTHONPATH?") from error
+    return _own_architecture(name, make)
+
+
+def _of_file(path: Path, function: str, name: str) -> Callable[[], nn.Module]:
+    """A function of a file, which is run; the same file as it stands is run once."""
+    try:
+        stands = path.resolve().stat()
+        module_name = f"own_{hashlib.sha256(f'{path.resolve()}|{stands.st_mtime_ns}'.encode()).hexdigest()[:16]}"
+        if module_name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(module_name, path)
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[module_name] = module
+            try:
+                spec.loader.exec_module(module)
+            except BaseException:
+                del sys.modules[module_name]
+                raise
+        return getattr(sys.modules[module_name], function)
+    except Exception as error:  # whatever code of the user's own raises
+        reason = " ".join(str(error).split())[:200]
+        raise AcesError(f"architecture '{name}': {type(error).__name__}: {reason}") from error
+
+
+def _own_architecture(name: str, make: Callable[[], nn.Module]) -> Architecture:
     return Architecture(
         name,
         lambda _num_classes, _channels: make(),

@@ -121,7 +121,7 @@ def take_bytes(
     Nothing is read from the disk. Raises ``AcesError`` for everything else, and as ``take`` names it.
     """
     if name.endswith(".npz"):
-        return from_bytes(data, name, MOST_UNPACKED)
+        return from_bytes(data, name, most=MOST_UNPACKED)
     path, told = Path(name), Told(dataset, sigma, alpha, units_are_right)
     kind = kind_of(name, data[:LOOKED_AT])
     if kind == "log" and FILE.fullmatch(name):

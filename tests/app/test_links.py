@@ -22,7 +22,8 @@ from tests.app.test_settings import smoothed
 
 APP = Path(keys.__file__).parent
 IMAGES = 40
-OF_CERTIFY = {"source", "mode", "n"}  # the Certify page has no link of a view
+OF_CERTIFY = {"source", "mode", "n", "until", "until_r"}  # the Certify page has no link of a view
+OF_RUNS = {"rule", "rule_r", "rule_theta"}  # nor has Runs
 WITHOUT_DEFAULT = {
     "outcome",
     "answer",
@@ -103,7 +104,7 @@ def test_every_control_that_is_bound_to_the_address_is_in_a_link():
     assert bound.count(None) == 2  # _others and _kept, whose keys are arguments
     of_those = {"with_training", "with_core", "with_select", "pin", "pick"}
     every = {*bound, *of_those, *keys.DIALS} - {None}
-    assert every == {*keys.CONTROLS, *keys.PAGE_CONTROLS} | OF_CERTIFY
+    assert every == {*keys.CONTROLS, *keys.PAGE_CONTROLS} | OF_CERTIFY | OF_RUNS
 
 
 @pytest.mark.parametrize("path", ["", "trade-off", "certified-accuracy", "selection", "images", "compare"])

@@ -126,5 +126,5 @@ def test_a_store_that_is_cut_in_half_is_a_sentence_beside_the_demo(open_page, tm
     page = open_page(path)
     assert not page.exception
     assert "is damaged" in page.error[0].value
-    assert "move the folder" in page.error[0].value
+    assert "store repair" in page.error[0].value
     assert page.sidebar.selectbox  # the demo's networks

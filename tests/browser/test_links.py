@@ -44,7 +44,6 @@ def open_page(server: str, new_tab: Callable[[], Page], context: BrowserContext)
 
     def opened(address: str = "", wait: str = FRONT) -> Page:
         page = new_tab()
-        page.set_default_timeout(60_000)
         page.goto(address if address.startswith("http") else f"{server}/{address}")
         settle(page, wait)
         return page
@@ -75,7 +74,7 @@ def bring_in_another_dataset(folder: Path) -> None:
 
 def copied(page: Page) -> str:
     page.locator("#address-links button").click()
-    page.get_by_text("Copied").wait_for()
+    page.get_by_role("button", name="Copied", exact=True).wait_for()
     return str(page.evaluate("navigator.clipboard.readText()"))
 
 

@@ -15,6 +15,8 @@ from tests.browser.test_dials import settle
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+pytestmark = pytest.mark.browser
+
 FRONT, THETA, RADIUS, SELECTED = "figure_front", "figure_theta", "figure_radius", "figure_selected"
 ENTROPIES, SIGNED, RECEIVER = keys.ENTROPIES, keys.SIGNED, "figure_receiver"
 PAGES = {"": (FRONT, THETA), "certified-accuracy": (RADIUS, SELECTED), "selection": (ENTROPIES, SIGNED, RECEIVER)}

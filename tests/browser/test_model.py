@@ -27,6 +27,8 @@ from engine.statistics.margin import Bound
 from engine.statistics.metrics import evaluate, standalone
 from tests import random_runs, synthetic
 
+pytestmark = pytest.mark.browser
+
 MODEL = Path(app.components.__file__).with_name("model.js").read_text(encoding="utf-8")
 READ = """([counts, classes, votes]) => {
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;

@@ -21,6 +21,7 @@ READERS = {  # who reads the environment, beside ``engine.folders`` for every fo
     "engine/processes.py",  # hands it on
     "engine/sampling/executors.py",  # Ray's own
     "engine/sampling/plan_runs.py",  # SOURCE_DATE_EPOCH
+    "app/public.py",  # ACES_PUBLIC
     "app/services/limits.py",
 }
 FOLDERS = {"ACES_CACHE": "store", "ACES_DATA": "data", "ACES_DEMO": "demo", "ACES_MODELS": "models"}

@@ -20,7 +20,10 @@ from app.services import precompute
 from app.services.precompute import DrawRule
 from cache import Store
 from engine.datasets import own_card
+from engine.figures.headlines import best_point
 from engine.models import architecture, assemble
+from tests import app_pages, synthetic
+from tests.app_pages import captions, damage
 from tests.waiting import wait_until
 
 IMAGES, N0, N = 3, 100, 100_000  # enough that it can be cancelled on a fast machine as well
@@ -196,6 +199,30 @@ def test_the_catalog_is_listed_on_the_runs_page_also_when_it_is_empty(open_page,
     empty = open_page("runs")
     assert "Nothing yet" in empty.info[0].value
     assert "checkpoint:" in empty.code[0].value
+
+
+def test_every_certification_run_has_its_best_front_point_once_these_are_worked_out(open_page):
+    page = open_page("runs")
+    table = page.dataframe[0].value.set_index("name")
+    run, core = synthetic.smoothed(0.5, app_pages.IMAGES), synthetic.core(app_pages.IMAGES)
+    best = best_point(run, core)
+    assert best is not None
+    row = table.loc[run.meta.name]
+    assert row["best ACR"] == pytest.approx(best.acr)
+    assert row["its NAC"] == pytest.approx(best.nac)
+    assert (row["at θ"], row["with core"]) == (best.theta, core.meta.name)
+    assert table.loc[core.meta.name, ["best ACR", "its NAC", "at θ", "with core"]].isna().all()
+    assert "being worked out" not in captions(page)
+
+
+def test_a_damaged_run_has_no_numbers_and_the_page_ends(open_page, demo):
+    damage(demo, synthetic.certify_name(0.5))
+    data.look_again()
+    page = open_page("runs")
+    assert not page.exception
+    assert "being worked out" not in captions(page)
+    table = page.dataframe[0].value.set_index("name")
+    assert table["best ACR"].notna().sum() == 2
 
 
 def test_a_precompute_that_was_started_elsewhere_is_shown(open_page, tmp_path, monkeypatch):

@@ -38,8 +38,9 @@ def test_what_stands_is_not_made_again(tmp_path):
 
 
 def test_the_last_that_were_asked_for_come_first(tmp_path):
-    packs, order, go = Packs(tmp_path), [], threading.Event()
-    packs.ask({"waits": lambda: str(go.wait(60)).encode()})
+    packs, order, go, begun = Packs(tmp_path), [], threading.Event(), threading.Event()
+    packs.ask({"waits": lambda: begun.set() or str(go.wait(60)).encode()})
+    assert begun.wait(60)  # else it would wait behind the others
     packs.ask({name: lambda name=name: order.append(name) or b"" for name in ("old 1", "old 2")})
     packs.ask({name: lambda name=name: order.append(name) or b"" for name in ("new 1", "new 2", "old 2")})
     go.set()

@@ -10,7 +10,7 @@ from cache.catalog import Catalog
 from cache.entries import BytesDisk
 from cache.store import Store
 from cache.trash import Trash
-from engine.figures.headlines import headline
+from engine.figures.headlines import best_point, headline
 from engine.records import runs
 from tests import toy
 
@@ -213,6 +213,36 @@ def test_runs_are_listed_with_what_they_are_worth_the_largest_first(call, store)
     assert {"NAC", "ACR"} <= set(out.splitlines()[0].split())
     _, out, _ = call("runs", "--cache", store)
     assert "ACR" not in out.splitlines()[0]
+
+
+def test_the_best_front_point_is_listed_and_sorted_by(call, store):
+    status, out, err = call("runs", "--sort", "best", "--format", "json", "--cache", store)
+    assert (status, err) == (0, "")
+    listed = json.loads(out)
+    with Store(store) as opened:
+        wanted = best_point(opened.get("toy-noisy"), opened.get("toy-core"))
+    best = {one["name"]: one["best"] for one in listed}
+    assert wanted is not None
+    assert tuple(best["toy-noisy"][name] for name in ("core", "theta", "nac", "acr")) == wanted
+    assert best["toy-core"] is None
+    found = [one["best"]["acr"] for one in listed if one["best"] is not None]
+    assert found
+    assert found == sorted(found, reverse=True)
+    assert all(one["best"] is None for one in listed[len(found) :])
+    _, out, _ = call("runs", "--metrics", "--cache", store)
+    assert "best ACR  its NAC %  at θ" in out.splitlines()[0]
+
+
+def test_a_damaged_core_network_leaves_the_others_their_best_points(call, store):
+    with Store(store) as opened:
+        opened.put(toy.core_run("toy-also"))
+        cache = diskcache.Cache(str(opened.runs.directory), disk=BytesDisk)
+        entries.write(cache, entries.run_key("toy-core"), b"no run")
+        cache.close()
+    status, out, err = call("runs", "--metrics", "--format", "json", "--cache", store)
+    assert (status, err.count("\n")) == (0, 1)
+    best = {one["name"]: one.get("best") for one in json.loads(out)}
+    assert best["toy-noisy"] is None or best["toy-noisy"]["core"] == "toy-also"
 
 
 def test_an_order_that_runs_do_not_have_is_refused(call, store):

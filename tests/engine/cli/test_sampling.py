@@ -82,8 +82,12 @@ def test_verify_samples_again_and_finds_a_tampered_run(call, tmp_path):
     status, out, err = call("verify", "noisy", "--config", config, "--images", "2", "--cache", place)
     assert (status, out) == (0, "'noisy': 2 images sampled again, every count the same\n")
     assert err.count("650 draws, the same") == 2
+    status, out, err = call("verify", "noisy", "--images", "1", "--cache", place)  # the run knows where they lie
+    assert (status, out) == (0, "'noisy': 1 images sampled again, every count the same\n")
+    (tmp_path / "noisy.safetensors").rename(tmp_path / "moved.safetensors")
     status, _, err = call("verify", "noisy", "--cache", place)
     assert (status, "the weights of 'noisy' are missing" in err) == (2, True)
+    (tmp_path / "moved.safetensors").rename(tmp_path / "noisy.safetensors")
     with Store(place) as store:
         run = store.get("noisy")
         store.put(replace(run, class_counts=np.roll(run.class_counts, 1, 1)), replace=True)

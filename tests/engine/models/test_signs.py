@@ -41,7 +41,7 @@ def array() -> bytes:
         (b"<!DOCTYPE html><html><body>Quota exceeded", "is a web page in place of the file"),
         (b"\xef\xbb\xbf\n  <html>", "is a web page in place of the file"),
         (b"<?xml version='1.0'?><Error><Code>AccessDenied", "is a web page in place of the file"),
-        (gzip.compress(b"x" * 100), "is packed with gzip: unpack it first"),
+        (gzip.compress(b"x" * 100, mtime=0), "is packed with gzip: unpack it first"),
         (b"\x89HDF\r\n\x1a\n" + b"\0" * 100, "is an HDF5 file, as Keras writes them"),
         (array(), "is a numpy array"),
         (encoded("PNG"), "is a PNG picture"),

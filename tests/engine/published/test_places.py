@@ -22,6 +22,7 @@ KNOWN = {
     "mnist": (10, 9_999),
     "svhn": (10, 26_031),
 }
+EVERY = sorted([*KNOWN, "imagenet_preview"])
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -32,9 +33,9 @@ def test_a_folder_names_the_dataset_and_with_it_classes_and_the_last_index(name,
 
 
 def test_a_log_of_no_known_dataset_is_refused_with_the_names_of_all():
-    with pytest.raises(AcesError, match=f"no folder names the dataset; known: {', '.join(KNOWN)}$"):
+    with pytest.raises(AcesError, match=f"no folder names the dataset; known: {', '.join(EVERY)}$"):
         place_of(Path("/logs/pets/eval.tsv"))
-    with pytest.raises(AcesError, match=f"unknown dataset 'pets'; known: {', '.join(KNOWN)}$"):
+    with pytest.raises(AcesError, match=f"unknown dataset 'pets'; known: {', '.join(EVERY)}$"):
         place_of(Path("/logs/cifar10/eval.tsv"), dataset="pets")
 
 

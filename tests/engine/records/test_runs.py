@@ -11,6 +11,7 @@ import pytest
 
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
+from engine.records.origin import Origin
 from engine.records.runs import (
     CoreRun,
     Meta,
@@ -491,6 +492,25 @@ def test_images_alone_are_validated(arrays, message, tmp_path):
 # --- meta ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("classes", [("a",), "ab", ("a", "b\n"), ("a", 3), {"a": 1}], ids=str)
+def test_names_of_classes_are_one_line_for_each(classes):
+    said = full_smoothed().meta.to_json() | {"num_classes": 2, "classes": classes}
+    with pytest.raises(RunError, match=r"meta\.classes"):
+        Meta.from_json(said)
+
+
+def test_no_file_says_where_anything_lies_here(tmp_path):
+    run = full_smoothed()
+    run = replace(run, meta=replace(run.meta, origin=Origin("/somewhere/net.pth", "os:abort")))
+    assert from_bytes(to_bytes(run, local=True), local=True).meta == run.meta
+    assert b"somewhere" not in to_bytes(run)
+    path = tmp_path / "run.npz"
+    path.write_bytes(to_bytes(run, local=True))
+    assert read_run(path).meta.origin is None
+    assert read_meta(path).origin is None
+    assert from_bytes(to_bytes(run, local=True)).meta.origin is None
+
+
 def test_meta_keeps_what_it_was_given():
     entries = {f.name for f in fields(Meta)} - {"extra"}
     given = replace(
@@ -503,6 +523,8 @@ def test_meta_keeps_what_it_was_given():
         budget={"lose": 0.01},
         decided={"radii": [0.5]},
         radius_decimals=4,
+        classes=tuple(f"class {k}" for k in range(full_smoothed().meta.num_classes)),
+        origin=Origin("net.pth", "net.py:make", "ema", "0.5/0.5", "pictures", 32, 40),
         extra={"x": 1},
     )
     assert all(getattr(given, name) is not None for name in entries)

@@ -90,7 +90,8 @@ def test_every_config_is_valid_and_its_entries_agree_with_their_file_names(path)
     assert datasets.known(config.dataset) or config.data is not None
     for entry in (*config.certify, *config.select, *config.core):
         if entry.architecture:
-            assert find(entry.architecture).dataset == (config.dataset if config.data is None else "imagenet")
+            own = config.data is not None or config.dataset == "imagenet_preview"  # pictures for networks of ImageNet
+            assert find(entry.architecture).dataset == ("imagenet" if own else config.dataset)
         if entry.sigma_train and path.parent != CONFIGS:
             assert (sigma_of(entry.checkpoint), training_of(entry.checkpoint)) == (entry.sigma_train, entry.training)
         if entry.normalizer and entry.architecture != "resnet110-macer":

@@ -29,7 +29,7 @@ def test_other_noise_than_in_training_is_named_in_the_run(tmp_path):
         ("dataset: toy", "dataset: mnits", "unknown dataset 'mnits'; known: .*, toy$"),
         ("dataset: toy", "dataset: mnist", "of MNIST only logs can be read here"),
         ("n: 600", "n: 0", "toy.yaml: n: Input should be greater than or equal to 1"),
-        ("n: 600", "draws: 600", "toy.yaml: draws: Extra inputs are not permitted"),
+        ("n: 600", "draws: 600", "toy.yaml: the file: unknown key 'draws'; known: "),
         ("noisy.safetensors", "absent.safetensors", "no checkpoint at .*absent.safetensors"),
         ("n0: 50", "precision: float8", "toy.yaml: precision: Input should be"),
     ],

@@ -81,7 +81,7 @@ def test_the_record_says_every_n_that_was_decided_on(tmp_path):
     assert (second.meta.n_decided, second.meta.looked) == ((300, 600), True)
     assert same.meta == second.meta
     assert core.meta.n_decided is None
-    assert runs.from_bytes(runs.to_bytes(second)).meta == second.meta
+    assert runs.from_bytes(runs.to_bytes(second, local=True), local=True).meta == second.meta
 
 
 def test_two_halves_equal_the_whole(tmp_path):

@@ -1,0 +1,58 @@
+"""Where a run's network and pictures lie on the machine that sampled it, and what their files do not say.
+
+Only the store keeps it: no run file holds it, and of a file that says it nothing is believed. Whoever else reads the
+run learns no folder of this machine, and no file of anybody's names what is read, or run, here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from engine.errors import AcesError
+from engine.names import LONGEST_NOTE, fault, quoted
+
+LIBRARIES = ("timm:", "transformers:")  # whose names hold a colon and are no code of the user's own
+
+
+@dataclass(frozen=True)
+class Origin:
+    """``checkpoint``: a path, or how else it was named; ``architecture``, ``weights``, ``normalizer`` as it was said.
+
+    ``pictures``: the folder or file of a dataset of one's own; the shorter side was resized to ``resize`` pixels, and
+    the central square of ``size`` taken.
+    """
+
+    checkpoint: str
+    architecture: str | None = None
+    weights: str | None = None
+    normalizer: str | None = None
+    pictures: str | None = None
+    size: int | None = None
+    resize: int | None = None
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether the network is built by a function of the user's own."""
+        named = self.architecture
+        return named is not None and ":" in named and not named.startswith(LIBRARIES)
+
+    def to_json(self) -> dict[str, Any]:
+        """As the store keeps it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_json(cls, said: Any) -> Self:
+        """Read what ``to_json`` gave; entries that are not known are passed over. Raises ``AcesError`` for others."""
+        if not isinstance(said, Mapping) or "checkpoint" not in said:
+            raise AcesError(f"meta.origin is {quoted(said)}; expected an object that names a checkpoint")
+        known = {field.name: said[field.name] for field in fields(cls) if said.get(field.name) is not None}
+        for name, value in known.items():
+            if name in ("size", "resize"):
+                wrong = None if type(value) is int and value > 0 else "a number of at least 1"
+            else:
+                wrong = fault(value, LONGEST_NOTE)
+            if wrong is not None:
+                raise AcesError(f"meta.origin.{name} is {quoted(value)}; expected {wrong}")
+        return cls(**known)
