@@ -25,6 +25,7 @@ DOCUMENTS = {
     "datasets": "datasets",
     "training": "training networks",
     "performance": "how fast it is",
+    "trust": "what was tried against it, and what came of it",
 }
 PICTURE = re.compile(r"!\[([^\]]*)\]\((?!https?://)[^)]*\)\n?")  # of a file that no page serves
 
