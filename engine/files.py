@@ -62,7 +62,10 @@ def read(path: Path, most: int, *, name: str | None = None, follow: bool = True)
     called = f"{shown(path)}:" if name is None else name
     with opened(path, most, name=name, follow=follow) as file:
         try:
-            data = file.read(most + 1)  # it may have grown, and some files of the system have no size
+            expected = size(file) + 1
+            data = file.read(expected)
+            if len(data) == expected:  # it has grown, or is one of the system's, which have no size
+                data += file.read(max(0, most + 1 - expected))
         except OSError as error:
             raise FileError(f"{called} cannot be read ({reason(error)})") from error
     if len(data) > most:
@@ -83,11 +86,8 @@ def read_object(path: Path, most: int) -> dict[str, Any]:
 
 
 def size(file: IO[bytes]) -> int:
-    """Bytes of an open file, which is left where it is."""
-    at = file.tell()
-    end = file.seek(0, os.SEEK_END)
-    file.seek(at)
-    return end
+    """Bytes of an open file, as the system says."""
+    return os.fstat(file.fileno()).st_size
 
 
 def unzipped(file: IO[bytes]) -> zipfile.ZipFile:

@@ -88,7 +88,7 @@ class _Loader(yaml.SafeLoader):
         finally:
             self.levels -= 1
 
-    def construct_scalar(self, node: yaml.ScalarNode) -> str:
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
         """A text that a path or a name can be made of."""
         text = str(super().construct_scalar(node))
         if "\0" in text:

@@ -34,7 +34,7 @@ MOST_DIGITS = 17  # that tell a float
 MOST_VOTES = "most_votes"  # in `extra` of a run that holds `class_count_high`
 LONGEST_META = 1_000_000  # letters: what a page shows of a run, and a terminal lists
 MOST_BYTES = 1_000_000_000  # of a run file, and of its arrays: 50,000 images of ImageNet at 1,000 thresholds
-META_BYTES = 4 * LONGEST_META + 10_000  # of the array that holds them, and of its head
+META_BYTES = 10 * LONGEST_META  # of the array that holds them, 4 bytes a letter, and of its head
 
 
 class RunError(AcesError):

@@ -193,8 +193,8 @@ class BudgetEntry(_Terms):
     lose: Annotated[float, BeforeValidator(_share), Field(gt=0, lt=1)] = 0.01
     at: Quantity = Quantity.ACR
     theta: Annotated[tuple[Theta, Theta], BeforeValidator(_range)] = (0.0, 1.0)
-    least: Positive = 1000
-    n0: Positive | None = None
+    least: Draws = 1000
+    n0: Draws | None = None
 
     def rule(self) -> Budget:
         """As the statistics take it."""

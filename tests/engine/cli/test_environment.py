@@ -75,6 +75,7 @@ def test_a_user_who_has_no_home_is_named_in_one_line(call, monkeypatch):
 def test_a_closed_output_is_no_fault(call, monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     status, _, err = call("smoothed", *PAIR[:2])
+    sys.stdout.close()  # which the command has opened
     assert (status, err) == (0, "")
 
 
