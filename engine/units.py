@@ -20,15 +20,10 @@ def is_sigma(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and SIGMAS[0] <= value <= SIGMAS[1]
 
 
-def check_possible(sigma: float, where: str) -> None:
-    """Raise ``AcesError`` for noise that is none, whatever the units; ``where`` names what says it."""
-    if not is_sigma(sigma):
-        raise AcesError(f"{where}: sigma {sigma:g} is no noise: it lies between {SIGMAS[0]:g} and {SIGMAS[1]:g}")
-
-
 def check_sigma(sigma: float, where: str) -> None:
     """Raise ``AcesError`` for noise that can hardly be meant of pixels in [0, 1]; ``where`` names what says it."""
-    check_possible(sigma, where)
+    if 0 < sigma < SIGMAS[0] or sigma > SIGMAS[1]:
+        raise AcesError(f"{where}: sigma {sigma:g} is no noise: it lies between {SIGMAS[0]:g} and {SIGMAS[1]:g}")
     if sigma > LARGEST_SIGMA:
         raise AcesError(
             f"{where}: sigma {sigma:g} is more than {LARGEST_SIGMA:g}, where pixels run from 0 to 1 "
