@@ -11,6 +11,7 @@ import torch
 from cache.catalog import DEMO
 from engine.errors import AcesError
 from engine.records.draws import Draws
+from engine.sampling.inference import intra_op_threads
 from engine.sampling.stream import Stage, chunk_generator
 from engine.single_image.certificate import check, from_json, issue, to_json
 from engine.single_image.evidence import Evidence
@@ -42,6 +43,15 @@ def test_an_upload_shares_no_stream_with_a_data_set_image(pair):
 def test_an_image_of_another_shape_is_refused(pair):
     with pytest.raises(AcesError, match="networks read"):
         pair.core_answer(np.zeros((3, 8, 8), np.uint8))
+
+
+def test_the_core_network_says_the_same_of_an_image_alone_and_beside_others_in_threads(pair):
+    images = [pair.pixels(image) for image in toy.images("test").images[:7]]
+    with intra_op_threads(1):
+        alone = [pair.core_logits([image])[0] for image in images]
+    with intra_op_threads(3):
+        beside = pair.core_logits(images)
+    assert all(torch.equal(a, b) for a, b in zip(alone, beside, strict=True))
 
 
 def test_seeds_are_not_to_be_guessed():
