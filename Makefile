@@ -10,7 +10,7 @@ BESIDE = OMP_NUM_THREADS=1 pytest -n logical --dist loadfile --no-loadscope-reor
 
 test:  ## every test: those without a browser on every core, then those in one, two at a time
 	$(BESIDE) -m "not browser"
-	pytest -n 2 --dist loadfile -m browser
+	pytest -n 2 --dist loadfile tests/browser
 
 fast:  ## the quick tests, on every core
 	$(BESIDE) -m "not slow and not browser"
