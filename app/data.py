@@ -798,7 +798,8 @@ def _restricted(sources: CompositionKey) -> SmoothedRun:
 def take_pictures(source: RunKey) -> str:
     """Have a process of its own write a run's pictures, as what reads datasets loads torch; why it could not, or ""."""
     command = processes.command("engine", "pictures", "--", source.name)
-    done = subprocess.run(command, env=processes.environment(), capture_output=True, text=True, check=False)
+    # A list of words, no shell; the run's name follows "--".
+    done = subprocess.run(command, env=processes.environment(), capture_output=True, text=True, check=False)  # nosec B603
     return processes.why(done.returncode, done.stderr) if done.returncode else ""
 
 

@@ -124,7 +124,7 @@ def plan(store: Path, config: Path, n: int | None = None) -> tuple[Planned, ...]
     Raises ``AcesError`` for what a precompute would refuse.
     """
     command = [*command_for(store, config, n), "--dry-run"]
-    done = subprocess.run(
+    done = subprocess.run(  # nosec B603 # a list of words, no shell
         command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=processes.environment()
     )
     lines = [event for line in done.stdout.splitlines() if (event := _event(line, "estimate")) is not None]
@@ -155,7 +155,7 @@ def start(
 def _start(folder: Path, command: Sequence[str], asked: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, mode=0o700)
     with (folder / SAID).open("wb") as said, (folder / ERRORS).open("wb") as errors:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # nosec B603 # a list of words, no shell
             command, stdout=said, stderr=errors, stdin=subprocess.DEVNULL, env=processes.environment(),
             start_new_session=True,  # neither a reload nor the end of the server ends it
         )  # fmt: skip
