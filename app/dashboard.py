@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from app import data, keys, sidebar, state
+from app import data, keys, requested, sidebar, state
 from app.components import files
 from app.pages import PAGES, PageCard
 from app.settings import Settings
@@ -32,14 +32,14 @@ def draw() -> None:
     listing = data.listing()
     for message in listing.broken.values():
         notices.show_error(message)
-    asked = sidebar.renewed(state.address(), listing)
+    asked = requested.renewed(state.address(), listing)
     state.keep_in_url(page.url_path)
     st.html(f"<h1 class=page-title>{card.title}</h1>")
     guide.menu(asked)
     settings = sidebar.controls(listing, asked, of_many=card.shows_many, one_stage=card.one_stage)
-    notices.not_understood(sidebar.not_understood(asked), settings)
+    notices.not_understood(requested.not_understood(asked), settings)
     if settings is not None:
-        notices.lost(sidebar.lost(settings, listing.shown), settings)
+        notices.lost(requested.lost(settings, listing.shown), settings)
     with st.container():  # also where it stays empty: what comes after keeps its place, and its figures
         if card is PAGES[keys.FIRST_PAGE]:
             guide.show(settings, listing.shown)

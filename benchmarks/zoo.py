@@ -7,17 +7,23 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from cache.catalog import DEMO, Catalog
+from engine import datasets
 from engine.arrays import Array
+from engine.models import build
 from engine.output import write_file
+from engine.published.paper import AcesSeries, aces_series
 from engine.records.compose import Composition, compose
 from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
 from engine.statistics.aces import DEFAULT_ALPHA, certify, predict
@@ -25,6 +31,7 @@ from engine.statistics.bounds import ceiling
 from engine.statistics.intervals import mean_interval
 from engine.statistics.metrics import Standalone, evaluate, standalone
 from engine.statistics.separation import separation
+from engine.training.presets import preset
 
 RADII = (0.25, 0.5, 1.0)
 FLOORS = (60, 70, 80, 85, 90)  # natural accuracies, in percent, at which fronts are compared
@@ -32,16 +39,22 @@ METHODS = ("gaussian", "smoothadv", "macer", "consistency")
 STEP = 0.1  # of the natural accuracies over which a front is averaged
 RESAMPLES = 500
 NONE = "–"
+PAPERS, PAPERS_DRAWS, PAPERS_TRAIN_IMAGES = "resnet110", 100 + 100_000, 50_000  # on CIFAR-10 (App. C)
+TERA = 1e12
 
 
 @dataclass(frozen=True)
 class Zoo:
-    """The runs of one dataset: smoothed ones by noise and method, and those of the core networks."""
+    """The runs of one dataset: smoothed ones by noise and method, and those of the core networks.
+
+    ``cards``: what is known of the networks' training, by their sha256.
+    """
 
     dataset: str
     smoothed: tuple[SmoothedRun, ...]
     selections: tuple[SelectionRun, ...]
     cores: tuple[CoreRun, ...]
+    cards: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def core(self) -> CoreRun:
@@ -57,15 +70,22 @@ def zoos(folder: Path = DEMO) -> list[Zoo]:
     """The datasets of the demo that have a core network, by name."""
     catalog = Catalog(Path("nowhere"), folder)
     runs = [catalog.load(meta.name) for meta in sorted(catalog.metas(), key=lambda meta: meta.dataset)]
+    cards = {card["sha256"]: card for card in _cards(folder)}
     return [
         Zoo(
             dataset,
             tuple(sorted((run for run in of if isinstance(run, SmoothedRun)), key=_order)),
             tuple(run for run in of if isinstance(run, SelectionRun)),
             tuple(run for run in of if isinstance(run, CoreRun)),
+            cards,
         )
         for dataset, of in ((name, list(group)) for name, group in groupby(runs, lambda run: run.meta.dataset))
     ]
+
+
+def _cards(folder: Path) -> list[dict[str, Any]]:
+    """The networks' cards, by name."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"), key=lambda path: path.stem)]
 
 
 def _order(run: SmoothedRun) -> tuple[float, float, int]:
@@ -79,8 +99,7 @@ def _method(run: SmoothedRun) -> str:
 def network_rows(folder: Path) -> Iterator[list[str]]:
     """What the cards say: how the pictures of a copy were encoded, accuracies in percent on the whole test split."""
     yield ["network", "copy", "architecture", "parameters", "clean", "under its noise", "seconds of training"]
-    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
-        card = json.loads(path.read_text())
+    for card in _cards(folder):
         noisy = card["test_accuracy_under_noise"]
         yield [
             f"`{card['name']}`",
@@ -120,6 +139,80 @@ def _difference(one: Standalone, other: Standalone, most: float, most_other: flo
     difference = one.radius * one.correct - other.radius * other.correct
     low, high = mean_interval(difference, -most_other, most)
     return f"{difference.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def paper_rows(zoo: Zoo) -> Iterator[list[str]]:
+    """Every network of the paper alone, and under it the one that ships; nothing for data that the paper does not use.
+
+    Costs are those of forward passes; training adds backward ones, about twice as dear again, to each.
+    """
+    of = [series for series in aces_series() if series.dataset == zoo.dataset and series.selection == "entropy"]
+    if not of:
+        return
+    yield [
+        "σ", "method", "network", "NAC", "ACR", *(f"certified at {r:g}" for r in RADII), "parameters",
+        "training, 10¹² multiplications", "training, seconds", "sampling, 10¹² multiplications",
+    ]  # fmt: skip
+    ours = {(_method(run), run.meta.noise): run for run in zoo.at_training_noise}
+    for series in sorted(of, key=lambda series: (series.sigma, METHODS.index(series.training))):
+        named = [f"{series.sigma:g}", series.training]
+        theirs = _papers(series)
+        run = ours.get((series.training, series.sigma))
+        yield [*named, "paper", *theirs]
+        yield [*named, "ours", *([NONE] * len(theirs) if run is None else _ours(run, zoo.cards))]
+
+
+def _papers(series: AcesSeries) -> list[str]:
+    """The printed values at theta = 1, where the certification network answers alone, and what its recipe costs."""
+    certified = dict(zip(series.radii.tolist(), series.certified_accuracy[-1], strict=True))
+    recipe, hyper = preset("paper", series.training, series.dataset, series.sigma_train)
+    parameters, macs = _size(PAPERS, series.dataset)
+    data = datasets.card(series.dataset)
+    assert data.images is not None
+    assert series.thetas[-1] == 1
+    return [
+        f"{series.nac[-1]:.1f}",
+        f"{series.acr[-1]:.3f}",
+        *(f"{certified[r]:.1f}" if r in certified else NONE for r in RADII),
+        f"{parameters:,}",
+        _tera(passes(PAPERS_TRAIN_IMAGES, recipe.epochs, vars(hyper) if hyper else {}) * macs),
+        NONE,
+        _tera(data.images // data.every * PAPERS_DRAWS * macs),
+    ]
+
+
+def _ours(run: SmoothedRun, cards: Mapping[str, dict[str, Any]]) -> list[str]:
+    one, card = standalone(run, radii=RADII), cards[run.meta.network.sha256]
+    parameters, macs = _size(card["architecture"], run.meta.dataset)
+    return [
+        f"{one.nac:.1f}",
+        f"{one.acr:.3f}",
+        *(f"{accuracy:.1f}" for accuracy in one.certified_accuracy),
+        f"{parameters:,}",
+        _tera(passes(card["train_images"], card["recipe"]["epochs"], card["hyper"] or {}) * macs),
+        f"{card['training_seconds']:,}",
+        _tera(len(run.label) * (run.meta.n0 + run.meta.n) * macs),
+    ]
+
+
+def passes(images: int, epochs: int, hyper: Mapping[str, Any]) -> int:
+    """Forward passes of a training: every noise vector of an image is one, and each step of an attack on it another."""
+    return images * epochs * int(hyper.get("copies", 1)) * (1 + int(hyper.get("steps", 0)))
+
+
+@cache
+def _size(architecture: str, dataset: str) -> tuple[int, int]:
+    """Parameters, and multiply-accumulates an image."""
+    with torch.device("meta"):  # shapes only
+        network = build(architecture, dataset).eval()
+        with FlopCounterMode(display=False) as counter:
+            network.body(torch.empty(1, *datasets.card(dataset).shape))
+    return sum(p.numel() for p in network.parameters()), counter.get_total_flops() // 2
+
+
+def _tera(multiplications: int) -> str:
+    tera = multiplications / TERA
+    return f"{tera:,.0f}" if tera >= 100 else f"{tera:.1f}"
 
 
 def front_rows(zoo: Zoo) -> Iterator[list[str]]:
@@ -219,6 +312,7 @@ def _by_image(c: Composition) -> tuple[Array, Array]:
 
 TABLES = {
     "Networks alone": alone_rows,
+    "The paper's networks and ours": paper_rows,
     "ACES with the entropy mechanism: ACR on the front": front_rows,
     "One network under other noise": noise_rows,
     "Entropy against selection networks": selection_rows,

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,18 @@ def toy_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(datasets.DATASETS, "toy", toy.CARD)
 
 
+@pytest.fixture(scope="session")
+def one_scan() -> Iterator[None]:
+    """Every ``AppTest`` looks through all installed packages for components of Streamlit's: once a session serves."""
+    from streamlit.components.v2 import manifest_scanner
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
+
+
 @pytest.fixture
-def open_app() -> Callable[..., AppTest]:
+def open_app(one_scan: None) -> Callable[..., AppTest]:
     """Opens a page of the dashboard by its path and address, without a browser; fails where the page raises."""
     from streamlit.testing.v1 import AppTest
     from streamlit.util import calc_hash

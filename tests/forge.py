@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from engine.arrays import ABSTAIN
-from engine.single_image.certificate import Certificate, Segment, answer_of, bounds_of, guesses
+from engine.single_image.certificate import Certificate, Segment, answer_of, bounds_of, guesses, to_json
 from engine.single_image.plan import LATER
 from engine.single_image.promise import promise, statement, statement_1
 from engine.single_image.segments import compositions, rests_on
@@ -80,3 +82,15 @@ def with_swapped_names(certificate: Certificate, a: int, b: int) -> Certificate:
     names = list(certificate.networks.classes)
     names[a], names[b] = names[b], names[a]
     return anew(certificate, networks=replace(certificate.networks, classes=tuple(names)))
+
+
+def refused(
+    call: Callable[..., Any], forged: Path, certificate: Certificate | str, image: Path, *options: object
+) -> str:
+    """What ``check`` says where it refuses a certificate, which is written to ``forged`` first: one line."""
+    forged.write_text(certificate if isinstance(certificate, str) else to_json(certificate))
+    status, _, err = call("check", forged, image, *options)
+    assert status == 2
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err

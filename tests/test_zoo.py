@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import zoo
+from engine.models import ARCHITECTURES
 from engine.records.runs import SelectionRun, write_run
 from engine.statistics.metrics import standalone
 from tests import synthetic
@@ -78,6 +80,57 @@ def test_every_core_network_has_its_front_and_the_most_accurate_one_serves_elsew
     assert [line.split(" | ")[2] for line in lines] == 2 * ["`a-core`", f"`{synthetic.CORE}`"]
     (one,) = zoo.zoos(folder)
     assert one.core.meta.name == synthetic.CORE
+
+
+@pytest.fixture(scope="module")
+def cifar10():
+    """Zoo of the shipped runs of CIFAR-10, and the rows of its table beside the paper: by noise, method and network."""
+    (one,) = (zoo_ for zoo_ in zoo.zoos() if zoo_.dataset == "cifar10")
+    head, *rows = zoo.paper_rows(one)
+    return one, {tuple(row[:3]): dict(zip(head[3:], row[3:], strict=True)) for row in rows}
+
+
+def test_every_network_of_the_paper_stands_beside_ours_or_a_gap(cifar10):
+    one, rows = cifar10
+    methods = ("gaussian", "smoothadv", "macer", "consistency")
+    assert list(rows) == list(product(("0.25", "0.5", "1"), methods, ("paper", "ours")))
+    trained = {(f"{run.meta.noise:g}", run.meta.network.training) for run in one.at_training_noise}
+    for (sigma, method, whose), row in rows.items():
+        missing = whose == "ours" and (sigma, method) not in trained
+        assert set(row.values()) == {zoo.NONE} if missing else zoo.NONE not in (row["NAC"], row["ACR"])
+
+
+def test_the_papers_row_is_as_printed_and_its_costs_follow_from_the_recipe(cifar10):
+    row = cifar10[1]["0.25", "smoothadv", "paper"]
+    assert (row["NAC"], row["ACR"], row["certified at 0.25"], row["certified at 0.5"]) == (
+        "74.2",
+        "0.544",
+        "66.8",
+        "57.2",
+    )
+    assert row["parameters"] == "1,730,714"
+    macs = ARCHITECTURES["resnet110"].macs
+    assert row["training, 10¹² multiplications"] == f"{50_000 * 150 * 8 * (1 + 10) * macs / 1e12:,.0f}"
+    assert row["sampling, 10¹² multiplications"] == f"{500 * 100_100 * macs / 1e12:,.0f}"
+    assert cifar10[1]["1", "smoothadv", "paper"]["certified at 0.25"] == zoo.NONE  # not printed
+
+
+def test_our_row_is_the_runs_and_its_cards(cifar10):
+    one, rows = cifar10
+    run = next(run for run in one.at_training_noise if run.meta.network.training == "consistency")
+    row, alone, card = rows["0.25", "consistency", "ours"], standalone(run), one.cards[run.meta.network.sha256]
+    assert (row["NAC"], row["ACR"]) == (f"{alone.nac:.1f}", f"{alone.acr:.3f}")
+    assert (row["parameters"], row["training, seconds"]) == (f"{card['parameters']:,}", f"{card['training_seconds']:,}")
+
+
+@pytest.mark.parametrize(("hyper", "times"), [({}, 1), ({"copies": 2}, 2), ({"copies": 4, "steps": 10}, 44)])
+def test_noise_vectors_and_steps_of_attacks_are_passes(hyper, times):
+    assert zoo.passes(60_000, 8, hyper) == 480_000 * times
+
+
+def test_data_that_the_paper_does_not_use_has_no_table_beside_it(folder):
+    (one,) = zoo.zoos(folder)
+    assert list(zoo.paper_rows(one)) == []
 
 
 def test_a_copy_of_the_entropies_selects_exactly_as_they_do(folder):

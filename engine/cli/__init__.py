@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from engine.cli import (
     catalog,
     certify,
+    check,
     dashboard,
     denoising,
     deploy,
@@ -49,7 +50,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "outcomes": results.outcomes,
     "plot": plot.plot,
     "certify": certify.certify,
-    "check": certify.check,
+    "check": check.check,
     "deploy": deploy.deploy,
     "precompute": sampling.precompute,
     "plan": sampling.plan,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cache.catalog import Catalog
-from engine.cli.options import AlphaOption, CacheOption, CorrectionOption, VotesOption
+from engine.cli.options import AlphaOption, CacheOption, CorrectionOption, VotesOption, read_then
 from engine.cli.printing import say, warn
 from engine.errors import AcesError
 from engine.output import make_folder, write_file
@@ -20,6 +20,8 @@ from engine.statistics.bounds import MAJORITY, check_level
 from engine.statistics.deployment import Rule
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import check_radii
+
+SAID = ("certify", "core", "select", "then 1", "sigma", "theta", "t", "stage 2", "chosen", "on these", "on others")
 
 
 def deploy(
@@ -31,6 +33,10 @@ def deploy(
     core: Annotated[list[str] | None, typer.Option("--core", metavar="RUN", help="Core runs, likewise.")] = None,
     select: Annotated[
         str | None, typer.Option("--select", metavar="RUN", help="Selection run; by default the networks' entropies.")
+    ] = None,
+    then: Annotated[
+        str | None,
+        typer.Option("--then", metavar="RUN[,THETA[,VOTES]]", help="A second stage of every system, as of `table`."),
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Of the runs, where there are several.")] = None,
     radius: Annotated[
@@ -69,8 +75,14 @@ def deploy(
     check_share(votes)
     catalog = Catalog(cache)
     numbers = Numbers(catalog)
-    runs = _runs(catalog, certify_runs, core, dataset)
-    choices = [numbers.choice(of.name, by.name, select) for of in runs[0] for by in runs[1]]
+    certify, by = _runs(catalog, certify_runs, core, dataset)
+    later = None if then is None else read_then(then)
+    if later is not None and certify_runs is None:
+        again = catalog.resolve(later.run, SmoothedRun.KIND).name
+        certify = [run for run in certify if run.name != again]  # a network that is asked twice is no chain
+    choices = [numbers.choice(run.name, other.name, select, then=later) for run in certify for other in by]
+    if not choices:
+        raise AcesError(f"--then: beside '{then}' there is no certification run to begin with")
     of_class = bound or (Bound.COMPLEMENT if correction == "bonferroni" else Bound.MARGIN)
     settings = Settings(
         choices[0], alpha=alpha, correction=correction, t=votes, bound=of_class, drawn=tuple(choices),
@@ -146,6 +158,18 @@ def _say(output: Path) -> None:
 
     say(f"wrote {output}")
     for name, value in facts(read_system(output)).items():
-        if name in ("certify", "core", "select", "sigma", "theta", "t", "chosen", "on these", "on others"):
+        if name in (
+            "certify",
+            "core",
+            "select",
+            "then 1",
+            "sigma",
+            "theta",
+            "t",
+            "stage 2",
+            "chosen",
+            "on these",
+            "on others",
+        ):
             say(f"{name:10}{value}")
     print()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -33,8 +33,11 @@ from engine.statistics.metrics import Convention
 
 if TYPE_CHECKING:
     from engine.deposits import DepositedSystem
+    from engine.single_image.plan import LaterPlan
+    from engine.single_image.system_file import Deployed
 
 MANIFEST = "deposit.json"
+USUAL_ROWS = "0:1:0.1"
 SHOWN = 50  # problems that are listed
 
 
@@ -47,8 +50,8 @@ def deposit(
         list[str] | None,
         typer.Option(
             "--system",
-            metavar="CERTIFY,CORE[,SELECT]",
-            help="A composition whose runs are deposited with its table; repeatable.",
+            metavar="CERTIFY,CORE[,SELECT]|FILE",
+            help="A composition, or the system.yaml of one, whose runs are deposited with its table; repeatable.",
         ),
     ] = None,
     theta: Annotated[
@@ -73,6 +76,7 @@ def deposit(
     """
     from engine.deposits import AloneTerms, DepositedSystem, make_deposit
     from engine.deposits.making import missing_runs
+    from engine.single_image.system_file import is_system
 
     catalog = Catalog(cache)
     check_one_selection(theta, p0, None, votes)
@@ -81,20 +85,25 @@ def deposit(
     for name in columns:
         number(name, "--radii")
     later = tuple(_whole(text, catalog) for text in then or ())
-    rows = tuple(parse_numbers(p0, "--p0") if p0 is not None else parse_numbers(theta or "0:1:0.1", "--theta"))
+    rows = tuple(parse_numbers(p0, "--p0") if p0 is not None else parse_numbers(theta or USUAL_ROWS, "--theta"))
     spent = str(correction_or_default(correction, convention))
     systems: list[DepositedSystem] = []
     for text in system or []:
+        name = f"system-{len(systems) + 1}"
+        if is_system(Path(text)):
+            own = None if p0 is None and theta is None else rows
+            systems.append(_of_file(Path(text), name, catalog, own, columns, convention))
+            continue
         parts = [part.strip() for part in text.split(",")]
         if len(parts) not in (2, 3) or not all(parts):
-            raise AcesError(f"--system: '{text}' is not CERTIFY,CORE[,SELECT]")
+            raise AcesError(f"--system: '{text}' is neither CERTIFY,CORE[,SELECT] nor a system.yaml")
         if p0 is not None and len(parts) == 3:
             raise AcesError(f"--system: '{text}' names a selection run, and with --p0 the votes select")
         certify = catalog.resolve(parts[0], SmoothedRun.KIND)
         select = catalog.resolve(parts[2], SelectionRun.KIND).name if len(parts) == 3 else None
         systems.append(
             DepositedSystem(
-                name=f"system-{len(systems) + 1}", certify=certify.name,
+                name=name, certify=certify.name,
                 core=catalog.resolve(parts[1], CoreRun.KIND).name, select=select, by_votes=p0 is not None, then=later,
                 alpha=alpha, correction=spent, t=votes, bound=bound_or_default(bound, certify, convention, correction),
                 convention=convention, thetas=rows, radii=columns,
@@ -107,6 +116,52 @@ def deposit(
     terms = AloneTerms(alpha=alpha, bound=of_class, convention=convention, radii=columns)
     digest = make_deposit(output, [catalog.load(name) for name in names], systems, terms)
     say(f"{output}: {len(names)} runs, {len(systems)} systems; sha256 of deposit.json {digest}")
+
+
+def _of_file(
+    path: Path,
+    name: str,
+    catalog: Catalog,
+    rows: tuple[float, ...] | None,
+    radii: tuple[str, ...],
+    convention: Convention,
+) -> DepositedSystem:
+    """A ``system.yaml`` by the runs that it names, on its own terms; its table has its own threshold among the rows."""
+    from engine.deposits import DepositedSystem
+    from engine.single_image.system_file import read_system
+
+    found = read_system(path)
+    system, by_votes = found.system, found.system.p0 is not None
+    runs = _runs_of(found, path, catalog)
+    usual = () if by_votes else tuple(parse_numbers(USUAL_ROWS, "--theta"))
+    return DepositedSystem(
+        name=name, certify=runs["certify"], core=runs["core"], select=runs.get("select"), by_votes=by_votes,
+        then=tuple(_stage(runs["then"], stage) for stage in system.then), alpha=system.alpha,
+        correction=str(system.correction), t=system.t, bound=cast(Bound, system.bound), convention=convention,
+        thetas=tuple(sorted({*(usual if rows is None else rows), system.threshold})), radii=radii,
+    )  # fmt: skip
+
+
+def _runs_of(found: Deployed, path: Path, catalog: Catalog) -> dict[str, str]:
+    """The run of each network of a system, by its part: only those that were sampled with the file's own weights."""
+    pair = found.system.pair
+    parts = [("certify", SmoothedRun.KIND, pair.sha256[0]), ("core", CoreRun.KIND, pair.sha256[1])]
+    parts += [("select", SelectionRun.KIND, pair.select.sha256)] if pair.select is not None else []
+    parts += [("then", SmoothedRun.KIND, later.sha256) for later in pair.then]
+    if sorted(found.runs) != sorted(part for part, _, _ in parts):
+        raise AcesError(f"{path}: does not name one run for each of its networks; say CERTIFY,CORE[,SELECT] instead")
+    runs = {}
+    for part, kind, sha256 in parts:
+        meta = catalog.resolve(found.runs[part], kind)
+        if meta.network.sha256 != sha256:
+            raise AcesError(f"{path}: '{meta.name}' was sampled with other weights than those of its {part} network")
+        runs[part] = meta.name
+    return runs
+
+
+def _stage(run: str, stage: LaterPlan) -> str:
+    """A later stage as ``--then`` has it."""
+    return f"{run},p0={stage.p0!r}" if stage.p0 is not None else f"{run},{stage.theta!r},{stage.t!r}"
 
 
 def _whole(text: str, catalog: Catalog) -> str:

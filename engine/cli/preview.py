@@ -13,8 +13,10 @@ from engine import folders
 from engine.cli.options import CacheOption
 from engine.cli.printing import say
 from engine.errors import AcesError
+from engine.names import file_in
 from engine.output import make_folder
 from engine.statistics.intervals import wilson
+from engine.weights import DENOISED_SUFFIX, PUBLISHED
 
 if TYPE_CHECKING:
     from engine.records.runs import Run
@@ -51,6 +53,7 @@ def imagenet_demo(
             runs = precompute(config, store, device=device, report=report)
         Notes.at(store.directory).change([run.meta.name for run in runs], collection=COLLECTION)
     _keep_pictures(runs)
+    _keep_networks(runs, config.certify[0].architecture)
     for run in runs:
         say(f"{run.meta.kind:9}  {run.meta.name}  ({len(run.index)} images)")
     pictures = len(runs[0].index)
@@ -59,6 +62,21 @@ def imagenet_demo(
         f"A preview: of {pictures} pictures a rate of 50 % has a 95 % interval from {low:.0f} to {high:.0f} %. "
         f"Look at it: python -m engine app, collection '{COLLECTION}'."
     )
+
+
+def _keep_networks(runs: list[Run], architecture: str | None) -> None:
+    """The files that name the parts of each network behind the denoiser: by these, further pictures are certified."""
+    from engine.models.denoised import DenoisedFile, write_denoised_file
+
+    make_folder(folders.models())
+    for meta in (run.meta for run in runs if "denoised" in run.meta.extra):
+        assert meta.sigma is not None
+        denoiser, classifier = (meta.extra["denoised"][part] for part in ("denoiser", "classifier"))
+        name, removes = meta.network.name or meta.name, (denoiser["sha256"], denoiser["condition"])
+        said = DenoisedFile(
+            name, meta.sigma, denoiser["source"], *removes, PUBLISHED, classifier["sha256"], architecture
+        )
+        write_denoised_file(said, file_in(folders.models(), f"{name}{DENOISED_SUFFIX}"))
 
 
 def _keep_pictures(runs: list[Run]) -> None:

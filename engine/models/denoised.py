@@ -151,6 +151,11 @@ def write_denoised(checkpoint: Checkpoint, classifier: Path, path: Path) -> None
         second["sha256"],
         checkpoint.card.architecture if published else None,
     )
+    write_denoised_file(said, path)
+
+
+def write_denoised_file(said: DenoisedFile, path: Path) -> None:
+    """Write a file that ``read_denoised`` reads."""
     data = {"format": FORMAT, "version": VERSION, **vars(said)}
     write_file(path, (json.dumps(data, indent=1) + "\n").encode())
 

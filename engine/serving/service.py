@@ -154,6 +154,18 @@ class Service:
         self.batcher.close()
         self._decoders.shutdown()
 
+    def asked(self, n: int | None, until_radius: float | None, *, until_answer: bool) -> tuple[Plan, Until | None]:
+        """The plan of a request, and what ends its draws. Raises ``RefusedError`` for values outside their ranges."""
+        most = self.settings.n if n is None else n
+        if most > self.settings.n:
+            raise RefusedError(422, f"n is {most:,}; this server draws at most {self.settings.n:,}")
+        if until_answer and until_radius is not None:
+            raise RefusedError(422, "until_radius and until_answer ask two questions: name one")
+        if until_radius is not None and not 0 < until_radius < math.inf:
+            raise RefusedError(422, f"until_radius is {until_radius:g}; what is to be reached is a positive radius")
+        until = Until(until_radius) if until_answer or until_radius is not None else None
+        return self.system.plan(most, first=FIRST_LOOK if until is None else FIRST), until
+
     async def predict(self, request: Request, *, invert: bool) -> AnsweredAll:
         """PREDICT of the pictures of a request."""
 
@@ -271,6 +283,50 @@ def service(system: System, settings: ServiceSettings = ServiceSettings()) -> Fa
     )  # fmt: skip
     app.add_middleware(_Counted, tally=serves.tally)
 
+    _answer_faults(app)
+
+    @app.post("/predict", response_model=AnsweredAll, openapi_extra=A_PICTURE)
+    async def predict(request: Request, invert: Inverted = False) -> AnsweredAll:
+        """Answer pictures by PREDICT: with probability at least 1 - alpha over the draws, of each picture, the answer
+        is the smoothed system's, or none. As few draws as it takes.
+        """
+        return await serves.predict(request, invert=invert)
+
+    @app.post("/certify", response_model=AnsweredAll, openapi_extra=A_PICTURE)
+    async def certify(
+        request: Request,
+        n: Draws = None,
+        until_radius: UntilRadius = None,
+        until_answer: UntilAnswer = False,
+        certificate: WithCertificate = False,
+        invert: Inverted = False,
+    ) -> AnsweredAll:
+        """Certify pictures by CERTIFY: an answer with the radius in which it provably cannot change."""
+        plan, until = serves.asked(n, until_radius, until_answer=until_answer)
+        return await serves.certify(request, plan, until, invert=invert, certificate=certificate)
+
+    @app.get("/health", response_model=Health)
+    async def health(response: Response) -> Health:
+        """Whether the server answers."""
+        alive = serves.batcher.alive
+        response.status_code = 200 if alive else 503
+        return Health(
+            status="ok" if alive else "the thread that asks the networks has ended", engine_version=__version__,
+            dataset=networks.dataset, classes=list(networks.classes), alpha=system.alpha,
+            shape=list(serves.batcher.pair.dataset.shape), waiting=serves.batcher.waiting,
+        )  # fmt: skip
+
+    @app.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        """What was counted, for Prometheus."""
+        return Response(serves.tally.text(), media_type=CONTENT_TYPE)
+
+    return app
+
+
+def _answer_faults(app: FastAPI) -> None:
+    """What goes wrong is an answer of one line, by its kind."""
+
     @app.exception_handler(RefusedError)
     async def refused(_: Request, error: RefusedError) -> Response:
         return _fault(error.status, str(error))
@@ -295,52 +351,6 @@ def service(system: System, settings: ServiceSettings = ServiceSettings()) -> Fa
     @app.exception_handler(RuntimeError)
     async def failed(_: Request, error: RuntimeError) -> Response:
         return _fault(503, str(error))
-
-    @app.post("/predict", response_model=AnsweredAll, openapi_extra=A_PICTURE)
-    async def predict(request: Request, invert: Inverted = False) -> AnsweredAll:
-        """Answer pictures by PREDICT: with probability at least 1 - alpha over the draws, of each picture, the answer
-        is the smoothed system's, or none. As few draws as it takes.
-        """
-        return await serves.predict(request, invert=invert)
-
-    @app.post("/certify", response_model=AnsweredAll, openapi_extra=A_PICTURE)
-    async def certify(
-        request: Request,
-        n: Draws = None,
-        until_radius: UntilRadius = None,
-        until_answer: UntilAnswer = False,
-        certificate: WithCertificate = False,
-        invert: Inverted = False,
-    ) -> AnsweredAll:
-        """Certify pictures by CERTIFY: an answer with the radius in which it provably cannot change."""
-        most = settings.n if n is None else n
-        if most > settings.n:
-            raise RefusedError(422, f"n is {most:,}; this server draws at most {settings.n:,}")
-        if until_answer and until_radius is not None:
-            raise RefusedError(422, "until_radius and until_answer ask two questions: name one")
-        if until_radius is not None and not 0 < until_radius < math.inf:
-            raise RefusedError(422, f"until_radius is {until_radius:g}; what is to be reached is a positive radius")
-        until = Until(until_radius) if until_answer or until_radius is not None else None
-        plan = system.plan(most, first=FIRST_LOOK if until is None else FIRST)
-        return await serves.certify(request, plan, until, invert=invert, certificate=certificate)
-
-    @app.get("/health", response_model=Health)
-    async def health(response: Response) -> Health:
-        """Whether the server answers."""
-        alive = serves.batcher.alive
-        response.status_code = 200 if alive else 503
-        return Health(
-            status="ok" if alive else "the thread that asks the networks has ended", engine_version=__version__,
-            dataset=networks.dataset, classes=list(networks.classes), alpha=system.alpha,
-            shape=list(serves.batcher.pair.dataset.shape), waiting=serves.batcher.waiting,
-        )  # fmt: skip
-
-    @app.get("/metrics", response_class=Response)
-    async def metrics() -> Response:
-        """What was counted, for Prometheus."""
-        return Response(serves.tally.text(), media_type=CONTENT_TYPE)
-
-    return app
 
 
 def _fault(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -271,7 +271,8 @@ def _load(path: Path, sha256: str | None, hints: Hints) -> Checkpoint:
             f"{path} holds other weights than are expected: their sha256 is {checkpoint.sha256[:12]}…, and not "
             f"{str(sha256)[:12]}…; put the right file there"
         )
-    if checkpoint.transform is not None:
+    seen, shape = checkpoint.transform, (hints.dataset or card(checkpoint.card.dataset)).shape
+    if seen is not None and seen.crop not in (None, shape[1]):
         raise AcesError(f"{path} sees pictures at a size of its own; choose networks that read one tensor")
     return checkpoint
 

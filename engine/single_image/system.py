@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
+from engine import datasets
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.mechanisms import NETWORK, words_for
@@ -259,7 +260,7 @@ class System:
             device,
             (first.sha256, second.sha256),
             None if third is None else Selector(third.path, third.sha256, third.mechanism),
-            dataset,
+            dataset or first.dataset,
             trust,
             tuple(LaterNetwork(network.path, network.sha256) for network in later),
             _hints({"certify": first, "core": second, "select": third, **dict(zip(LATER, later, strict=False))}, hints),
@@ -447,6 +448,7 @@ class NamedNetwork(NamedTuple):
     smoothing: str | None = None
     hints: NetworkHints = NetworkHints()
     own: OwnImages | None = None
+    dataset: str | None = None
 
 
 def _hints(
@@ -479,7 +481,7 @@ def find_network(named: str | Path | Meta, kind: str, runs: Runs | None) -> Name
     mechanism = named.mechanism or NETWORK.name
     return NamedNetwork(
         weights_of(named), named.sigma, named.precision, named.network.sha256, mechanism, named.smoothing,
-        NetworkHints.of_run(named), OwnImages.of_run(named),
+        NetworkHints.of_run(named), OwnImages.of_run(named), named.dataset if datasets.known(named.dataset) else None,
     )  # fmt: skip
 
 

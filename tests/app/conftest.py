@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import data
+from cache import Notes, Store
 from tests import synthetic
 from tests.app_pages import IMAGES
 
@@ -21,3 +24,14 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def open_page(demo: Path, open_app: Callable[..., AppTest]) -> Callable[..., AppTest]:
     return open_app
+
+
+@pytest.fixture
+def two_studies(demo: Path) -> None:
+    """Beside the demo, a paper's run of the same training and σ, with a core network of its own."""
+    theirs = synthetic.smoothed(0.25, IMAGES)
+    with Store() as store:
+        store.put(replace(theirs, meta=replace(theirs.meta, name="their-025")))
+        store.put(synthetic.core(IMAGES, name="their-core"))
+        Notes(store.runs).change(["their-025", "their-core"], collection="A paper")
+    data.look_again()

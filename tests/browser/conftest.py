@@ -27,6 +27,7 @@ OPTIONS = (  # as app/.streamlit has them, for scripts that stand elsewhere
     *("--server.address=127.0.0.1", "--server.headless=true", "--browser.gatherUsageStats=false"),
     "--global.disableWidgetStateDuplicationWarning=true",
 )
+PATIENCE = 120_000  # milliseconds: other work may share the machine
 FAILED = pytest.StashKey[bool]()
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = (
@@ -94,6 +95,7 @@ def context() -> Iterator[object]:
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         context = browser.new_context()
+        context.set_default_timeout(PATIENCE)
         context.add_init_script("document.cookie = 'aces_intro=hidden; path=/'")  # as after the first visit
         yield context
         browser.close()

@@ -20,14 +20,13 @@ from engine.single_image.certificate import Certificate, check, from_json
 from engine.single_image.picture import read_picture, to_png, to_tensor
 from engine.single_image.promise import known_classes, promise
 from tests.bad_pictures import BAD, GOOD
-from tests.browser.acts import choose, switch_on
+from tests.browser.acts import choose, switch_on, until_shown
 from tests.browser.conftest import ROOT, serve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
-PATIENCE = 120_000  # milliseconds: other work may share the machine
 LONG = "n=1%2C000%2C000"  # minutes on any machine: still under way when a test comes to end it
 SELECTION = "fashion_mnist-gaussian-0.25-selection-0.5"
 
@@ -49,7 +48,6 @@ def open_page(real_server: str, new_tab: Callable[[], Page]) -> Callable[..., Pa
         query: str = "", *, path: str = "certify?theta=0.6&training=gaussian&", wait: str = ".st-key-start"
     ) -> Page:
         page = new_tab()
-        page.set_default_timeout(PATIENCE)
         page.set_viewport_size({"width": 1280, "height": 900})
         page.goto(f"{real_server}/{path}{query}")
         page.wait_for_selector(wait)
@@ -78,10 +76,14 @@ def send(page: Page, name: str, data: bytes) -> None:
             "n => document.querySelectorAll('.st-key-upload [data-testid=stFileUploaderFile]').length < n", arg=count
         )
         settle(page)
-    page.locator(".st-key-upload input[type=file]").set_input_files(
-        {"name": name, "mimeType": "application/octet-stream", "buffer": data}
-    )
-    page.locator(".st-key-upload").get_by_text(Path(name).name).wait_for()
+    upload = page.locator(".st-key-upload")
+    sent = {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+
+    def choose_file() -> None:
+        if not upload.locator("[data-testid=stFileUploaderFile]").count():
+            upload.locator("input[type=file]").set_input_files(sent)  # type: ignore[arg-type]
+
+    until_shown(choose_file, upload.get_by_text(Path(name).name))
     settle(page)
 
 

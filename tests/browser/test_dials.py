@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 QUIET = 1_500  # milliseconds without a run: longer than the slow server's pauses, which are within one
-PATIENCE = 60_000  # milliseconds: other work may share the machine
 SLOW = Path(__file__).with_name("slow_app.py")
 # What the slider, the box and the address say; an address without a value means the default.
 SHOWN = """([key, fallback]) => [
@@ -45,7 +44,6 @@ def address(request: pytest.FixtureRequest, demo: Path) -> Iterator[str]:
 def open_page(address: str, new_tab: Callable[[], Page]) -> Callable[[str], Page]:
     def opened(query: str = "") -> Page:
         page = new_tab()
-        page.set_default_timeout(PATIENCE)
         page.goto(f"{address}/?{query}")
         settle(page)
         return page

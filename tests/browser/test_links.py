@@ -44,7 +44,6 @@ def open_page(server: str, new_tab: Callable[[], Page], context: BrowserContext)
 
     def opened(address: str = "", wait: str = FRONT) -> Page:
         page = new_tab()
-        page.set_default_timeout(60_000)
         page.goto(address if address.startswith("http") else f"{server}/{address}")
         settle(page, wait)
         return page

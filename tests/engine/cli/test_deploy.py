@@ -79,3 +79,58 @@ def test_what_cannot_be_deployed_is_one_line(call, arguments, said):
     assert status == 2
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_a_second_stage_stands_behind_every_system_but_its_own_network(call, tmp_path):
+    path = tmp_path / "system.yaml"
+    status, _, err = call("deploy", "--nac", 85, *RUNS, "--then", "fashion_mnist-gaussian-1.0,0.2,0.4", "-o", path)
+    assert (status, err) == (0, "")
+    deployed = read_system(path)
+    assert deployed.runs["then"] == "fashion_mnist-gaussian-1.0"
+    (stage,) = deployed.system.then
+    assert (stage.sigma, stage.theta, stage.t) == (1.0, 0.2, 0.4)
+    every = ("deploy", "--nac", 0, "--dataset", "fashion_mnist", "--core", "fashion_mnist-core")
+    status, _, err = call(*every, "--then", "fashion_mnist-gaussian-1.0", "-o", path)
+    assert (status, err) == (0, "")  # no composition in which a network is asked twice
+    status, _, err = call("deploy", "--nac", 85, *RUNS, "--then", "fashion_mnist-core", "-o", path)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "is a core run, where a smoothed run is asked for" in err
+
+
+@pytest.mark.parametrize("then", [(), ("--then", "fashion_mnist-gaussian-0.25,0.2")], ids=["one stage", "two stages"])
+def test_a_system_file_is_deposited_by_its_runs_and_on_its_own_terms(call, tmp_path, then):
+    path, folder = tmp_path / "system.yaml", tmp_path / "deposit"
+    few = ("--certify", "fashion_mnist-gaussian-0.5", "--core", "fashion_mnist-core")
+    assert call("deploy", "--nac", 85, *few, *then, "--best-t", "-o", path)[0] == 0
+    status, out, err = call("deposit", "--system", path, "--radii", 0, "-o", folder)
+    assert (status, err) == (0, "")
+    assert f"{len(few + then) // 2} runs, 1 systems" in out
+    deployed = read_system(path)
+    (row,) = [
+        line.split(",")
+        for line in (folder / "tables" / "system-1.csv").read_text().splitlines()[1:]
+        if float(line.split(",")[0]) == deployed.system.theta
+    ]
+    m = deployed.measured
+    assert (float(row[1]), float(row[2])) == (
+        pytest.approx(m.nac.value, abs=1e-3),
+        pytest.approx(m.robustness.value, abs=1e-5),
+    )
+    assert call("verify", folder)[0] == 0
+
+
+def test_a_system_file_whose_runs_are_others_is_not_deposited(call, tmp_path):
+    path, folder = tmp_path / "system.yaml", tmp_path / "deposit"
+    few = ("--certify", "fashion_mnist-gaussian-0.5", "--core", "fashion_mnist-core")
+    call("deploy", "--nac", 85, *few, "-o", path)
+    for found, other, said in [
+        ("certify: fashion_mnist-gaussian-0.5", "certify: fashion_mnist-gaussian-1.0", "sampled with other weights"),
+        ("    core: fashion_mnist-core\n", "", "does not name one run for each of its networks"),
+    ]:
+        text = path.read_text()
+        assert text.count(found) == 1
+        (tmp_path / "changed.yaml").write_text(text.replace(found, other))
+        status, out, err = call("deposit", "--system", tmp_path / "changed.yaml", "-o", folder)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert said in err
+        assert not folder.exists()

@@ -62,7 +62,8 @@ def test_a_manifest_that_leads_elsewhere_is_refused_in_one_line(call, store, tmp
     [
         ((), "nothing to deposit"),
         (("no-run",), "no run matches"),
-        (("--system", "toy-noisy"), "is not CERTIFY,CORE[,SELECT]"),
+        (("--system", "toy-noisy"), "is neither CERTIFY,CORE[,SELECT] nor a system.yaml"),
+        (("--system", "no.yaml"), "no.yaml: cannot be read"),
         (("--system", "toy-core,toy-noisy"), "where a smoothed run is asked for"),
         ((*SYSTEM, "--theta", "2"), "theta is 2"),
         ((*SYSTEM, "--theta", "0.3", "--p0", "0.7"), "two ways to select"),

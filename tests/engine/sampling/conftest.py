@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
-import sys
-import types
 from dataclasses import replace
 
 import pytest
@@ -22,12 +19,3 @@ def two_classes(monkeypatch) -> None:
 
     card = replace(toy.CARD, name="two", title="Two", classes=("dark", "bright"), reader=read)
     monkeypatch.setitem(datasets.DATASETS, "two", card)
-
-
-@pytest.fixture
-def forkserver(monkeypatch):
-    """Processes that begin with the engine loaded. They would run ``__main__`` again, which other tests replace."""
-    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["engine.sampling.precompute", "tests.toy"])
-    return context

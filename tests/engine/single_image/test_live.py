@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from cache.catalog import DEMO
+from engine.datasets import Transform
 from engine.errors import AcesError
+from engine.models import load
 from engine.records.draws import Draws
 from engine.sampling.stream import Stage, chunk_generator
+from engine.single_image import live
 from engine.single_image.certificate import check, from_json, issue, to_json
 from engine.single_image.evidence import Evidence
 from engine.single_image.live import open_pair
@@ -103,6 +106,22 @@ def test_a_selection_network_that_selects_nothing_by_its_outputs_is_refused(pair
         open_pair(PairSpec(certify, core, select=Selector(certify, None, "luck")))
     by_entropy = open_pair(PairSpec(certify, core, select=Selector(core, None, "entropy")))
     assert by_entropy.networks.mechanism == "entropy"
+
+
+@pytest.mark.parametrize(("side", "fits"), [(toy.CARD.shape[1], True), (toy.CARD.shape[1] + 1, False)])
+def test_a_network_with_a_size_of_its_own_is_taken_where_that_is_the_datasets(
+    tmp_path, toy_dataset, monkeypatch, side, fits
+):
+    def seen_at(path, hints):
+        return dataclasses.replace(load(path, hints), transform=Transform(crop=side, resize=2 * side))
+
+    monkeypatch.setattr(live, "load", seen_at)
+    spec = PairSpec(toy.checkpoint(tmp_path / "noisy.safetensors"), toy.checkpoint(tmp_path / "plain.safetensors"))
+    if fits:
+        assert open_pair(spec).dataset.shape == toy.CARD.shape
+    else:
+        with pytest.raises(AcesError, match=r"noisy.safetensors sees pictures at a size of its own"):
+            open_pair(spec)
 
 
 def test_a_certificate_of_a_chain_checks_and_draws_again(chain, issued_by_chain):

@@ -41,8 +41,9 @@ def shoe() -> bytes:
 def test_names_of_runs_say_networks_noise_and_precision(runs):
     system = System.load(CERTIFY, CORE, 0.4, alpha=0.01, correction="bonferroni", runs=runs)
     certify, core = runs.resolve(CERTIFY), runs.resolve(CORE)
+    digests = certify.network.sha256, core.network.sha256
     assert system.pair == PairSpec(
-        weights_of(certify), weights_of(core), "bfloat16", "cpu", (certify.network.sha256, core.network.sha256)
+        weights_of(certify), weights_of(core), "bfloat16", "cpu", digests, dataset="fashion_mnist"
     )
     assert (system.sigma, system.sigma_select, system.smoothing) == (0.5, None, "gaussian")
     assert (system.theta, system.alpha, system.correction) == (0.4, 0.01, Correction.BONFERRONI)

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import resource
 import signal
-import subprocess
-import sys
+from contextlib import suppress
 from dataclasses import replace
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event as EventType
 from pathlib import Path
 
 import pytest
@@ -16,57 +16,62 @@ import torch
 from engine.errors import AcesError
 from engine.models import load
 from engine.training.fit import fit, state_file
-from engine.training.loop import accuracy
+from engine.training.loop import EpochReport, accuracy
 from engine.training.methods import method
 from engine.training.presets import override, preset
 from engine.training.selection import Selection
-from tests import ROOT, toy
+from tests import toy
 from tests.disk import full_disk
 from tests.engine.training.recipes import RECIPE, plan
 
 pytestmark = pytest.mark.usefixtures("toy_dataset")
 
 
-TRAIN = """
-import sys
-from pathlib import Path
-from tests import toy
-toy.register()
-from tests.engine.training.recipes import plan
-from engine.training.fit import fit
-fit(plan(epochs=60), Path(sys.argv[1]), report=lambda e: print(e.epoch, flush=True))
-"""
+EPOCHS = 24
 
 
-def _start(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", TRAIN, str(folder)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."})
+def _train(folder: Path, told: Connection, may_end: EventType) -> None:
+    """What the killed processes do: they say every epoch, and do not end before they may."""
+    toy.register()
+    torch.set_num_threads(1)  # more would wait for each other where other work shares the machine
+
+    def report(epoch: EpochReport) -> None:
+        told.send(epoch.epoch)
+        if epoch.epoch == EPOCHS - 1:
+            may_end.wait()
+
+    fit(plan(epochs=EPOCHS), folder, report=report)
 
 
-def _reach(process: subprocess.Popen[str], epoch: int) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if int(line) >= epoch:
-            return
-    raise AssertionError(f"ended before epoch {epoch}")
+def _trained(forkserver, folder: Path, killed_at: int | None = None) -> list[int]:
+    """The epochs of a training in a process of its own, which is killed as soon as it has told of the last of them."""
+    hears, told = forkserver.Pipe(duplex=False)
+    may_end = forkserver.Event()
+    if killed_at is None:
+        may_end.set()
+    process = forkserver.Process(target=_train, args=(folder, told, may_end))
+    process.start()
+    told.close()
+    epochs: list[int] = []
+    with hears:
+        with suppress(EOFError):
+            while killed_at is None or killed_at not in epochs:
+                epochs.append(hears.recv())
+        if killed_at is not None:
+            process.kill()
+        process.join()
+    assert process.exitcode == (0 if killed_at is None else -signal.SIGKILL)
+    return sorted(set(epochs))
 
 
-def test_a_run_that_was_killed_twice_gives_the_same_file_to_the_byte(tmp_path):
-    for epoch in (5, 20):
-        killed = _start(tmp_path / "killed")
-        _reach(killed, epoch)
-        killed.kill()
-        killed.communicate()
-        assert killed.returncode == -signal.SIGKILL
+def test_a_run_that_was_killed_twice_gives_the_same_file_to_the_byte(tmp_path, forkserver):
+    for epoch in (3, 8):
+        assert _trained(forkserver, tmp_path / "killed", epoch)[-1] == epoch
     assert not (tmp_path / "killed" / "net.safetensors").exists()
-    done = [torch.load(tmp_path / "killed" / "net.pth.tar", weights_only=True)["epoch"]]
-    for folder in ("killed", "whole"):
-        last = _start(tmp_path / folder)
-        out, _ = last.communicate(timeout=120)
-        assert last.returncode == 0
-        done.append(60 - int(out.split()[0]) + 1)  # epochs that this process trained
-    assert done[0] >= 19
-    assert done[1:] == [60 - done[0], 60]
+    done = torch.load(tmp_path / "killed" / "net.pth.tar", weights_only=True)["epoch"]
+    assert done >= 7
+    assert _trained(forkserver, tmp_path / "killed") == list(range(done + 1, EPOCHS + 1))
+    assert _trained(forkserver, tmp_path / "whole") == list(range(1, EPOCHS + 1))
     killed, whole = ((tmp_path / folder / "net.safetensors").read_bytes() for folder in ("killed", "whole"))
     assert killed == whole
 
