@@ -125,3 +125,8 @@ def test_checksums_are_those_that_sha256sum_reads(tmp_path):
 def test_unknown_words_are_one_line(capsys):
     assert release.main(["--publish"]) == 2
     assert capsys.readouterr().err == "no release: unknown: --publish\n"
+
+
+def test_the_list_of_parts_says_the_projects_version():
+    listed = json.loads(release.with_version('{"metadata": {"component": {"name": "x"}}, "components": []}', "1.2.3"))
+    assert listed == {"metadata": {"component": {"name": "x", "version": "1.2.3"}}, "components": []}

@@ -8,11 +8,14 @@ notes the commit that they passed on, in ``build/tested``. Nothing is uploaded.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from tools.audit import pinned
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTED = Path("build") / "tested"  # the commit on which every test passed
@@ -80,19 +83,22 @@ def build(root: Path, folder: Path) -> None:
             subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, check=True)
 
 
-def sbom(root: Path, file: Path) -> None:
+def sbom(root: Path, file: Path, version: str) -> None:
     """A CycloneDX list of the pinned packages that the release was tested with, and of the project itself."""
-    command = [
-        sys.executable,
-        "-m",
-        "cyclonedx_py",
-        "requirements",
-        "requirements.txt",
-        "--pyproject",
-        "pyproject.toml",
-    ]
-    command += ["--output-reproducible", "--output-format", "JSON", "--output-file", str(file)]
-    subprocess.run(command, cwd=root, check=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        pins = Path(scratch) / "requirements.txt"
+        pins.write_text(pinned((root / "requirements.txt").read_text(encoding="utf-8")), encoding="utf-8")
+        command = [sys.executable, "-m", "cyclonedx_py", "requirements", str(pins), "--pyproject", "pyproject.toml"]
+        command += ["--output-reproducible", "--output-format", "JSON", "--output-file", str(file)]
+        subprocess.run(command, cwd=root, capture_output=True, check=True)
+    file.write_text(with_version(file.read_text(encoding="utf-8"), version), encoding="utf-8")
+
+
+def with_version(text: str, version: str) -> str:
+    """The list with the project's own version, which pyproject.toml leaves to the engine."""
+    listed = json.loads(text)
+    listed["metadata"]["component"]["version"] = version
+    return json.dumps(listed, indent=2) + "\n"
 
 
 def release(root: Path) -> Path:
@@ -102,7 +108,7 @@ def release(root: Path) -> Path:
     folder = root / "dist" / version
     folder.mkdir(parents=True)
     build(root, folder)
-    sbom(root, folder / f"aces_explorer-{version}.cdx.json")
+    sbom(root, folder / f"aces_explorer-{version}.cdx.json", version)
     (folder / "SHA256SUMS").write_text(checksums(folder), encoding="utf-8")
     return folder
 
