@@ -188,8 +188,8 @@ def _examples(settings: Settings, card: DatasetCard) -> dict[str, bytes]:
     with suppress(AcesError):
         shipped, runs = data.pictures(settings.certify_run).images, data.composition(settings)
         for index, label in zip(runs.index.tolist(), runs.label.tolist(), strict=True):
-            if index in shipped:
-                found.setdefault(card.classes[label], to_png(shipped[index]))
+            if index in shipped and card.classes[label] not in found:
+                found[card.classes[label]] = to_png(shipped[index])
     return found | {name: path.read_bytes() for name, path in PHOTOGRAPHS.items()}
 
 

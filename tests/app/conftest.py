@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,16 @@ from tests import synthetic
 from tests.app_pages import IMAGES
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo folder to copy."""
+    return synthetic.write_demo(tmp_path_factory.mktemp("written") / "demo", IMAGES)
+
+
 @pytest.fixture
-def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def demo(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A demo folder of its own, which the page looks into."""
-    folder = synthetic.write_demo(tmp_path / "demo", IMAGES)
+    folder = shutil.copytree(written, tmp_path / "demo")
     monkeypatch.setenv("ACES_DEMO", str(folder))
     return folder
 
