@@ -20,7 +20,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import streamlit as st
 
-from app.services import packs
+from app.services import packs, work
+from app.services.limits import Limits
 from app.services.pictures import Pictures, read_pictures
 from app.settings import ALPHAS, LARGEST_Z, Choice, Pin, Settings, Terms, bound_for, mismatched
 from app.tables import live
@@ -796,10 +797,16 @@ def _restricted(sources: CompositionKey) -> SmoothedRun:
 
 @st.cache_resource(max_entries=32, show_spinner="Taking the pictures from the dataset's files")
 def take_pictures(source: RunKey) -> str:
-    """Have a process of its own write a run's pictures, as what reads datasets loads torch; why it could not, or ""."""
+    """Have a process of its own write a run's pictures, as what reads datasets loads torch; why it could not, or "".
+
+    Raises ``AcesError`` while another does so.
+    """
     command = processes.command("engine", "pictures", "--", source.name)
-    # A list of words, no shell; the run's name follows "--".
-    done = subprocess.run(command, env=processes.environment(), capture_output=True, text=True, check=False)  # nosec B603
+    with work.PLACES.held(work.Kind.PICTURES, "", Limits.from_environment()):
+        # A list of words, no shell; the run's name follows "--".
+        done = subprocess.run(  # nosec B603
+            command, env=processes.environment(), capture_output=True, text=True, check=False
+        )
     return processes.why(done.returncode, done.stderr) if done.returncode else ""
 
 

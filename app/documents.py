@@ -15,6 +15,8 @@ DOCUMENTS = {
     "certify": "certifying pictures",
     "own": "a network and pictures of one's own, in ten minutes",
     "deploy": "a system as a file, in Python, over a folder, over HTTP",
+    "hosting": "the dashboard for others: limits, proxies, a container",
+    "trust": "what was tried and survived",
     "deposits": "runs and tables that strangers can check",
     "gallery": "every figure, and the command that draws it",
     "paper": "figures and tables for a paper",

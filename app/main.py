@@ -12,7 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from app import guard, server
 
 if get_script_run_ctx(suppress_warning=True) is None:
-    programs = (guard.Guard, server.Library, server.Changes)  # the first asked first
+    programs = (guard.Guard, server.Uploads, server.Library, server.Changes)  # the first asked first
     app = st.App(__file__, lifespan=server.ready, middleware=[Middleware(program) for program in programs])
 else:
     from app import dashboard

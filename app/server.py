@@ -1,29 +1,36 @@
-"""What the server does beside running the page: it gets ready for the first browser, hands out plotly.js, and tells
-whether the runs have changed.
+"""What the server does beside running the page: it gets ready for the first browser, hands out plotly.js, tells whether
+the runs have changed, and takes no more files than it has room for.
 """
 
 from __future__ import annotations
 
+import gc
 import gzip
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from anyio import to_thread
+from streamlit import config, runtime
 
 from app.components import files, fresh
+from app.services.limits import Limits
+from app.services.work import Kind, Room, rooms
 from engine.errors import AcesError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
     from streamlit import App
+    from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
 FIRST = ("app.dashboard", "app.content.tradeoff")  # what the first session would otherwise wait for
 FOREVER = b"public, max-age=31536000, immutable"
 HEAD = b"</head>"
+UPLOADS = "/_stcore/upload_file/"
+MEGABYTE, LONGEST = 1 << 20, 16  # bytes, and digits of a number of them
 SCRIPT = f'<script async src="./{files.PATH}"></script>'.encode()
 
 
@@ -38,6 +45,7 @@ def _take_in() -> None:
     _packed()
     for name in FIRST:
         import_module(name)
+    gc.freeze()  # modules stay: what looks for garbage passes over them
 
 
 class Changes:
@@ -63,6 +71,64 @@ def _digest() -> str:
     from app import data  # not before the first page needs it
 
     return data.digest_now()
+
+
+class Uploads:
+    """Takes files that readers send as long as their session, and all together, hold no more than there is room for.
+
+    What is on its way counts by the size that it says, or by the largest that is taken.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._coming: list[tuple[str, int]] = []  # sessions and bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        session = _sender(scope)
+        if session is None:
+            await self._app(scope, receive, send)
+            return
+        one = session, _size(scope)
+        try:
+            self._make_room(rooms(Limits.from_environment())[Kind.UPLOAD], *one)
+        except AcesError as error:
+            await _say(send, 429, f"{error}\n".encode())
+            return
+        self._coming.append(one)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._coming.remove(one)
+
+    def _make_room(self, room: Room, session: str, size: int) -> None:
+        """Raises ``AcesError`` where the file would be more than there is room for."""
+        held = [*_held(), *self._coming]
+        mine = sum(size for of, size in held if of == session)
+        room.refuse(_megabytes(mine + size) - 1, _megabytes(sum(size for _, size in held) + size) - 1)
+
+
+def _sender(scope: Scope) -> str | None:
+    """The session that sends a file; None of any other request."""
+    _, is_upload, rest = scope.get("path", "").rpartition(UPLOADS)
+    return rest.partition("/")[0] if is_upload and scope["type"] == "http" and scope["method"] == "PUT" else None
+
+
+def _size(scope: Scope) -> int:
+    said = dict(scope["headers"]).get(b"content-length", b"")
+    most = (int(config.get_option("server.maxUploadSize")) + 1) * MEGABYTE
+    return min(int(said), most) if said.isdigit() and len(said) < LONGEST else most
+
+
+def _held() -> list[tuple[str, int]]:
+    """What Streamlit keeps of each session's files, in bytes."""
+    if not runtime.exists():
+        return []
+    kept = cast("MemoryUploadedFileManager", runtime.get_instance().uploaded_file_mgr).file_storage
+    return [(session, len(file.data)) for session, sent in [*kept.items()] for file in [*sent.values()]]
+
+
+def _megabytes(size: int) -> int:
+    return -(-size // MEGABYTE)
 
 
 class Library:
@@ -109,6 +175,12 @@ class _Page:
         headers = [(name, value) for name, value in self._start["headers"] if name.lower() not in dropped]
         await self._send({**self._start, "headers": [*headers, _length(body)]})
         await self._send({"type": "http.response.body", "body": body})
+
+
+async def _say(send: Send, status: int, said: bytes) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), _length(said)]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": said})
 
 
 def _may_be_page(scope: Scope) -> bool:

@@ -210,6 +210,7 @@ def serve(script: Path, environment: Mapping[str, str] = MappingProxyType({})) -
     finally:
         server.terminate()
         server.wait()
+        server.stdout.close()
 
 
 def main() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from benchmarks import gpu
+from benchmarks import gpu, load
+from benchmarks.browser import MAIN, serve
 from engine.models import build
 from tests import ROOT, toy
 
@@ -40,3 +42,18 @@ def test_what_is_measured_on_a_gpu_is_measured_on_any_device(monkeypatch):
     assert sum(found.profile.values()) == pytest.approx(100)
     assert found.seconds == gpu.IMAGES * (gpu.N + gpu.N0) / found.even
     assert np.isfinite(found.seconds_with_budget)
+
+
+@pytest.mark.slow
+def test_people_turn_theta_and_certify_at_once_without_an_error(tmp_path):
+    places = {"PYTHONPATH": str(ROOT), "ACES_CACHE": str(tmp_path), "ACES_PUBLIC": "1"}
+    with serve(MAIN, places) as (address, _, process):
+        found = asyncio.run(load.measure(address, process, sessions=2, seconds=1.0, jobs=1, opened=2))
+    assert found.errors == []
+    assert found.seconds
+    assert found.jobs >= 1
+    assert found.processor > 0
+    names = [name for name, _ in found.lines]
+    assert len(names) == len(set(names))
+    assert {"the server's memory, MB, before", "the server's memory, MB, after"} <= set(names)
+    assert len(found.memory) == 3

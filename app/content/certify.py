@@ -285,7 +285,7 @@ def _draw_answer(server: Server, session: str, id: str, was_active: bool, now: Q
             (st.error if view.state is JobState.FAILED else st.warning)(message(view.message), icon=":material/info:")
         found = _promising(view)
         if view.state.active:
-            certify_result.progress(view, partial(server.end, id))
+            certify_result.progress(view, partial(server.end, session, id))
         elif found is not None:
             certify_result.answer(view, found, bool(other))
         elif view.state is not JobState.FAILED:
@@ -313,7 +313,13 @@ def _draw_details(
         elif found is not None:
             certify_result.reminder(view, other)
             certify_result.details(view, found, theme)
-            certify_result.attempt(view, found, partial(server.try_to_break, id))
+            certify_result.attempt(view, found, partial(_attack, server, session, id))
+
+
+def _attack(server: Server, session: str, id: str, target: int, budget: float) -> None:
+    """Callback."""
+    with errors_in_place():
+        server.try_to_break(session, id, target, budget)
 
 
 def _active(view: View) -> bool:

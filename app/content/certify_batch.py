@@ -9,7 +9,7 @@ from zlib import crc32
 
 import streamlit as st
 
-from app.content import certify_history
+from app.content import certify_history, certify_result
 from app.content.certify_input import AT
 from app.escape import markdown
 from app.services.certify_queue import JobState, Server, View
@@ -46,7 +46,7 @@ def show(server: Server, session: str, ids: tuple[str, ...], was_active: bool, p
     st.header(f"Batch of {len(ids)} pictures", anchor=False)
     if was_active:
         _progress(views)
-        _ways_to_end(server, views)
+        _ways_to_end(server, session, views)
     else:
         st.caption(_ended(views))
     _table(views, parameter)
@@ -84,15 +84,18 @@ def _how_far(views: Sequence[View], done: int, now: View | None) -> str:
     return f"{said} · {bound}{duration(left / now.rate)} left" if now.rate else said
 
 
-def _ways_to_end(server: Server, views: Sequence[View]) -> None:
+def _ways_to_end(server: Server, session: str, views: Sequence[View]) -> None:
     active = [view.id for view in views if view.state.active]
+    if not all(view.yours for view in views):
+        st.caption(certify_result.NOT_YOURS)
+        return
     with st.container(horizontal=True, gap="small"):
         st.button(
-            "Cancel this picture", key="cancel_one", on_click=server.cancel, args=(active[:1],),
+            "Cancel this picture", key="cancel_one", on_click=server.cancel, args=(session, active[:1]),
             help="Ends the picture that is under way without a certificate; the next one begins.",
         )  # fmt: skip
         st.button(
-            "Cancel all", key="cancel_all", on_click=server.cancel, args=(active,),
+            "Cancel all", key="cancel_all", on_click=server.cancel, args=(session, active),
             help="Ends the batch. What is certified already stays.",
         )  # fmt: skip
 

@@ -37,6 +37,7 @@ from engine.statistics.looks import LookBounds
 ALERTS = {"certified": st.success, "core": st.info, "consensus": st.info, "abstain": st.warning}
 ICONS = {"certified": "verified", "core": "bolt", "consensus": "handshake", "abstain": "help"}
 THUMBNAIL = 96  # pixels: beside the words, and no larger where they stand below it
+NOT_YOURS = "Only the session that began this can end it."
 AMPLIFIED = 4  # the change in the picture of an attack
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,18 @@ def progress(view: View, end: Callable[[JobState], None]) -> None:
     """How far a job is, what its bounds are worth so far, and the ways to end it."""
     plan, found = view.task.plan, view.found
     st.progress(min(1.0, view.drawn / plan.n), text=_progress(view))
+    if view.yours:
+        _ways_to_end(view, end)
+    else:
+        st.caption(NOT_YOURS)
+    if found is None or not found.drawn:
+        st.skeleton(height=200)
+    else:
+        _so_far(found)
+
+
+def _ways_to_end(view: View, end: Callable[[JobState], None]) -> None:
+    plan = view.task.plan
     stop, cancel = st.columns(2)
     if plan.mode is Mode.EARLY:
         stop.button(
@@ -104,10 +117,6 @@ def progress(view: View, end: Callable[[JobState], None]) -> None:
         args=(JobState.CANCELLED,),
         help="Ends the job without a certificate.",
     )
-    if found is None or not found.drawn:
-        st.skeleton(height=200)
-    else:
-        _so_far(found)
 
 
 def _progress(view: View) -> str:
@@ -413,7 +422,7 @@ def attempt(view: View, found: Certification, start: Callable[[int, float], None
             key="attack",
             on_click=start,
             args=(target, budget),
-            disabled=running,
+            disabled=running or not view.yours,
             width="stretch",
             help="Searches, by gradients under noise, for a change that turns the answer.",
         )

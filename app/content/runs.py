@@ -15,8 +15,9 @@ from app import actions, data, keys, state
 from app.content import bring_in, run_card
 from app.escape import markdown
 from app.services import precompute
-from app.services.limits import read_only
+from app.services.limits import Limits, read_only
 from app.services.precompute import AS_CONFIGURED, DrawRule, Planned, Sampling, State
+from app.services.work import PLACES, Kind
 from app.settings import Settings
 from app.widgets import downloads
 from app.widgets.notices import errors_in_place, show_error
@@ -185,7 +186,10 @@ def _start() -> None:
     )
     if right.button("Estimate the cost", key="estimate", width="stretch", help="Samples for about 2 s a network."):
         with st.spinner("Looking at networks, images and what is stored", show_time=True):
-            state.keep_plan((name, n, asked), precompute.plan(data.store(), configs[name], n))
+            limits = Limits.from_environment()
+            with PLACES.held(Kind.ESTIMATE, state.session().session, limits):
+                found = precompute.plan(data.store(), configs[name], n, limits.seconds)
+            state.keep_plan((name, n, asked), found)
     found = state.plan((name, n, asked))
     if found is not None:
         _plan(found, configs[name], n, _rule(asked))

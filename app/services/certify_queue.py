@@ -21,8 +21,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from multiprocessing.connection import Connection
 
+from app.public import is_public
 from app.services.limits import PICTURES, Limits
 from app.services.question import Asked, Question
+from app.services.work import Kind, rooms
 from engine import processes
 from engine.errors import AcesError
 from engine.single_image.case import Case
@@ -111,6 +113,7 @@ class View:
 
     ``found``: who answers and what was drawn, None until the worker has said so, and where nothing was kept.
     ``batch``: the jobs that were asked for with it, itself among them, in order; empty where it was alone.
+    ``yours``: who looks may end and attack it.
     """
 
     id: str
@@ -123,6 +126,7 @@ class View:
     ended: datetime | None = None
     attempt: Try | None = None
     batch: tuple[str, ...] = ()
+    yours: bool = True
 
     @property
     def certificate(self) -> Certificate | None:
@@ -150,14 +154,16 @@ class View:
 
 @dataclass(eq=False)
 class _Job:
-    """A job under the server's lock: its view, what is fixed, who looks at it, and how it was asked to end.
+    """A job under the server's lock: its view, what is fixed, who began it and who looks, how it was asked to end.
 
-    ``waiting``: the jobs of its batch that are not in the queue yet, one deque of them all.
+    ``owner``: "" once that session has left; who looks next takes over. ``waiting``: the jobs of its batch that are not
+    in the queue yet, one deque of them all.
     """
 
     number: int
     view: View
     case: Case
+    owner: str
     sessions: set[str]
     waiting: deque[_Job]
     ending: JobState | None = None
@@ -214,28 +220,32 @@ class Server:
             if job is None:
                 return None
             job.sessions.add(session)
+            job.owner = job.owner or session
             seconds = time.monotonic() - job.started if job.view.state is JobState.RUNNING else job.view.seconds
-            return replace(job.view, ahead=self._ahead(job), seconds=seconds)
+            return replace(job.view, ahead=self._ahead(job), seconds=seconds, yours=_may_end(job, session))
 
-    def end(self, id: str, ending: JobState) -> None:
-        """End a job: ``STOPPED`` keeps what was drawn, ``CANCELLED`` throws it away."""
+    def end(self, session: str, id: str, ending: JobState) -> None:
+        """End a job: ``STOPPED`` keeps what was drawn, ``CANCELLED`` throws it away. On a public server one's own."""
         with self._changed:
             job = self._jobs.get(id)
-            if job is not None and job.view.state.active:
+            if job is not None and job.view.state.active and _may_end(job, session):
                 self._end(job, ending)
 
-    def cancel(self, ids: Sequence[str]) -> None:
+    def cancel(self, session: str, ids: Sequence[str]) -> None:
         """End these jobs and throw away what was drawn; those that have ended stay as they are."""
         with self._changed:
             for id in ids:
-                self.end(id, JobState.CANCELLED)
+                self.end(session, id, JobState.CANCELLED)
 
-    def try_to_break(self, id: str, target: int, budget: float) -> None:
-        """Queue an attack on a finished job's answer; its outcome appears as ``View.attempt``."""
+    def try_to_break(self, session: str, id: str, target: int, budget: float) -> None:
+        """Queue an attack on a finished job's answer; its outcome appears as ``View.attempt``. It takes a job's place:
+        raises ``AcesError`` where there is none.
+        """
         with self._changed:
             job = self._jobs.get(id)
-            if job is None or job.view.state.active or (job.view.attempt is not None and job.view.attempt.active):
+            if job is None or _busy(job) or not _may_end(job, session):
                 return
+            self._make_room(session)
             job.update(attempt=Try(budget))
             task = job.view.task
             self._queue.append((job, Break(self._number(), task.pair, task.plan, task.tensor, target, budget)))
@@ -248,13 +258,17 @@ class Server:
             if key in self._rates:
                 return self._rates[key]
             probes = [request for _, request in self._queue if isinstance(request, Probe)]
-            if not any((probe.pair, probe.sigma) == key for probe in probes):
+            is_new = not any((probe.pair, probe.sigma) == key for probe in probes)
+            if is_new and len(probes) < self.limits.jobs:  # else it is asked for again
                 self._queue.append((None, Probe(self._number(), pair, sigma)))
                 self._changed.notify_all()
             return None
 
     def leave(self, session: str) -> None:
         """A session has ended: forget it, unless a reload comes back for its job within the ``grace``."""
+        with self._changed:
+            for job in self._jobs.values():
+                job.owner = "" if job.owner == session else job.owner
         timer = threading.Timer(self.grace, self.forget, (session,))
         timer.daemon = True
         timer.start()
@@ -267,13 +281,15 @@ class Server:
                 if not job.sessions:
                     if job.view.state.active:
                         self._end(job, JobState.CANCELLED)
+                    elif _busy(job):
+                        self._drop_attack(job)
                     del self._jobs[id]
 
     def release(self, session: str, id: str) -> None:
         """A session looks at this job no longer: it goes, unless another session does or it is active."""
         with self._changed:
             job = self._jobs.get(id)
-            if job is not None and not job.view.state.active:
+            if job is not None and not _busy(job):
                 job.sessions.discard(session)
                 if not job.sessions:
                     del self._jobs[id]
@@ -291,14 +307,21 @@ class Server:
     # --- under the lock ------------------------------------------------------------------------------------------
 
     def _check(self, session: str, plan: Plan) -> None:
-        # A job that waits for the one before it in its batch takes no place: that one has it.
-        active = [job for job in self._jobs.values() if job.view.state.active and job not in job.waiting]
-        if any(session in job.sessions for job in active):
-            raise AcesError("one job at a time: stop or cancel the one that is under way")
-        if len(active) >= self.limits.jobs:
-            raise AcesError(f"{len(active)} jobs are waiting already; try again in a minute")
+        self._make_room(session)
         if plan.n > self.limits.n:
             raise AcesError(f"n is {plan.n:,}; this server draws at most {self.limits.n:,}")
+
+    def _make_room(self, session: str) -> None:
+        """Raises ``AcesError`` where there is none for one more job or attack of the session's."""
+        # A job that waits for the one before it in its batch takes no place: that one has it.
+        active = [job for job in self._jobs.values() if _busy(job) and job not in job.waiting]
+        mine = sum(session in job.sessions for job in active)
+        rooms(self.limits)[Kind.CERTIFY].refuse(mine, len(active))
+
+    def _drop_attack(self, job: _Job) -> None:
+        """Nobody waits for it any more; one that is under way is left to its end."""
+        under_way, *waiting = self._queue
+        self._queue = deque([under_way, *(entry for entry in waiting if entry[0] is not job)])
 
     def _number(self) -> int:
         self._numbers += 1
@@ -310,7 +333,7 @@ class Server:
         if isinstance(self._rates.get((task.pair, task.plan.sigma)), str):
             del self._rates[task.pair, task.plan.sigma]  # what was wrong may have been fixed: measured anew
         case = Case.fixed(task.tensor, task.image, task.plan)  # the image can no longer be chosen by the seed
-        self._jobs[view.id] = job = _Job(self._number(), view, case, {session}, waiting)
+        self._jobs[view.id] = job = _Job(self._number(), view, case, session, {session}, waiting)
         return job
 
     def _enter(self, job: _Job) -> None:
@@ -364,7 +387,8 @@ class Server:
     def _do(self, job: _Job | None, request: Request) -> str:
         """Have the worker do it; what went wrong, or an empty text. Whatever happens here is this request's failure."""
         try:
-            with closing(self.worker.do(request)) as replies:
+            patience = self.limits.attack_seconds if isinstance(request, Break) else None
+            with closing(self.worker.do(request, patience)) as replies:
                 for reply in replies:
                     self._hear(job, request, reply)
             if isinstance(request, Sample) and job is not None:
@@ -408,6 +432,16 @@ class Server:
             self._follow(job)
 
 
+def _busy(job: _Job) -> bool:
+    """Whether the worker has, or will have, to do with it."""
+    return job.view.state.active or (job.view.attempt is not None and job.view.attempt.active)
+
+
+def _may_end(job: _Job, session: str) -> bool:
+    """Whoever began it may; where the server is not public, its owner, who may be any session."""
+    return not is_public() or session == job.owner
+
+
 def _try_certificate(job: _Job) -> None:
     """Raises what would go wrong with the certificate of a job's draws, now and not on the page."""
     found = job.view.found
@@ -443,8 +477,9 @@ class WorkerProcess:
         self._connection: Connection | None = None
         self._sending = threading.Lock()
 
-    def do(self, request: Request) -> Generator[Reply]:
-        """The replies to a request, without the last. Raises ``AcesError`` if it fails or the process dies.
+    def do(self, request: Request, patience: float | None = None) -> Generator[Reply]:
+        """The replies to a request, without the last. Raises ``AcesError`` if it fails or the process dies, and after
+        ``patience`` seconds of silence, its own by default.
 
         Unless the last one was read, the process goes too: the next request must not take this one's replies for its.
         """
@@ -452,7 +487,8 @@ class WorkerProcess:
         try:
             connection = self.connect()
             self._tell(request)
-            while not isinstance(reply := self._heard(connection), Done | Failed):
+            patience = self.patience if patience is None else min(patience, self.patience)
+            while not isinstance(reply := _heard(connection, patience), Done | Failed):
                 yield reply
         except (EOFError, OSError) as error:
             raise AcesError("the sampling process ended unexpectedly (out of memory?); try again") from error
@@ -477,12 +513,6 @@ class WorkerProcess:
                 self._connection.close()
             self.process = self._connection = None
 
-    def _heard(self, connection: Connection) -> Reply:
-        if not connection.poll(self.patience):
-            raise AcesError(f"the sampling process said nothing for {self.patience:.0f} s; try again")
-        reply: Reply = connection.recv()
-        return reply
-
     def _tell(self, message: Request | Stop) -> None:
         with self._sending:
             if self._connection is not None:
@@ -499,3 +529,10 @@ class WorkerProcess:
                     command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=processes.environment()
                 )
         return self._connection
+
+
+def _heard(connection: Connection, patience: float) -> Reply:
+    if not connection.poll(patience):
+        raise AcesError(f"the sampling process said nothing for {patience:.0f} s; try again")
+    reply: Reply = connection.recv()
+    return reply

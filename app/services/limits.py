@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, replace
 
 from app.public import is_public
 from engine.errors import AcesError
@@ -17,24 +16,25 @@ PICTURES = 20  # that are certified at once, and results that a session keeps: a
 class Limits:
     """``ACES_MAX_N`` draws and ``ACES_MAX_SECONDS`` of sampling a job, ``ACES_MAX_JOBS`` jobs in all, waiting ones
     included, ``ACES_MAX_UPLOAD_MB`` a file. Every session may have one job at a time; a batch of pictures is one after
-    the other. On a public server the numbers are smaller where they are not set.
+    the other. On a public server the numbers are smaller where they are not set; ``attack_seconds`` is not to be set.
     """
 
     n: int = 100_000
     seconds: int = 300
     jobs: int = 8
     upload_mb: int = 10
+    attack_seconds: int = 1_800
 
     @classmethod
-    def from_environment(cls) -> Self:
+    def from_environment(cls) -> Limits:
         """Raises ``AcesError`` for a value that is no positive integer."""
         names = {"n": "ACES_MAX_N", "seconds": "ACES_MAX_SECONDS", "jobs": "ACES_MAX_JOBS"}
         names["upload_mb"] = "ACES_MAX_UPLOAD_MB"
         usual = PUBLIC if is_public() else cls()
-        return cls(**{field: _positive(name, getattr(usual, field)) for field, name in names.items()})
+        return replace(usual, **{field: _positive(name, getattr(usual, field)) for field, name in names.items()})
 
 
-PUBLIC = Limits(n=20_000, seconds=60, jobs=4, upload_mb=5)
+PUBLIC = Limits(n=20_000, seconds=60, jobs=4, upload_mb=5, attack_seconds=60)
 
 
 def read_only() -> bool:

@@ -46,6 +46,8 @@ class Packs:
                 else:
                     self._asked[name] = make
                     self._asked.move_to_end(name, last=False)
+            while len(self._asked) > self._most:
+                self._asked.popitem()  # what was asked for first, and nobody has waited for since
             if self._asked and not self._works:
                 self._works = True
                 threading.Thread(target=self._work, daemon=True).start()

@@ -23,6 +23,8 @@ from typing import Any
 
 import psutil
 
+from app.services.limits import Limits
+from app.services.work import Kind, rooms
 from cache import Store
 from engine import processes
 from engine.errors import AcesError
@@ -118,15 +120,20 @@ class Planned:
     seconds: float
 
 
-def plan(store: Path, config: Path, n: int | None = None) -> tuple[Planned, ...]:
+def plan(store: Path, config: Path, n: int | None = None, seconds: float | None = None) -> tuple[Planned, ...]:
     """What a precompute would do, by a short probe of every network that has draws to make.
 
-    Raises ``AcesError`` for what a precompute would refuse.
+    Raises ``AcesError`` for what a precompute would refuse, and where it takes more than so many ``seconds``.
     """
     command = [*command_for(store, config, n), "--dry-run"]
-    done = subprocess.run(  # nosec B603 # a list of words, no shell
-        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=processes.environment()
-    )
+    try:
+        done = subprocess.run(  # nosec B603 # a list of words, no shell
+            command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+            env=processes.environment(), timeout=seconds,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        said = f"no estimate within {seconds:g} s: `python -m engine precompute {config.name} --dry-run` takes its time"
+        raise AcesError(said) from error
     lines = [event for line in done.stdout.splitlines() if (event := _event(line, "estimate")) is not None]
     if done.returncode or not lines:
         raise AcesError(processes.why(done.returncode, done.stderr))
@@ -141,8 +148,10 @@ def start(
     ``compares``: only take the guess draws, and say what budgets, and the question of ``rule``, would take. Raises
     ``AcesError`` where one of the same config is running, and where none can be started.
     """
-    if any(one.state is State.RUNNING and one.config == str(config) for one in every(store)):
+    running = [one for one in every(store) if one.state is State.RUNNING]
+    if any(one.config == str(config) for one in running):
         raise AcesError(f"{config.name} is being sampled already: wait for it, or cancel it first")
+    rooms(Limits.from_environment())[Kind.PRECOMPUTE].refuse(len(running), len(running))
     id = f"{time.time_ns():x}"
     try:
         asked = {"config": str(config), "n": n, "rule": vars(rule), "compares": compares}

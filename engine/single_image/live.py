@@ -285,7 +285,7 @@ def _info(checkpoint: Checkpoint) -> NetworkInfo:
 def _as_run(network: FrozenNetwork) -> AsRun:
     """The kind of machine, and how the network runs on it."""
     layout = network.identity
-    return AsRun(machine(network.device), torch.__version__, layout.memory_format, layout.batch, layout.compiled)
+    return AsRun(machine(network.device), str(torch.__version__), layout.memory_format, layout.batch, layout.compiled)
 
 
 def machine(device: torch.device) -> str:

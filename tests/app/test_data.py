@@ -6,8 +6,11 @@ from dataclasses import replace
 import pytest
 
 from app import data
+from app.services.limits import Limits
+from app.services.work import PLACES, Kind
 from app.settings import Choice, Settings
 from cache import Store
+from engine.errors import AcesError
 from engine.figures.headlines import best_point
 from engine.figures.views import Axis
 from engine.records.compose import compose
@@ -61,6 +64,15 @@ def test_pictures_that_a_killed_process_did_not_take_are_said(monkeypatch):
     monkeypatch.setattr("app.data.processes.command", lambda *_: [shutil.which("sh") or "sh", "-c", "kill -9 $$"])
     data.take_pictures.clear()
     assert "signal 9" in data.take_pictures(data.RunKey("a", "b"))
+    data.take_pictures.clear()
+
+
+def test_the_pictures_of_one_run_are_taken_at_a_time_and_a_refusal_is_not_kept(monkeypatch):
+    monkeypatch.setattr("app.data.processes.command", lambda *_: [shutil.which("true") or "true"])
+    data.take_pictures.clear()
+    with PLACES.held(Kind.PICTURES, "", Limits()), pytest.raises(AcesError, match="being taken already"):
+        data.take_pictures(data.RunKey("a", "b"))
+    assert data.take_pictures(data.RunKey("a", "b")) == ""
     data.take_pictures.clear()
 
 

@@ -6,11 +6,16 @@ import asyncio
 import gzip
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
+from streamlit import runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from app import data, server
 from app.components import files
+from app.services import work
 from tests import synthetic
 
 PAGE = b"<html><head><title>x</title></head><body></body></html>"
@@ -116,3 +121,88 @@ def test_a_page_and_the_server_agree_on_the_digest(tmp_path, monkeypatch):
     (tmp_path / "demo" / "damaged.npz").write_bytes(b"damaged")
     data.look_again()
     assert data.digest() == data.digest_now()
+
+
+UPLOAD = "/behind/a/proxy/_stcore/upload_file/mine/file"
+
+
+@pytest.fixture
+def kept(monkeypatch) -> MemoryUploadedFileManager:
+    """Where Streamlit keeps files; of each session 5 MB go, and 15 MB in all."""
+    manager = MemoryUploadedFileManager("/x")
+    monkeypatch.setattr(runtime, "exists", lambda: True)
+    monkeypatch.setattr(runtime, "get_instance", lambda: SimpleNamespace(uploaded_file_mgr=manager))
+    monkeypatch.setattr(work, "PICTURES", 5)
+    monkeypatch.setenv("ACES_MAX_UPLOAD_MB", "1")
+    return manager
+
+
+def keep(manager: MemoryUploadedFileManager, session: str, megabytes: int) -> None:
+    data = bytes(megabytes << 20)
+    manager.add_file(session, UploadedFileRec(file_id=session, name="x", type="", data=data))
+
+
+def put(size: str = str(1 << 20), path: str = UPLOAD, method: str = "PUT") -> tuple[int, str]:
+    sent: list[Mapping] = []
+
+    async def below(scope, receive, send):
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "headers": [(b"content-length", size.encode())]}
+    with ThreadPoolExecutor(1) as other:
+        other.submit(asyncio.run, server.Uploads(below)(scope, None, send)).result()
+    return sent[0]["status"], sent[1]["body"].decode()
+
+
+def test_files_are_taken_as_long_as_a_session_has_room(kept):
+    keep(kept, "mine", 4)
+    assert put()[0] == 204
+    assert put(str((1 << 20) + 1)) == (429, "your files take more than 5 MB: remove some of them first\n")
+    kept.remove_session_files("mine")
+    assert put(str((1 << 20) + 1))[0] == 204
+
+
+@pytest.mark.parametrize("size", ["", "-1", "9" * 30, "x", "\u00b2"])
+def test_a_file_that_does_not_say_its_size_counts_as_the_largest(kept, size):
+    assert put(size)[0] == 429  # as what streamlit takes at most is more than this server's five
+
+
+def test_all_sessions_together_have_an_end(kept):
+    for session in ("a", "b", "c"):
+        keep(kept, session, 5)
+    assert put() == (429, "this server holds as many files as it can; try again in some minutes\n")
+    assert put(method="DELETE")[0] == 204
+    assert put(path="/selection")[0] == 204
+
+
+def test_files_on_their_way_take_room_and_give_it_back(kept):
+    statuses: list[int] = []
+
+    async def send(message):
+        if "status" in message:
+            statuses.append(message["status"])
+
+    async def sending() -> None:
+        go = asyncio.Event()
+
+        async def below(scope, receive, send):
+            await go.wait()
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+
+        uploads = server.Uploads(below)
+        size = [(b"content-length", str(3 << 20).encode())]
+        scope = {"type": "http", "method": "PUT", "path": UPLOAD, "headers": size}
+        first = asyncio.create_task(uploads(scope, None, send))
+        await asyncio.sleep(0)
+        await uploads(scope, None, send)
+        go.set()
+        await first
+        await uploads(scope, None, send)
+
+    with ThreadPoolExecutor(1) as other:
+        other.submit(asyncio.run, sending()).result()
+    assert statuses == [429, 204, 204]

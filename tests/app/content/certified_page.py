@@ -57,13 +57,13 @@ class FakeServer:
         }
         return ids
 
-    def cancel(self, ids: Sequence[str]) -> None:
+    def cancel(self, session: str, ids: Sequence[str]) -> None:
         self.cancelled += ids
 
-    def end(self, id: str, ending: JobState) -> None:
+    def end(self, session: str, id: str, ending: JobState) -> None:
         self.ended.append(ending)
 
-    def try_to_break(self, id: str, target: int, budget: float) -> None:
+    def try_to_break(self, session: str, id: str, target: int, budget: float) -> None:
         self.attacks.append((target, budget))
 
     def leave(self, session: str) -> None: ...

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.escape import JOINER
+from engine.records.runs import read_run, write_run
+from engine.tables import Format, render
 from tests.app_pages import A_PIN, IMAGES, IMAGES_PAGE, specs
 
 
@@ -67,3 +73,34 @@ def test_radius_and_entropy_filter_the_images(open_page):
     assert 0 < len(table) < IMAGES
     assert table["radius"].between(0.1999, 0.5).all()
     assert table["score"].between(0, 0.2).all()
+
+
+CLASSES = (
+    "![x](http://127.0.0.1/l.png)", "[x](javascript:alert(1))", "<img src=x onerror=alert(1)>", ":material/delete:",
+    ":red[red]", "$\\sqrt{2}$", "**bold**", "`code`", "<b>b</b> 5%{x}", "=cmd|' /C calc'!A0",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("query", [{"image": "40"}, {}], ids=str)
+def test_names_of_classes_are_letters_wherever_markdown_is_read(open_page, demo, query):
+    for path in demo.glob("*.npz"):
+        if path.name.endswith("_images.npz"):
+            path.rename(demo / "own_images.npz")
+        else:
+            run = read_run(path)
+            write_run(replace(run, meta=replace(run.meta, dataset="own", classes=CLASSES)), path)
+    page = open_page(IMAGES_PAGE, theta="0.3", **query)
+    assert not page.exception
+    bodies = [one.value for kind in ("markdown", "caption", "header", "latex") for one in page.get(kind)]
+    bodies += [] if query else cards_of(page)
+    assert any(JOINER in body or "bold" in body for body in bodies)
+    for name in CLASSES[:-1]:
+        assert not [body for body in bodies if name in body], name
+    assert not [spec for spec in specs(page) if "<img" in spec or "%{x}" in spec]
+
+
+def test_classes_in_an_export_are_no_formulas():
+    rows = [{"class": name, "images": 1} for name in CLASSES]
+    cells = [line.rpartition(",")[0].strip('"') for line in render(rows, Format.CSV).splitlines()[1:]]
+    assert cells[-1].startswith("'=")
+    assert not [cell for cell in cells if cell[0] in "=+-@"]

@@ -17,7 +17,9 @@ from streamlit.testing.v1 import AppTest
 
 from app import data
 from app.services import precompute
+from app.services.limits import Limits
 from app.services.precompute import DrawRule
+from app.services.work import PLACES, Kind
 from cache import Store
 from engine.datasets import own_card
 from engine.figures.headlines import best_point
@@ -93,6 +95,14 @@ def test_what_a_precompute_would_refuse_is_said_before_it_starts(configs, open_a
     page = open_app("runs", config="tiny.yaml")
     page.button(key="estimate").click().run(timeout=120)
     assert "no checkpoint at" in page.error[0].value
+    assert "start_sampling" not in keys(page)
+
+
+def test_an_estimate_while_another_is_made_is_refused_in_a_sentence(configs, open_app):
+    page = open_app("runs", config="tiny.yaml")
+    with PLACES.held(Kind.ESTIMATE, "another session", Limits()):
+        page.button(key="estimate").click().run()
+    assert ["for somebody else" in error.value for error in page.error] == [True]
     assert "start_sampling" not in keys(page)
 
 

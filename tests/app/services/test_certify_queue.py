@@ -122,7 +122,7 @@ def rate(server: Server, spec: PairSpec) -> float | str:
 def test_stopping_early_keeps_what_was_drawn(server):
     id = server.submit("a", task(LONG))
     wait(server, id, lambda view: view.drawn > 0)
-    server.end(id, JobState.STOPPED)
+    server.end("a", id, JobState.STOPPED)
     view = wait(server, id, ended)
     assert view.state is JobState.STOPPED
     assert 0 < view.drawn < LONG.n
@@ -136,7 +136,7 @@ def test_stopping_early_keeps_what_was_drawn(server):
 def test_cancelling_and_stopping_a_fixed_n_leave_nothing(server, mode, ending):
     id = server.submit("a", task(replace(LONG, mode=mode)))
     wait(server, id, lambda view: view.drawn > 0)
-    server.end(id, ending)
+    server.end("a", id, ending)
     view = wait(server, id, ended)
     assert (view.state, view.found) == (JobState.CANCELLED, None)
 
@@ -146,7 +146,7 @@ def test_the_next_job_runs_after_one_was_stopped(server):
     second = server.submit("b", task())
     wait(server, first, lambda view: view.drawn > 0)
     assert server.view("b", second).ahead == 1
-    server.end(first, JobState.STOPPED)
+    server.end("a", first, JobState.STOPPED)
     assert wait(server, second, ended, "b").state is JobState.DONE
 
 
@@ -157,7 +157,7 @@ def test_a_session_has_one_job_and_all_together_have_a_limit(server):
     server.submit("b", task())
     with pytest.raises(AcesError, match="2 jobs are waiting"):
         server.submit("c", task())
-    server.end(id, JobState.CANCELLED)
+    server.end("a", id, JobState.CANCELLED)
 
 
 def states(server: Server, ids: tuple[str, ...]) -> list[JobState]:
@@ -193,7 +193,7 @@ def test_a_batch_takes_one_place_and_others_go_between_its_pictures(server):
     with pytest.raises(AcesError, match="2 jobs are waiting"):
         server.submit("c", task())
     wait(server, ids[0], lambda view: view.drawn > 0)
-    server.end(ids[0], JobState.STOPPED)
+    server.end("a", ids[0], JobState.STOPPED)
     wait(server, other, ended, "b")
     assert server.view("a", ids[0]).state is JobState.STOPPED
     second = wait(server, ids[1], lambda view: view.drawn > 0)
@@ -207,11 +207,11 @@ def test_a_batch_takes_one_place_and_others_go_between_its_pictures(server):
 
 def test_one_of_a_batch_is_cancelled_and_the_others_go_on(server):
     first, second, third = server.submit_batch("a", [task(LONG), task(), task()])
-    server.end(second, JobState.CANCELLED)
+    server.end("a", second, JobState.CANCELLED)
     assert server.view("a", second).state is JobState.CANCELLED
     assert server.view("a", third).ahead == 1
     wait(server, first, lambda view: view.drawn > 0)
-    server.end(first, JobState.CANCELLED)
+    server.end("a", first, JobState.CANCELLED)
     assert wait(server, third, ended).state is JobState.DONE
     assert states(server, (first, second)) == [JobState.CANCELLED] * 2
 
@@ -219,15 +219,15 @@ def test_one_of_a_batch_is_cancelled_and_the_others_go_on(server):
 def test_cancelling_the_picture_that_waits_for_its_turn_lets_the_next_of_its_batch_take_it(server):
     busy = server.submit("b", task(LONG))
     first, second = server.submit_batch("a", [task(), task()])
-    server.end(first, JobState.CANCELLED)
-    server.end(busy, JobState.CANCELLED)
+    server.end("a", first, JobState.CANCELLED)
+    server.end("b", busy, JobState.CANCELLED)
     assert wait(server, second, ended).state is JobState.DONE
 
 
 def test_all_of_a_batch_are_cancelled_and_what_has_ended_stays(server):
     ids = server.submit_batch("a", [task(), task(LONG), task(), task()])
     wait(server, ids[1], lambda view: view.drawn > 0)
-    server.cancel(ids)
+    server.cancel("a", ids)
     wait(server, ids[1], ended)
     assert states(server, ids) == [JobState.DONE, *[JobState.CANCELLED] * 3]
     assert wait(server, server.submit("a", task()), ended).state is JobState.DONE
@@ -267,7 +267,7 @@ def test_more_draws_than_the_server_gives_are_refused(server):
 def test_a_waiting_job_is_cancelled_at_once(server):
     server.submit("a", task(LONG))
     second = server.submit("b", task())
-    server.end(second, JobState.CANCELLED)
+    server.end("a", second, JobState.CANCELLED)
     assert server.view("b", second).state is JobState.CANCELLED
 
 
@@ -302,7 +302,7 @@ def test_what_the_last_session_releases_goes_unless_it_is_active(server):
     id = server.submit("a", task(LONG))
     server.release("a", id)
     assert server.view("a", id).state.active
-    server.end(id, JobState.STOPPED)
+    server.end("a", id, JobState.STOPPED)
     wait(server, id, ended)
     server.view("b", id)
     server.release("a", id)
@@ -393,10 +393,10 @@ def test_whatever_happens_to_an_attack_is_its_failure(server, monkeypatch):
     wait(server, id, ended)
     with monkeypatch.context() as broken:
         broken.setattr(f"{QUEUE}.Server._hear", failing(FaultyError("once")))
-        server.try_to_break(id, 7, 0.5)
+        server.try_to_break("a", id, 7, 0.5)
         view = wait(server, id, lambda view: not view.attempt.active)
     assert "FaultyError: once" in view.attempt.message
-    server.try_to_break(id, 7, 0.5)
+    server.try_to_break("a", id, 7, 0.5)
     assert wait(server, id, lambda view: not view.attempt.active).attempt.attack is not None
 
 
@@ -468,14 +468,77 @@ def test_what_was_wrong_with_networks_is_asked_again_by_the_next_job(server, tmp
 
 def test_an_answer_can_be_attacked_when_it_stands(server):
     id = server.submit("a", task())
-    server.try_to_break(id, 7, 0.5)
+    server.try_to_break("a", id, 7, 0.5)
     assert server.view("a", id).attempt is None  # not before
     view = wait(server, id, ended)
     answer = int(view.found.evidence.answer(PLAN).prediction()[0, 0])
-    server.try_to_break(id, answer, 0.5)
+    server.try_to_break("a", id, answer, 0.5)
     view = wait(server, id, lambda view: view.attempt is not None and not view.attempt.active)
     assert view.attempt.attack.norm <= 0.5 + 1e-5
     assert view.attempt.attack.held
+
+
+def test_an_attack_takes_the_place_of_a_job(server):
+    first, second = server.submit("a", task()), server.submit("b", task())
+    for id, session in ((first, "a"), (second, "b")):
+        wait(server, id, ended, session)
+    server.submit("a", task(LONG))
+    with pytest.raises(AcesError, match="one job at a time"):
+        server.try_to_break("a", first, 7, 0.5)
+    server.try_to_break("b", second, 7, 0.5)
+    assert server.view("b", second).attempt.active
+    with pytest.raises(AcesError, match="one job at a time"):
+        server.submit("b", task())
+    with pytest.raises(AcesError, match="2 jobs are waiting"):
+        server.submit("c", task())
+    server.forget("b")
+    assert server.load[1] == 1  # an attack for which nobody waits is not made
+
+
+def test_an_attack_has_a_time_limit():
+    server = Server(Limits(attack_seconds=0))
+    try:
+        id = server.submit("a", task())
+        wait(server, id, ended)
+        server.try_to_break("a", id, 7, 0.5)
+        view = wait(server, id, lambda view: not view.attempt.active)
+        assert "said nothing for 0 s" in view.attempt.message
+        assert wait(server, server.submit("a", task()), ended).state is JobState.DONE
+    finally:
+        server.close()
+
+
+def test_on_a_public_server_a_job_belongs_to_the_session_that_began_it(server, monkeypatch):
+    monkeypatch.setenv("ACES_PUBLIC", "1")
+    id = server.submit("a", task(LONG))
+    assert server.view("a", id).yours
+    assert not server.view("b", id).yours
+    server.end("b", id, JobState.CANCELLED)
+    server.cancel("b", [id])
+    assert server.view("b", id).state.active
+    server.leave("a")  # as before a reload: who comes next takes over
+    assert server.view("c", id).yours
+    assert not server.view("b", id).yours
+    server.end("c", id, JobState.STOPPED)
+    wait(server, id, ended)
+    server.try_to_break("b", id, 7, 0.5)
+    assert server.view("b", id).attempt is None
+
+
+def test_the_server_of_its_owner_lets_every_session_of_it_end_a_job(server):
+    id = server.submit("a", task(LONG))
+    assert server.view("b", id).yours
+    server.end("b", id, JobState.CANCELLED)
+    wait(server, id, ended)
+
+
+def test_no_more_rates_wait_than_jobs_may(server):
+    server.submit("a", task(LONG))
+    pairs = [replace(task().pair, certify=Path(f"gone-{k}.safetensors")) for k in range(9)]
+    for pair in pairs:
+        server.rate(pair, 0.5)
+    assert server.load[1] == 1 + server.limits.jobs
+    server.cancel("a", [])
 
 
 def test_asking_for_jobs_loads_no_torch():

@@ -48,6 +48,17 @@ def test_the_last_that_were_asked_for_come_first(tmp_path):
     assert order == ["new 1", "new 2", "old 2", "old 1"]
 
 
+def test_what_was_asked_for_first_goes_where_too_much_is_asked_for(tmp_path):
+    packs, made, begun, go = Packs(tmp_path, most=2), [], threading.Event(), threading.Event()
+    packs.ask({"waits": lambda: begun.set() or str(go.wait(60)).encode()})
+    assert begun.wait(60)
+    for name in ("first", "second", "third"):
+        packs.ask({name: lambda name=name: made.append(name) or b""})
+    go.set()
+    await_listed(tmp_path, "second", "third")
+    assert made == ["third", "second"]
+
+
 def test_what_nobody_waits_for_any_more_is_not_made(tmp_path):
     packs, made, begun, go = Packs(tmp_path), [], threading.Event(), threading.Event()
     packs.ask({"waits": lambda: begun.set() or str(go.wait(60)).encode()})

@@ -64,6 +64,25 @@ def test_a_running_precompute_is_found_with_its_progress_and_cancelled(says, tmp
     assert until(tmp_path, lambda one: one.state is not State.RUNNING).state is State.CANCELLED
 
 
+def test_no_more_than_two_configs_are_sampled_at_a_time(says, tmp_path):
+    says(PROGRESS, stays=True)
+    ids = [precompute.start(tmp_path, Path(name)) for name in ("a.yaml", "b.yaml")]
+    with pytest.raises(AcesError, match="2 configs are being sampled already"):
+        precompute.start(tmp_path, Path("c.yaml"))
+    precompute.cancel(tmp_path, ids[1])
+    until(tmp_path, lambda one: one.state is not State.RUNNING)
+    ids[1] = precompute.start(tmp_path, Path("c.yaml"))
+    for id in ids:
+        precompute.cancel(tmp_path, id)
+    until(tmp_path, lambda one: one.state is not State.RUNNING)
+
+
+def test_an_estimate_that_takes_too_long_is_ended(says, tmp_path):
+    says(PROGRESS, stays=True)
+    with pytest.raises(AcesError, match=r"no estimate within 0\.1 s"):
+        precompute.plan(tmp_path, Path("a.yaml"), seconds=0.1)
+
+
 def gone(store: Path) -> precompute.Sampling:
     """The newest precompute, once it has ended and its exit status was noted."""
     newest = next((store / precompute.FOLDER).iterdir())

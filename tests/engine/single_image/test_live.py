@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from engine.models import load
 from engine.records.draws import Draws
 from engine.sampling.stream import Stage, chunk_generator
 from engine.single_image import live
+from engine.single_image.case import Case
 from engine.single_image.certificate import check, from_json, issue, to_json
 from engine.single_image.evidence import Evidence
 from engine.single_image.live import open_pair
@@ -22,7 +26,7 @@ from engine.single_image.plan import LaterPlan, Mode, Plan, fresh_seed
 from engine.single_image.resample import resample
 from engine.single_image.subject import Streams
 from engine.single_image.system import LaterNetwork, PairSpec, Selector
-from tests import toy
+from tests import ROOT, toy
 from tests.engine.single_image.toy_case import PLAN, SUBJECT, TENSOR, THREE_STAGES, TWO, scores
 
 
@@ -30,6 +34,14 @@ def test_the_evidence_grows_piece_by_piece_to_n(pair, issued):
     sizes = [len(evidence.estimate) for evidence in toy.evidence_of(pair, TENSOR, PLAN, 11)]
     assert sizes == [1_000, 2_000, 3_000, 4_000, 5_000, 5_100]
     check(issued, TENSOR)
+
+
+def test_what_is_said_of_an_image_is_read_without_torch(pair):
+    """The dashboard hears it, for which half a gigabyte would be much."""
+    replies = pickle.dumps([*pair.answer(Case.fixed(TENSOR, SUBJECT, dataclasses.replace(PLAN, n=60)))])
+    code = "import pickle, sys; print(len(pickle.load(sys.stdin.buffer)) > 1, 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, input=replies, check=True)
+    assert done.stdout == b"True False\n"
 
 
 def test_guess_and_estimate_share_no_draw(pair):
