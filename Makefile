@@ -5,11 +5,15 @@ setup:  ## install the project and what developing it needs
 	pip install -r requirements-dev.txt
 	pre-commit install
 
-test:  ## every test
-	pytest
+# A file's tests share what they build, so a process takes whole files; one thread each, or they wait for each other.
+BESIDE = OMP_NUM_THREADS=1 pytest -n logical --dist loadfile --no-loadscope-reorder
 
-fast:  ## the tests that take well under a minute together
-	pytest -m "not slow and not browser"
+test:  ## every test: those without a browser on every core, then those in one, two at a time
+	$(BESIDE) -m "not browser"
+	pytest -n 2 --dist loadfile tests/browser
+
+fast:  ## the quick tests, on every core
+	$(BESIDE) -m "not slow and not browser"
 
 lint:  ## style and formatting
 	ruff check .
