@@ -1,5 +1,5 @@
 # One target per chore. `make setup` first; everything else runs in the environment that is active.
-.PHONY: setup test fast lint types app bench
+.PHONY: setup test fast lint types app bench site audit release
 
 setup:  ## install the project and what developing it needs
 	pip install -r requirements-dev.txt
@@ -27,3 +27,14 @@ app:  ## the dashboard
 
 bench:  ## the speed table of docs/performance.md
 	python -m benchmarks
+
+site:  ## the documentation site, in build/site; needs requirements-docs.txt
+	python -m sphinx -W --keep-going -E -q -c docs/site docs build/site
+	python docs/site/hosts.py build/site
+
+audit:  ## bandit and pip-audit; needs requirements-tools.txt, best in an environment of its own
+	python -m tools.audit
+
+release: test  ## wheel, source archive, SBOM and checksums in dist/; needs requirements-tools.txt as well
+	python -m tools.release --tested
+	python -m tools.release

@@ -128,7 +128,7 @@ def plan(store: Path, config: Path, n: int | None = None, seconds: float | None 
     """
     command = [*command_for(store, config, n), "--dry-run"]
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # nosec B603 # a list of words, no shell
             command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
             env=processes.environment(), timeout=seconds,
         )  # fmt: skip
@@ -165,7 +165,7 @@ def start(
 def _start(folder: Path, command: Sequence[str], asked: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, mode=0o700)
     with (folder / SAID).open("wb") as said, (folder / ERRORS).open("wb") as errors:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # nosec B603 # a list of words, no shell
             command, stdout=said, stderr=errors, stdin=subprocess.DEVNULL, env=processes.environment(),
             start_new_session=True,  # neither a reload nor the end of the server ends it
         )  # fmt: skip

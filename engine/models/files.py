@@ -16,7 +16,7 @@ Whoever wrote the file is a stranger: its names, sizes and types are believed as
 from __future__ import annotations
 
 import json
-import pickle
+import pickle  # nosec B403 # its error alone; torch reads, by weights_only
 import re
 import warnings
 from collections.abc import Mapping

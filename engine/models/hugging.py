@@ -105,7 +105,7 @@ def _folder(library: str, where: str) -> Path:
     except ModuleNotFoundError as error:
         raise AcesError(f"{library}:{shown(where)}: no such folder, and without {INSTALL} no cache") from error
     try:
-        return _checked(Path(snapshot_download(where, local_files_only=True)))
+        return _checked(Path(snapshot_download(where, local_files_only=True)))  # nosec B615 # what lies here
     except (HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise AcesError(
             f"{library}:{shown(where)} is no folder and not in the cache of Hugging Face; nothing is downloaded here: "
@@ -172,7 +172,7 @@ def _transformers(folder: Path) -> FromLibrary:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        model, loading = AutoModelForImageClassification.from_pretrained(
+        model, loading = AutoModelForImageClassification.from_pretrained(  # nosec B615 # a folder of this machine
             folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, output_loading_info=True,
             dtype=torch.float32, attn_implementation="eager",
         )  # fmt: skip
