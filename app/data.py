@@ -803,7 +803,10 @@ def take_pictures(source: RunKey) -> str:
     """
     command = processes.command("engine", "pictures", "--", source.name)
     with work.PLACES.held(work.Kind.PICTURES, "", Limits.from_environment()):
-        done = subprocess.run(command, env=processes.environment(), capture_output=True, text=True, check=False)
+        # A list of words, no shell; the run's name follows "--".
+        done = subprocess.run(  # nosec B603
+            command, env=processes.environment(), capture_output=True, text=True, check=False
+        )
     return processes.why(done.returncode, done.stderr) if done.returncode else ""
 
 

@@ -525,7 +525,7 @@ class WorkerProcess:
             with theirs:
                 self._connection = Connection(ours.detach())
                 command = processes.command("engine.single_image.worker", str(theirs.fileno()))
-                self.process = subprocess.Popen(
+                self.process = subprocess.Popen(  # nosec B603 # our own module and a number, no shell
                     command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=processes.environment()
                 )
         return self._connection

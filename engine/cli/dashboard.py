@@ -50,4 +50,5 @@ def dashboard(
     if configs is not None:
         store["ACES_CONFIGS"] = str(configs.resolve())
     command = processes.command("streamlit", "run", str(MAIN), *options)
-    os.execve(command[0], command, processes.environment(**store))  # signals and the exit status are streamlit's
+    # Signals and the exit status are streamlit's; this Python, a list of words, no shell.
+    os.execve(command[0], command, processes.environment(**store))  # nosec B606

@@ -6,7 +6,6 @@ classes. What stands in front, and the size of its pictures, is said by the fold
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from engine.datasets import DatasetCard, Transform
 from engine.errors import AcesError
+from engine.files import read_object
 from engine.models import files
 from engine.models.kinds import shown
 from engine.models.network import Constants, Normalizer
@@ -33,6 +33,7 @@ WEIGHTS, INDEX, CONFIG, PREPROCESSING = (
     *("config.json", "preprocessor_config.json"),
 )
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.ckpt")
+MOST_JSON = 10_000_000  # bytes of a configuration: of 21,000 classes by name about 2 MB
 RANGE = 1 / 255  # what networks here do already: images come in [0, 1]
 BICUBIC = 3  # of Pillow's filters
 CONVNEXT_WHOLE = 384  # from this side on ConvNeXt's pictures are resized and not cropped
@@ -104,7 +105,7 @@ def _folder(library: str, where: str) -> Path:
     except ModuleNotFoundError as error:
         raise AcesError(f"{library}:{shown(where)}: no such folder, and without {INSTALL} no cache") from error
     try:
-        return _checked(Path(snapshot_download(where, local_files_only=True)))
+        return _checked(Path(snapshot_download(where, local_files_only=True)))  # nosec B615 # what lies here
     except (HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise AcesError(
             f"{library}:{shown(where)} is no folder and not in the cache of Hugging Face; nothing is downloaded here: "
@@ -151,15 +152,9 @@ def _parts(folder: Path) -> list[str]:
 
 def _json(path: Path) -> Mapping[str, Any]:
     """A configuration. Raises ``AcesError`` where it is missing or none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AcesError(f"{path.parent} lacks {path.name} ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise AcesError(f"{path} is damaged: {str(error)[:100]}") from error
-    if not isinstance(found, dict):
-        raise AcesError(f"{path} is damaged: it is a {type(found).__name__}, not an object")
-    return found
+    if not path.exists():
+        raise AcesError(f"{path.parent} lacks {path.name}")
+    return read_object(path, MOST_JSON)
 
 
 # --- transformers -----------------------------------------------------------------------------------------------------
@@ -177,7 +172,7 @@ def _transformers(folder: Path) -> FromLibrary:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        model, loading = AutoModelForImageClassification.from_pretrained(
+        model, loading = AutoModelForImageClassification.from_pretrained(  # nosec B615 # a folder of this machine
             folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, output_loading_info=True,
             dtype=torch.float32, attn_implementation="eager",
         )  # fmt: skip

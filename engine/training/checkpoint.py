@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from engine.errors import AcesError
-from engine.models import Network
+from engine.models import Network, files, signs
 from engine.models.resnet import CifarResNet
 from engine.output import make_folder, write_file
 
@@ -51,28 +51,37 @@ def restore(
     """
     if not path.exists():
         return []
+    damaged = f"{path} is damaged; remove it to start this training again"
     try:
-        state = _whole(path)
-        kept = dict(state["settings"])
+        state = files.unpickled(path, signs.head_of(path))
+        _check_whole(path)
+    except AcesError as error:
+        raise AcesError(damaged) from error
+    parts = ("settings", "state_dict", "optimizer")
+    if not isinstance(state, dict) or not all(isinstance(state.get(part), dict) for part in parts):
+        raise AcesError(damaged)
+    kept = state["settings"]
+    if kept != settings:
         differ = sorted(key for key in settings.keys() | kept.keys() if kept.get(key) != settings.get(key))
-        if not differ:
-            body = {name.removeprefix("1."): tensor for name, tensor in state["state_dict"].items()}
-            network.body.load_state_dict(body)
-            optimizer.load_state_dict(state["optimizer"])
-        history: list[dict[str, Any]] = [dict(epoch) for epoch in state["history"]]
-    except Exception as error:  # whatever a damaged file provokes in zipfile, torch, or here
-        raise AcesError(f"{path} is damaged; remove it to start this training again") from error
-    if differ:
         raise AcesError(f"{path} belongs to a run with other {', '.join(differ)}; choose another name or folder")
+    try:
+        network.body.load_state_dict({name.removeprefix("1."): tensor for name, tensor in state["state_dict"].items()})
+        optimizer.load_state_dict(state["optimizer"])
+        history: list[dict[str, Any]] = list(state["history"])
+    except (RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:  # settings that are no proof
+        raise AcesError(damaged) from error
     return history
 
 
-def _whole(path: Path) -> Any:
-    """What a state file holds. Raises whatever a damaged one provokes: torch itself takes a flipped weight for one."""
-    with zipfile.ZipFile(path) as archive:
-        if (damaged := archive.testzip()) is not None:
-            raise zipfile.BadZipFile(damaged)
-    return torch.load(path, map_location="cpu", weights_only=True)
+def _check_whole(path: Path) -> None:
+    """Raises ``AcesError`` where an entry has another checksum: torch itself takes a flipped weight for one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            wrong = archive.testzip()
+    except Exception as error:  # whatever a damaged archive provokes
+        raise AcesError(f"{path} is damaged") from error
+    if wrong is not None:
+        raise AcesError(f"{path} is damaged")
 
 
 def arch(network: nn.Module, architecture: str) -> str:

@@ -538,7 +538,6 @@ def test_no_more_rates_wait_than_jobs_may(server):
     for pair in pairs:
         server.rate(pair, 0.5)
     assert server.load[1] == 1 + server.limits.jobs
-    server.cancel("a", [])
 
 
 def test_asking_for_jobs_loads_no_torch():

@@ -29,6 +29,7 @@ from engine.records.counts import count
 from engine.records.draws import BLOCK
 from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
 from engine.sampling.config import read_config
+from engine.sampling.inference import intra_op_threads
 from engine.sampling.precompute import precompute
 from engine.sampling.work import Progress
 from tests import toy
@@ -232,6 +233,15 @@ def _work(config: Path, store: Path, started: EventType) -> None:
     with Store(store) as opened:
         started.set()
         precompute(read_config(config), opened)
+
+
+def test_threads_change_no_byte(tmp_path):
+    config, made = toy.config(tmp_path), []
+    for threads in (1, 3):
+        with intra_op_threads(threads):
+            (run, _), _ = make(config, tmp_path / f"with {threads}")
+        made.append(runs.to_bytes(run))
+    assert made[0] == made[1]
 
 
 @pytest.mark.slow

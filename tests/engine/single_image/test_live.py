@@ -16,6 +16,7 @@ from engine.datasets import Transform
 from engine.errors import AcesError
 from engine.models import load
 from engine.records.draws import Draws
+from engine.sampling.inference import intra_op_threads
 from engine.sampling.stream import Stage, chunk_generator
 from engine.single_image import live
 from engine.single_image.case import Case
@@ -57,6 +58,15 @@ def test_an_upload_shares_no_stream_with_a_data_set_image(pair):
 def test_an_image_of_another_shape_is_refused(pair):
     with pytest.raises(AcesError, match="networks read"):
         pair.core_answer(np.zeros((3, 8, 8), np.uint8))
+
+
+def test_the_core_network_says_the_same_of_an_image_alone_and_beside_others_in_threads(pair):
+    images = [pair.pixels(image) for image in toy.images("test").images[:7]]
+    with intra_op_threads(1):
+        alone = [pair.core_logits([image])[0] for image in images]
+    with intra_op_threads(3):
+        beside = pair.core_logits(images)
+    assert all(torch.equal(a, b) for a, b in zip(alone, beside, strict=True))
 
 
 def test_seeds_are_not_to_be_guessed():
