@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
@@ -12,9 +11,9 @@ from pathlib import Path
 from cache import notes
 from cache.notes import Note, Notes
 from cache.store import Listing, Store
-from engine import folders
+from engine import files, folders, npz
 from engine.errors import AcesError
-from engine.records.runs import Images, Meta, Run, RunError, read_images, read_meta, read_run
+from engine.records.runs import MOST_BYTES, Images, Meta, Run, RunError, read_images, read_meta, read_run
 
 DEMO = folders.DEMO  # what ships; what is shown is ``folders.demo()``, where ACES_DEMO has a word
 SHOWN = 8  # names in a message
@@ -138,7 +137,10 @@ def _demo_runs(folder: Path) -> tuple[dict[str, _Listed], dict[str, str]]:
     for path in sorted(folder.glob("*.npz")):
         try:
             meta = _meta(*_version(path))
-        except (AcesError, OSError) as error:  # OSError: a link that leads nowhere
+        except OSError as error:  # a link that leads nowhere
+            broken[str(path)] = f"{path} cannot be read ({error.strerror})"
+            continue
+        except AcesError as error:
             broken[str(path)] = str(error)
             continue
         if meta is not None:
@@ -155,18 +157,17 @@ def _version(path: Path) -> tuple[Path, int, int]:
 @lru_cache(maxsize=1024)
 def _meta(path: Path, size: int, mtime_ns: int) -> Meta | None:
     """The meta of a run file; None for other arrays, which the demo keeps as well."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return read_meta(path) if "meta.npy" in archive.namelist() else None
-    except AcesError:
-        raise
-    except Exception as error:  # on damaged bytes, zipfile and zlib raise errors of many kinds
-        raise RunError(f"{path}: not a readable npz file ({error})") from error
+    with files.opened(path, MOST_BYTES) as file:
+        try:
+            is_run = "meta" in npz.names(file)
+        except AcesError as error:
+            raise RunError(f"{path}: {error}") from error
+    return read_meta(path) if is_run else None
 
 
 @lru_cache(maxsize=1024)
 def _digest(path: Path, size: int, mtime_ns: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(files.read(path, MOST_BYTES)).hexdigest()
 
 
 def _some(names: list[str]) -> str:

@@ -130,7 +130,7 @@ class Store:
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        self.directory = (directory or folders.store()).expanduser().absolute()
+        self.directory = folders.at_home(directory or folders.store(), "the store").absolute()
         self.runs = Database(self.directory / "runs")
         self.blocks = Database(self.directory / "blocks")
 

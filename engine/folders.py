@@ -17,6 +17,7 @@ import os
 from pathlib import Path
 
 from engine.errors import AcesError
+from engine.names import quoted
 
 PACKAGES = Path(__file__).resolve().parents[1]  # the folder that holds engine/, cache/ and app/
 CONFIGS = PACKAGES / "engine" / "configs"
@@ -71,7 +72,12 @@ def _user_data() -> Path:
 
 def _named(variable: str) -> Path | None:
     text = os.environ.get(variable)
+    return at_home(Path(text), variable) if text else None
+
+
+def at_home(path: Path, what: str) -> Path:
+    """A path with its ``~`` written out; ``what`` says it. Raises ``AcesError`` where there is no such home."""
     try:
-        return Path(text).expanduser() if text else None
+        return path.expanduser()
     except RuntimeError as error:
-        raise AcesError(f"{variable} is '{text}', and there is no such home folder") from error
+        raise AcesError(f"{what} is {quoted(str(path))}, and there is no such home folder") from error

@@ -7,6 +7,7 @@ first. A link is followed, and what it leads to is replaced.
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import shutil
@@ -14,15 +15,9 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine import files
 from engine.errors import AcesError
 
-KINDS = (
-    (stat.S_ISDIR, "it is a folder"),
-    (stat.S_ISCHR, "it is a device"),
-    (stat.S_ISBLK, "it is a device"),
-    (stat.S_ISFIFO, "it is a pipe"),
-    (stat.S_ISSOCK, "it is a socket"),
-)
 SHOWN = 40  # letters of a name in that of the file that is being written
 
 
@@ -62,11 +57,23 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
 def confirm(path: Path, data: bytes) -> None:
     """Read back what was written: raises ``AcesError`` unless ``path`` still holds ``data``."""
     try:
-        held = path.read_bytes()
-    except OSError as error:
-        raise AcesError(f"{path} was written, but is gone now ({error.strerror}): write it again") from error
+        held = files.read(path, max(len(data), 1 << 20))
+    except files.FileError as error:
+        raise AcesError(f"{path} was written, but is gone now ({error}): write it again") from error
     if held != data:
         raise AcesError(f"{path} was written, but holds something else now: write it again")
+
+
+def open_lock(path: Path) -> io.FileIO:
+    """The file at ``path``, made if need be, to take a lock on. Raises ``AcesError`` for a link and what is no file."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise AcesError(_refusal(path, error.strerror or str(error))) from error
+    if not stat.S_ISREG(mode := os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise AcesError(_refusal(path, files.kind_of_mode(mode)))
+    return io.FileIO(descriptor, "r+")
 
 
 def make_folder(path: Path) -> None:
@@ -91,7 +98,7 @@ def _place(path: Path) -> Path:
     except FileNotFoundError:
         return _in_a_folder(path, place)
     if not stat.S_ISREG(mode):
-        raise AcesError(_refusal(path, next((said for kind, said in KINDS if kind(mode)), "it is no regular file")))
+        raise AcesError(_refusal(path, files.kind_of_mode(mode)))
     return place
 
 

@@ -15,6 +15,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from engine import files
 from engine.errors import AcesError
 from engine.names import quoted
 
@@ -40,10 +41,11 @@ AN_INT = re.compile(r"[-+]?[0-9][0-9_]*|0x[0-9a-fA-F]+|0o[0-7]+")
 
 def read_yaml(path: Path) -> Any:
     """The value of a file. Raises ``AcesError`` that names the file, and the line, of what cannot be understood."""
+    data = files.read(path, MOST_BYTES)
     try:
-        return parse_yaml(_bytes(path))
+        return parse_yaml(data)
     except AcesError as error:
-        raise AcesError(f"{path}: {error}") from error
+        raise AcesError(f"{files.shown(path)}: {error}") from error
 
 
 def parse_yaml(data: bytes) -> Any:
@@ -68,22 +70,8 @@ def parse_yaml(data: bytes) -> Any:
         raise AcesError(f"not YAML ({_line(error)})") from error
 
 
-def _bytes(path: Path) -> bytes:
-    """A file's content. A pipe would be waited for, and a device has no end: both are refused."""
-    try:
-        if path.exists() and not path.is_file():
-            raise AcesError("is no file")
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise AcesError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    if len(data) > MOST_BYTES:
-        raise AcesError(f"more than {MOST_BYTES / 1e6:.0f} MB, which no config has")
-    return data
-
-
 def _line(problem: object) -> str:
-    return " ".join(str(problem).split())[:300]
+    return " ".join(str(problem).split())[:200]
 
 
 class _Loader(yaml.SafeLoader):
@@ -99,6 +87,13 @@ class _Loader(yaml.SafeLoader):
             return super().compose_node(parent, index)
         finally:
             self.levels -= 1
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
+        """A text that a path or a name can be made of."""
+        text = str(super().construct_scalar(node))
+        if "\0" in text:
+            raise AcesError(f"line {node.start_mark.line + 1}: a text with a NUL in it")
+        return text
 
     def get_single_node(self) -> yaml.Node | None:
         node = super().get_single_node()

@@ -6,12 +6,24 @@ import math
 
 from engine.errors import AcesError
 
+SIGMAS = (1e-6, 1e6)  # beyond which float32 knows no noise, or no picture, whatever the units
 LARGEST_SIGMA = 2.0  # drowns every picture; the field goes to 1, of 0 to 255 it would be 0.008
 ANSWER = "if they are right, say --units-are-right (in a config `units_are_right: true`)"
 
 
+def is_sigma(value: object) -> bool:
+    """Whether a value of a file can be a standard deviation of noise at all, in whatever units.
+
+    >>> is_sigma(0.25), is_sigma(1e-320), is_sigma(1e308), is_sigma(True), is_sigma("0.25")
+    (True, False, False, False, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool) and SIGMAS[0] <= value <= SIGMAS[1]
+
+
 def check_sigma(sigma: float, where: str) -> None:
     """Raise ``AcesError`` for noise that can hardly be meant of pixels in [0, 1]; ``where`` names what says it."""
+    if 0 < sigma < SIGMAS[0] or sigma > SIGMAS[1]:
+        raise AcesError(f"{where}: sigma {sigma:g} is no noise: it lies between {SIGMAS[0]:g} and {SIGMAS[1]:g}")
     if sigma > LARGEST_SIGMA:
         raise AcesError(
             f"{where}: sigma {sigma:g} is more than {LARGEST_SIGMA:g}, where pixels run from 0 to 1 "

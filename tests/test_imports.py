@@ -39,7 +39,15 @@ def test_nothing_below_the_dashboard_knows_it(path):
 
 @pytest.mark.parametrize("path", files("cache"), ids=lambda p: p.name)
 def test_the_store_knows_records_only(path):
-    allowed = ("engine.records.", "engine.errors", "engine.folders", "engine.names", "engine.smoothing")
+    allowed = (
+        "engine.records.",
+        "engine.errors",
+        "engine.files",
+        "engine.folders",
+        "engine.names",
+        "engine.npz",
+        "engine.smoothing",
+    )
     engine = {name for name in imported(path) if name.split(".")[0] == "engine"}
     assert all(f"{name}.".startswith(allowed) or name == "engine" for name in engine)
 
@@ -66,7 +74,20 @@ def test_records_and_statistics_need_numpy_and_scipy_only(path):
 
 # Rooms and the modules beside them, from what needs nothing to what needs everything: each imports from before it.
 ENGINE = (
-    *("errors", "arrays", "escape", "folders", "names", "output", "processes", "smoothing", "strict_yaml", "units"),
+    *(
+        "errors",
+        "arrays",
+        "escape",
+        "files",
+        "names",
+        "folders",
+        "npz",
+        "output",
+        "processes",
+        "smoothing",
+        "strict_yaml",
+        "units",
+    ),
     *("records", "mechanisms", "weights", "statistics", "tables", "latex", "datasets", "models", "sampling"),
     *(
         "single_image",

@@ -23,7 +23,7 @@ from app.widgets import downloads
 from app.widgets.notices import errors_in_place, show_error
 from app.widgets.panels import polled
 from cache import Listing
-from engine import folders
+from engine import files, folders
 from engine.figures.headlines import BEST, WHAT, BestPoint, Headline
 from engine.records.runs import Meta
 from engine.strict_yaml import MOST_BYTES
@@ -278,11 +278,9 @@ def _configs() -> dict[str, Path]:
 def _text(path: Path) -> str:
     """What a config says as it is shown, whatever its encoding; nothing where it is no file, or cannot be read."""
     try:
-        if not path.is_file():  # a pipe would be waited for
-            return ""
-        with path.open("rb") as file:
+        with files.opened(path) as file:
             return file.read(MOST_BYTES).decode("utf-8", "replace").replace("\0", "")
-    except OSError:
+    except (files.FileError, OSError):
         return ""
 
 

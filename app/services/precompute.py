@@ -26,13 +26,14 @@ import psutil
 from app.services.limits import Limits
 from app.services.work import Kind, rooms
 from cache import Store
-from engine import processes
+from engine import files, processes
 from engine.errors import AcesError
 
 FOLDER, JOB, SAID, ERRORS = "sampling", "job.json", "progress.jsonl", "errors.txt"
 STATUS, CANCELLED = "status", "cancelled"
 COUNTED, TIMED = ("images", "total_images", "draws", "total"), ("draws_per_second", "seconds_left", "saved")
 LARGEST = 1e15  # of a number in what was said
+MOST_SAID = 10_000_000  # bytes of a job, and of what was said
 TAIL = 1 << 16  # bytes of what was said that are looked at: the last event of each run is near the end
 
 
@@ -245,7 +246,7 @@ class _DamagedError(AcesError):
 
 def _read(folder: Path) -> dict[str, Any]:
     try:
-        job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+        job = json.loads(files.read(folder / JOB, MOST_SAID))
         n = None if job["n"] is None else int(job["n"])
         rule, compares = _rule(job.get("rule", {})), bool(job.get("compares", False))
         known = {"pid": int(job["pid"]), "born": job["born"], "config": str(job["config"]), "n": n}
@@ -329,18 +330,18 @@ def _lost(store: Path, runs: Sequence[str]) -> list[str]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(errors="replace")
-    except OSError:
+        return files.read(path, MOST_SAID).decode(errors="replace")
+    except files.FileError:
         return ""
 
 
 def _events(path: Path) -> list[dict[str, Any]]:
     """The last events, each a line of JSON; a line that is being written is not yet one."""
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL))
+        with files.opened(path) as file:
+            file.seek(max(0, files.size(file) - TAIL))
             lines = file.read().split(b"\n")[:-1]
-    except OSError:
+    except (files.FileError, OSError):
         return []
     return [
         event

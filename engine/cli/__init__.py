@@ -6,6 +6,7 @@ load torch.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -38,6 +39,7 @@ from engine.escape import terminal
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
+OWN = ("engine", "cache", "app")  # packages, of which none can be missing
 INTERRUPTED = 130  # the exit status of what SIGINT ended
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -79,6 +81,7 @@ def main() -> None:
     """Run the command line; what the user can fix is one line on stderr and exit status 2."""
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_OneLine())
+    _open_streams()
     try:
         status = app(standalone_mode=False)
     except AcesError as error:
@@ -90,12 +93,27 @@ def main() -> None:
     except BrokenPipeError:  # the reader, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except ModuleNotFoundError as error:  # of a package that not every command needs
+        missing = (error.name or "").partition(".")[0]
+        if missing in OWN:
+            raise
+        status = _fail(f"this command needs {missing}, which is not installed: pip install {missing}")
     except OSError as error:  # a path of letters that no file system takes, a disk that went away
         status = _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
     if status == INTERRUPTED:  # typer makes an exit status of an interruption, too
         again = "precompute, train and certify -o go on where they were"
         print(f"interrupted; what was stored is kept: {again}", file=sys.stderr)
     raise SystemExit(status)
+
+
+def _open_streams() -> None:
+    """Somewhere to print to that takes every letter, also where the caller has closed it or knows ASCII alone."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
 
 
 class _OneLine(logging.Formatter):

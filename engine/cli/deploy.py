@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cache.catalog import Catalog
+from engine import files
 from engine.cli.options import AlphaOption, CacheOption, CorrectionOption, VotesOption, read_then
 from engine.cli.printing import say, warn
 from engine.errors import AcesError
@@ -20,6 +21,7 @@ from engine.statistics.bounds import MAJORITY, check_level
 from engine.statistics.deployment import Rule
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import check_radii
+from engine.weights import MOST_BYTES
 
 SAID = ("certify", "core", "select", "then 1", "sigma", "theta", "t", "stage 2", "chosen", "on these", "on others")
 
@@ -150,7 +152,7 @@ def _copy(checkpoints: Sequence[Path], output: Path) -> None:
         place = output.parent / path.name
         if place.exists() and place.samefile(path):
             continue
-        write_file(place, path.read_bytes())
+        write_file(place, files.read(path, MOST_BYTES))
 
 
 def _say(output: Path) -> None:

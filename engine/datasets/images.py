@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from engine import files
 from engine.datasets.decode import Decoded, decode, is_plain, summary
-from engine.datasets.formats import OF_DATASETS, PictureError, check_bytes, open_image
+from engine.datasets.formats import OF_DATASETS, PictureError, open_image
 from engine.errors import AcesError
 from engine.output import write_file
 
+MOST_RESIZED = 25_000_000  # pixels of a picture after its shorter side was resized: a long one grows with it
 READER = b"|decode 1"  # names draws apart from those of earlier readers, which dropped alpha, turning and depth
 
 
@@ -38,12 +40,21 @@ class Transform:
         from torchvision.transforms import InterpolationMode
         from torchvision.transforms import functional as F  # noqa: N812 (its name everywhere)
 
+        self._check(*picture.size)
         picture = picture.convert("L" if self.channels == 1 else "RGB")
         if self.crop is not None:
             way = InterpolationMode.BICUBIC if self.bicubic else InterpolationMode.BILINEAR
             picture = F.center_crop(F.resize(picture, self.resize or self.crop, way), self.crop)
         pixels = np.asarray(picture, np.uint8)
         return pixels[None] if self.channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+    def _check(self, width: int, height: int) -> None:
+        """Raise ``PictureError`` for a picture whose longer side would become far too long."""
+        if self.crop is None:
+            return
+        side = self.resize or self.crop
+        if side * side * max(width, height) > MOST_RESIZED * min(width, height):
+            raise PictureError(f"{width} x {height} pixels are too long to be resized to {side}: crop it first")
 
 
 @dataclass(frozen=True)
@@ -57,15 +68,7 @@ class EncodedPicture:
         """The encoded picture itself. Raises ``AcesError`` that names it where it is no file, or too large a one."""
         if isinstance(self.data, bytes):
             return self.data
-        if self.data.exists() and not self.data.is_file():  # a pipe would be waited for
-            raise AcesError(f"{self.name} is no file")
-        try:
-            check_bytes(self.data.stat().st_size, OF_DATASETS)
-            return self.data.read_bytes()
-        except PictureError as error:
-            raise AcesError(f"{self.name}: {error}") from error
-        except OSError as error:
-            raise AcesError(f"{self.name} cannot be read ({error.strerror})") from error
+        return files.read(self.data, OF_DATASETS.bytes, name=self.name)
 
     def open(self, as_stored: bool = False) -> Decoded:
         """The decoded picture. Raises ``AcesError`` that names it where it is damaged, too large or none."""
@@ -95,9 +98,16 @@ class EncodedPictures:
     def __getitem__(self, rows: slice | npt.NDArray[np.int64]) -> EncodedPictures: ...
     def __getitem__(self, rows: int | slice | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8] | EncodedPictures:
         if isinstance(rows, int):
-            return self.transform(self.encoded[rows].open(self.as_stored).image)
+            return self._seen(rows, self.encoded[rows].open(self.as_stored))
         chosen = np.arange(len(self))[rows]
         return replace(self, encoded=tuple(self.encoded[row] for row in chosen))
+
+    def _seen(self, row: int, read: Decoded) -> npt.NDArray[np.uint8]:
+        """What the networks see of a decoded picture. Raises ``AcesError`` that names it where that is too large."""
+        try:
+            return self.transform(read.image)
+        except PictureError as error:
+            raise AcesError(f"{self.encoded[row].name}: {error}") from error
 
     def encoding(self) -> str | None:
         """What the first picture is stored as, in Pillow's terms ("JPEG", "PNG"); None where that cannot be told."""
@@ -115,7 +125,7 @@ class EncodedPictures:
     def notes(self, row: int) -> tuple[str, ...]:
         """What reading a picture changes, a sentence each. Raises ``AcesError`` where it cannot be seen."""
         read = self.encoded[row].open(self.as_stored)
-        self.transform(read.image)
+        self._seen(row, read)
         return read.notes
 
     def array(self) -> npt.NDArray[np.uint8]:

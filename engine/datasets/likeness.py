@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from engine import files, npz
 from engine.datasets.images import ImageSet
 from engine.errors import AcesError
 from engine.output import write_file
 
 BLOCKS = 4
+MOST_BYTES = 100_000_000  # of a file: 60,000 images of CIFAR-10 have 4 MB
 FAR = 4.0  # mean difference of blocks, of 255: JPEG changes a likeness by 1 or 2, almost every other image by over 10
 
 
@@ -42,8 +44,7 @@ def find_again(path: Path, among: ImageSet) -> ImageSet:
 
     Raises ``AcesError`` if one of them is not there.
     """
-    with np.load(path, allow_pickle=False) as file:
-        index, label, wanted = file["index"], file["label"], file["likeness"]
+    index, label, wanted = _read(path)
     there = likeness(among.array())
     rows = np.array([_nearest(x, y, there, among.label) for x, y in zip(wanted, label, strict=True)])
     missing = index[rows < 0]
@@ -53,6 +54,19 @@ def find_again(path: Path, among: ImageSet) -> ImageSet:
             f"{len(among)} of {among.dataset}, {among.split}: is it another dataset?"
         )
     return replace(among.rows(rows), index=index)
+
+
+def _read(path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """index and label [N], likeness [N, C, 4, 4]. Raises ``AcesError`` for another file."""
+    with files.opened(path, MOST_BYTES) as file:
+        try:
+            kept = npz.read_arrays(file, ("index", "label", "likeness"), MOST_BYTES)
+            index, label, wanted = kept["index"], kept["label"], kept["likeness"]
+            if not (index.shape == label.shape == wanted.shape[:1] and wanted.shape[2:] == (BLOCKS, BLOCKS)):
+                raise AcesError("its arrays are not of one length")
+        except (AcesError, KeyError) as error:
+            raise AcesError(f"{path} is no file of likenesses: {error}") from error
+    return index, label, wanted
 
 
 def _nearest(

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from engine import files
 from engine.datasets.images import ImageSet, Transform
 from engine.datasets.parquet import find_parquet, read_parquet
 from engine.datasets.places import data_root
 from engine.errors import AcesError
 from engine.output import make_folder, write_file
 
+MOST_PACKED = 100_000_000  # bytes of a file of Fashion-MNIST, of which the largest has 26 MB
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # Debian's package dataset-fashion-mnist
 
 
@@ -82,4 +84,5 @@ def _unpack_debian(raw: Path) -> None:
         if plain.exists():
             continue
         make_folder(raw)
-        write_file(plain, gzip.decompress(packed.read_bytes()))  # whole or not at all: two processes may unpack at once
+        data = gzip.decompress(files.read(packed, MOST_PACKED))
+        write_file(plain, data)  # whole or not at all: two processes may unpack at once

@@ -11,19 +11,20 @@ from engine.datasets.formats import SUFFIXES
 from engine.errors import AcesError
 
 OF_SYSTEMS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "Thumbs.db")
+MOST_OTHERS, MOST_TIMES = 20_000, 10  # files that are no pictures: that many, and times as many as there are pictures
 NAMED = 3  # of what is passed over for one reason
 
 
 @dataclass
 class Tree:
-    """What a walk has found: pictures, by path from the ``folder``, and what it passed over, by reason.
+    """What a walk below ``folder`` has found: how many pictures, and what it passed over, by reason.
 
     Links are followed to files inside the folder only: a link to a folder may be a loop or show pictures twice, and one
     that leads out of it shows what nobody put there.
     """
 
     folder: Path
-    files: list[str] = field(default_factory=list)
+    pictures: int = 0
     passed: dict[str, list[str]] = field(default_factory=dict)
 
     def notes(self) -> tuple[str, ...]:
@@ -74,9 +75,20 @@ def pictures_below(tree: Tree, start: str = "") -> list[str]:
                 waiting.append(name)
             elif _is_picture(name):
                 found.append((below, entry.name))
+                tree.pictures += 1
             else:
                 tree.pass_over(UNREAD, name)
+                _check_others(tree)
     return [os.path.join(*parts) for parts in sorted(found)]  # noqa: PTH118
+
+
+def _check_others(tree: Tree) -> None:
+    """Raise ``AcesError`` in a folder that is no collection of pictures, such as a whole disk."""
+    others = len(tree.passed[UNREAD])
+    if others > max(MOST_OTHERS, MOST_TIMES * tree.pictures):
+        raise AcesError(
+            f"{tree.folder} holds more than {others - 1:,} files that are no pictures: name the folder that holds them"
+        )
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

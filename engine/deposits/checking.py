@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import files
 from engine.deposits.derived import alone_rows, system_rows
 from engine.deposits.manifest import (
     ALONE,
@@ -87,26 +88,19 @@ def _differs(path: Path, entry: FileEntry) -> str:
         return f"differs: it has {status.st_size:,} bytes and had {entry.size:,}"
     try:
         return "" if _digest(path, entry.size) == entry.sha256 else "differs from its sha256"
+    except files.FileError as error:
+        return f"cannot be read ({error})"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
 
 
 def _digest(path: Path, size: int) -> str:
     digest = hashlib.sha256()
-    with _opened(path) as file:
+    with files.opened(path, follow=False) as file:
         while size > 0 and (block := file.read(min(BLOCK, size))):
             digest.update(block)
             size -= len(block)
         return digest.hexdigest() if not file.read(1) else "longer than it was"
-
-
-def _opened(path: Path) -> io.BufferedReader:
-    """A file that is opened only if it is one, also if it was put there a moment ago."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(0, "it is no regular file")
-    return os.fdopen(descriptor, "rb")
 
 
 def _added(folder: Path, manifest: Manifest) -> Iterator[str]:
@@ -132,16 +126,9 @@ def _mode(path: Path) -> int:
 
 def _read(path: Path, most: int) -> bytes:
     """The bytes of a file of at most so many. Raises ``AcesError`` where it is none."""
-    try:
-        with _opened(path) as file:
-            data = file.read(most + 1)
-    except FileNotFoundError as error:
-        raise AcesError(f"{path.parent} is no deposit: it has no {path.name}") from error
-    except OSError as error:
-        raise AcesError(f"{path} cannot be read: {error.strerror}") from error
-    if len(data) > most:
-        raise AcesError(f"{path} has more than {most >> 20} MB")
-    return data
+    if not os.path.lexists(path):
+        raise AcesError(f"{path.parent} is no deposit: it has no {path.name}")
+    return files.read(path, most, follow=False)
 
 
 def _runs(folder: Path, manifest: Manifest) -> tuple[dict[str, Run], list[str]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from engine import files
+from engine.errors import AcesError
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,14 @@ class Archive:
 
 
 def archive(path: Path) -> Archive | None:
-    """The entries of a file that is a zip archive; None of any other, and of one whose directory is damaged."""
-    try:
-        with zipfile.ZipFile(path) as file:
-            entries = file.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
-        return None
+    """The entries of a file that is a zip archive; None of any other, and of one whose directory is damaged.
+
+    Raises ``AcesError`` where there is no file at ``path``.
+    """
+    with files.opened(path) as file:
+        try:
+            with files.unzipped(file) as opened:
+                entries = opened.infolist()
+        except AcesError:
+            return None
     return Archive(tuple(entry.filename for entry in entries), sum(entry.file_size for entry in entries))

@@ -16,6 +16,7 @@ from torch import nn
 
 from engine.datasets import DatasetCard, Transform, card
 from engine.errors import AcesError
+from engine.files import opened
 from engine.models import files, hugging, paths
 from engine.models.denoisers import DENOISERS
 from engine.models.files import Contents
@@ -27,7 +28,7 @@ from engine.models.recognise import TRAINING_ONLY, channels_of, compare, fit, ou
 from engine.models.registry import ARCHITECTURES, Architecture, assemble
 from engine.names import fault, quoted
 from engine.output import write_file
-from engine.weights import DENOISED_SUFFIX
+from engine.weights import DENOISED_SUFFIX, MOST_BYTES
 
 COLOURS = 3
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
@@ -350,7 +351,7 @@ def _torchscript(path: Path, hints: Hints) -> Checkpoint:
 
 def torchscript_sha256(path: Path, kind: Normalizer | Constants = Normalizer.NONE) -> str:
     """Identity of a TorchScript network: its file and the normaliser in front. The file is read, not loaded."""
-    with path.open("rb") as file:
+    with opened(path, MOST_BYTES) as file:
         digest = hashlib.file_digest(file, "sha256")
     digest.update(str(kind).encode())
     return digest.hexdigest()

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from engine import folders
 from engine.datasets import card
 from engine.errors import AcesError
+from engine.files import read_object
 from engine.models.checkpoint import PUBLISHED, Checkpoint, Hints, NetworkCard, load
 from engine.models.denoisers import FFDNET, Denoiser, find_denoiser
 from engine.models.formats import DENOISED
@@ -27,7 +28,6 @@ from engine.models.own import Scripted
 from engine.models.registry import ARCHITECTURES
 from engine.names import file_fault, file_in, quoted
 from engine.output import write_file
-from engine.weights import DENOISED_SUFFIX
 
 FORMAT = "aces-denoised"
 VERSION = 1
@@ -191,17 +191,10 @@ def _found(beside: Path, name: str) -> Path:
 
 
 def _said(path: Path) -> DenoisedFile:
-    if not path.is_file():  # a pipe would be waited for
+    if not path.is_file():
         raise AcesError(f"no checkpoint at {path}")
-    try:
-        if path.stat().st_size > LONGEST:
-            raise AcesError(f"{path} is longer than any {DENOISED_SUFFIX}")
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AcesError(f"{path} cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise AcesError(f"{path} is no JSON ({' '.join(str(error).split())[:100]})") from error
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
+    value = read_object(path, LONGEST)
+    if value.get("format") != FORMAT:
         raise AcesError(f"{path} does not say that its format is {FORMAT}")
     if value.get("version") != VERSION or isinstance(value["version"], bool):
         raise AcesError(f"{path} is of version {quoted(value.get('version'))}; known: {VERSION}")

@@ -21,6 +21,7 @@ import torch.nn.functional as F  # noqa: N812 (its name everywhere)
 from torch import Tensor, nn
 
 from engine.errors import AcesError
+from engine.files import read_object
 from engine.models import files
 from engine.models.files import Contents
 from engine.names import quoted
@@ -230,7 +231,7 @@ def _fill(module: nn.Module, contents: Contents, path: Path, *, assign: bool = F
 
 def _unet(folder: Path, sigma: float, channels: int) -> Denoiser:
     """A UNet2DModel of diffusers, as it saves them: a config and safetensors; the schedule lies in or beside it."""
-    config, schedule = _json(folder / UNET[0]), _schedule(folder)
+    config, schedule = read_object(folder / UNET[0], LONGEST_JSON), _schedule(folder)
     if config.get("_class_name") != "UNet2DModel":
         raise AcesError(f"{folder}: its config is of {quoted(config.get('_class_name'))}; UNet2DModel is read")
     if config.get("in_channels") != channels or config.get("out_channels") not in (channels, 2 * channels):
@@ -256,7 +257,7 @@ def _unet(folder: Path, sigma: float, channels: int) -> Denoiser:
 def _schedule(folder: Path) -> dict[str, Any]:
     for place in SCHEDULE:
         if (folder / place).is_file():
-            return _json(folder / place)
+            return read_object(folder / place, LONGEST_JSON)
     raise AcesError(f"{folder} has no scheduler_config.json in or beside it: the step could not be told")
 
 
@@ -278,23 +279,6 @@ def cumulative_alphas(schedule: dict[str, Any], where: str) -> Tensor:
     else:
         raise AcesError(f"{where}: beta_schedule is {quoted(kind)}; known: linear, squaredcos_cap_v2")
     return torch.cumprod(1 - betas, 0)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """A config of somebody else's."""
-    if not path.is_file():  # a pipe would be waited for
-        raise AcesError(f"there is no file {path}")
-    try:
-        if path.stat().st_size > LONGEST_JSON:
-            raise AcesError(f"{path} is longer than a config")
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AcesError(f"{path} cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise AcesError(f"{path} is no JSON ({' '.join(str(error).split())[:100]})") from error
-    if not isinstance(value, dict):
-        raise AcesError(f"{path} is a {type(value).__name__}, not an object")
-    return value
 
 
 def state_sha256(module: nn.Module, kind: str) -> str:

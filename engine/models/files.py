@@ -30,12 +30,16 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from engine.errors import AcesError
+from engine.files import opened, reason
 from engine.models import formats, signs
 from engine.models.archive import archive
 from engine.models.formats import CheckpointFormat
 from engine.models.inert import beside_weights
 from engine.models.kinds import fault_of, shown
 from engine.models.nests import Level, Nest, choose, levels, nests
+from engine.weights import MOST_BYTES
+
+MOST_HEADER = 16_000_000  # bytes that name the tensors of safetensors
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +70,12 @@ def read(path: Path, key: str | None = None) -> Contents:
         raise AcesError(f"{path} is a folder; name the checkpoint in it")
     if not path.is_file():
         raise AcesError(f"no checkpoint at {path}")
-    if path.stat().st_size == 0:
-        raise AcesError(f"{path} is empty")
+    with opened(path, MOST_BYTES) as file:
+        if not file.read(1):
+            raise AcesError(f"{path} is empty")
     head = signs.head_of(path)
     if (wrong := signs.mistaken(path, head)) is not None:
         raise AcesError(f"{path} is {wrong}")
-    _check_archive(path)
     called = path.suffix == ".safetensors" and not head.startswith((signs.ZIP, signs.PICKLE))
     if called or signs.is_safetensors(head):
         return _read_safetensors(path, key)
@@ -98,18 +102,27 @@ def _check_archive(path: Path) -> None:
 
 
 def _read_safetensors(path: Path, key: str | None) -> Contents:
+    _check_header(path)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a handle, not a dict)
     except (SafetensorError, OSError) as error:
-        raise AcesError(f"{path} is not a readable safetensors file: {error}") from error
+        raise AcesError(f"{path} is not a readable safetensors file: {reason(error)}") from error
     if "aces" not in metadata:
         return _contents(path, formats.SAFETENSORS, choose(path, nests(tensors), key) if tensors else Nest((), {}))
     if key is not None:
         raise AcesError(f"{path} holds one set of weights, under a card: leave `weights` out")
     _check_tensors(path, tensors)
     return Contents(formats.OWN, tensors, card=_card(path, metadata["aces"]))
+
+
+def _check_header(path: Path) -> None:
+    """Refuse a header that is too long to be one, before it is parsed."""
+    with opened(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+        if MOST_HEADER < length <= path.stat().st_size:
+            raise AcesError(f"{path} is refused: {length:,} bytes of names before its weights")
 
 
 def _card(path: Path, text: str) -> Mapping[str, Any]:
@@ -123,7 +136,7 @@ def _card(path: Path, text: str) -> Mapping[str, Any]:
 
 
 def _read_torch(path: Path, head: bytes, key: str | None) -> Contents:
-    data = _unpickled(path, head)
+    data = unpickled(path, head)
     if not isinstance(data, Mapping):
         raise AcesError(f"{path} holds a {type(data).__name__}, not weights by name")
     found = nests(data)
@@ -156,10 +169,15 @@ def _quoted(key: object) -> str:
     return repr(shown(key)) if isinstance(key, str) else ascii(key)[:60]
 
 
-def _unpickled(path: Path, head: bytes) -> Any:
+def unpickled(path: Path, head: bytes) -> Any:
+    """What a file of ``torch.save`` that begins with ``head`` holds: tensors and plain containers.
+
+    The one place that calls ``torch.load``. Raises ``AcesError`` for everything else, and nothing of it is run.
+    """
+    _check_archive(path)
     try:
-        with warnings.catch_warnings(), beside_weights(), path.open("rb") as file:  # torch may go by a file's name
-            warnings.simplefilter("ignore", UserWarning)  # torch remarks on pickle protocols
+        with warnings.catch_warnings(), beside_weights(), opened(path, MOST_BYTES) as file:  # torch may go by a name
+            warnings.simplefilter("ignore")  # torch remarks on pickle protocols
             # weights_only: tensors and plain containers; a pickle that names anything else is refused, nothing runs.
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -175,8 +193,7 @@ def _unpickled(path: Path, head: bytes) -> Any:
             f"{path} is refused: {what}, and nothing but weights is loaded from a pickle; save its state dict alone"
         ) from error
     except Exception as error:  # whatever else a damaged or hostile pickle provokes
-        reason = " ".join(str(error).split())[:100]
-        raise AcesError(f"{path} is damaged, or no checkpoint of torch ({reason})") from error
+        raise AcesError(f"{path} is damaged, or no checkpoint of torch ({reason(error)[:100]})") from error
 
 
 def _contents(path: Path, form: CheckpointFormat, nest: Nest) -> Contents:

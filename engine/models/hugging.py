@@ -6,7 +6,6 @@ classes. What stands in front, and the size of its pictures, is said by the fold
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from engine.datasets import DatasetCard, Transform
 from engine.errors import AcesError
+from engine.files import read_object
 from engine.models import files
 from engine.models.kinds import shown
 from engine.models.network import Constants, Normalizer
@@ -33,6 +33,7 @@ WEIGHTS, INDEX, CONFIG, PREPROCESSING = (
     *("config.json", "preprocessor_config.json"),
 )
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.ckpt")
+MOST_JSON = 10_000_000  # bytes of a configuration: of 21,000 classes by name about 2 MB
 RANGE = 1 / 255  # what networks here do already: images come in [0, 1]
 BICUBIC = 3  # of Pillow's filters
 CONVNEXT_WHOLE = 384  # from this side on ConvNeXt's pictures are resized and not cropped
@@ -151,15 +152,9 @@ def _parts(folder: Path) -> list[str]:
 
 def _json(path: Path) -> Mapping[str, Any]:
     """A configuration. Raises ``AcesError`` where it is missing or none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AcesError(f"{path.parent} lacks {path.name} ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise AcesError(f"{path} is damaged: {str(error)[:100]}") from error
-    if not isinstance(found, dict):
-        raise AcesError(f"{path} is damaged: it is a {type(found).__name__}, not an object")
-    return found
+    if not path.exists():
+        raise AcesError(f"{path.parent} lacks {path.name}")
+    return read_object(path, MOST_JSON)
 
 
 # --- transformers -----------------------------------------------------------------------------------------------------

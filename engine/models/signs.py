@@ -6,6 +6,9 @@ import re
 import zipfile
 from pathlib import Path
 
+from engine import files
+from engine.errors import AcesError
+
 HEAD = 1_024  # bytes that are looked at
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 PROTOCOL = 2  # of pickles that torch writes, unless it is asked otherwise, and reads without running them
@@ -30,7 +33,7 @@ LFS = b"version https://git-lfs"
 
 def head_of(path: Path) -> bytes:
     """The first bytes of a file."""
-    with path.open("rb") as file:
+    with files.opened(path) as file:
         return file.read(HEAD)
 
 
@@ -54,8 +57,10 @@ def mistaken(path: Path, head: bytes) -> str | None:
     for sign, what in OTHERS.items():
         if head.startswith(sign):
             return f"{what}, which holds no weights that are read here"
-    if head.startswith(ZIP) and not zipfile.is_zipfile(path):
-        return "damaged: a zip archive whose end is missing; download or copy it again"
+    if head.startswith(ZIP):
+        with files.opened(path) as file:
+            if not zipfile.is_zipfile(file):
+                return "damaged: a zip archive whose end is missing; download or copy it again"
     return None
 
 
@@ -63,12 +68,12 @@ def protocol(path: Path, head: bytes) -> int | None:
     """The pickle protocol of a file that ``torch.save`` wrote, either way; None of any other."""
     if head.startswith(ZIP):
         try:
-            with zipfile.ZipFile(path) as file:
-                name = next((name for name in file.namelist() if name.endswith("/data.pkl")), None)
+            with files.opened(path) as file, files.unzipped(file) as archive:
+                name = next((name for name in archive.namelist() if name.endswith("/data.pkl")), None)
                 if name is None:
                     return None
-                with file.open(name) as entry:
+                with archive.open(name) as entry:
                     head = entry.read(2)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, RuntimeError):
+        except (AcesError, zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, RuntimeError):
             return None
     return head[1] if head.startswith(PICKLE) and len(head) > 1 else None

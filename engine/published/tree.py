@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import IO
 
+from engine import files, npz
 from engine.errors import AcesError
 from engine.published.aces_logs import FILE
 from engine.published.cohen_logs import COLUMNS
@@ -19,8 +20,9 @@ from engine.published.tsv import BOM
 LOOKED_AT = 4096  # bytes of a file, by which it is known
 INTEGERS = re.compile(r"\d+(?:[ \t]+\d+){2,}[ \t]*")
 PREDICT_COLUMNS = ("idx", "label", "predict", "correct", "time")
-MOST_UNPACKED = 500_000_000  # bytes of a run file's arrays: some 100 times those of 500 images of ImageNet
+MOST_FILES = 100_000  # of a tree: the authors' has some hundreds
 LONGEST = 12  # digits of a count
+LEADS_OUT = "a link that leads out of the folder: name the file itself"
 NAMED = 3  # files that are no logs
 
 
@@ -62,7 +64,7 @@ def sort_out(paths: Sequence[Path]) -> Sources:
     counts, passed, others = dict[Path, None](), dict[Path, PassedOver](), dict[Path, None]()
     for path in paths:
         for file in _files(path):
-            kind = _kind(file)
+            kind = LEADS_OUT if _leads_out(file, path) else _kind(file)
             if kind == "counts" or (kind == "numbers" and path.is_file()):
                 counts[file] = None
             elif kind == "log" or (kind is None and path.is_file()):
@@ -81,21 +83,25 @@ def _files(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         raise AcesError(f"{path}: no such file or folder")
     top = path.resolve()
-    for file in sorted(top.rglob("*")):
+    found = list(islice(top.rglob("*"), MOST_FILES + 1))
+    if len(found) > MOST_FILES:
+        raise AcesError(f"{path}: more than {MOST_FILES:,} files: name the folder in it that holds the logs")
+    for file in sorted(found):
         if file.is_file() and not any(part.startswith(".") for part in file.relative_to(top).parts):
             yield file
 
 
+def _leads_out(file: Path, path: Path) -> bool:
+    """Whether it is a link in the folder ``path`` to what is not in there."""
+    return not path.is_file() and file.is_symlink() and not file.resolve().is_relative_to(path.resolve())
+
+
 def _kind(file: Path) -> str | None:
     """As ``kind_of``."""
-    try:
-        with file.open("rb") as opened:
-            head = opened.read(LOOKED_AT)
-    except OSError as error:
-        raise AcesError(f"{file}: cannot be read ({error.strerror})") from error
-    if file.suffix == ".npz":
-        return "log" if _is_run(file) else None
-    return kind_of(file.name, head)
+    with files.opened(file) as opened:
+        if file.suffix == ".npz":
+            return "log" if _is_run(opened) else None
+        return kind_of(file.name, opened.read(LOOKED_AT))
 
 
 def kind_of(name: str, head: bytes) -> str | None:
@@ -136,21 +142,9 @@ def _are_counts(cells: list[str]) -> bool:
     return min(votes) >= 0 and sum(votes) >= LEAST_DRAWS and 0 <= label < len(votes)
 
 
-def _is_run(file: Path) -> bool:
+def _is_run(file: IO[bytes]) -> bool:
     """Whether an npz is a run file, as far as its list of arrays says; a damaged one may be."""
     try:
-        with zipfile.ZipFile(file) as archive:
-            return "meta.npy" in archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+        return "meta" in npz.names(file)
+    except AcesError:
         return True
-
-
-def check_unpacked(name: str, data: bytes) -> None:
-    """Raise ``AcesError`` for an archive of more than ``MOST_UNPACKED`` bytes, before anything of it is unpacked."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            size = sum(part.file_size for part in archive.infolist())
-    except Exception as error:  # on damaged bytes, zipfile raises errors of many kinds
-        raise AcesError(f"{name}: no readable run file ({' '.join(str(error).split())[:120]})") from error
-    if size > MOST_UNPACKED:
-        raise AcesError(f"{name}: {size / 1e6:,.0f} MB unpacked; at most {MOST_UNPACKED / 1e6:,.0f} MB are read")

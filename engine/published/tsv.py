@@ -11,11 +11,13 @@ from typing import NoReturn
 
 import numpy as np
 
+from engine import files
 from engine.arrays import Array
 from engine.errors import AcesError
 from engine.names import quoted
 
 SHOWN = 12  # columns that a message names
+MOST_BYTES, MOST_LINES = 50_000_000, 2_000_000  # of a log: 50,000 rows of Cohen et al. have 3 MB
 BOM = b"\xef\xbb\xbf"  # which editors put before UTF-8
 
 # datetime.timedelta as Python prints it, or plain seconds
@@ -102,17 +104,15 @@ def read_log(path: Path, columns: Sequence[str], data: bytes | None = None) -> L
     Raises ``AcesError`` for another header, no rows, or damaged rows.
     """
     lines = read_lines(path, data)
-    header = lines[0].split("\t")
+    header = lines[0].split("\t", len(columns) + SHOWN)
     if header != list(columns):
         raise AcesError(f"{path}: the columns are {_names(header)}; expected {_names(columns)}")
     if len(lines) == 1:
         raise AcesError(f"{path}: a header and no rows: nothing was logged")
+    for number, line in enumerate(lines[1:], start=2):
+        if (cells_here := line.count("\t") + 1) != len(columns):  # before it is taken apart
+            raise AcesError(f"{path}, line {number}: {cells_here} cells, expected {len(columns)}: {quoted(line)}")
     rows = [line.split("\t") for line in lines[1:]]
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(columns):
-            raise AcesError(
-                f"{path}, line {number}: {len(row)} cells, expected {len(columns)}: {quoted(lines[number - 1])}"
-            )
     cells = dict(zip(columns, zip(*rows, strict=True), strict=True))
     return Log(path, cells, written(path) if data is None else None)
 
@@ -120,13 +120,13 @@ def read_log(path: Path, columns: Sequence[str], data: bytes | None = None) -> L
 def read_lines(path: Path, data: bytes | None = None) -> list[str]:
     """The lines of a text file, or of its content, at least one. Raises ``AcesError`` where the last one has no end."""
     try:
-        text = (path.read_bytes() if data is None else data).decode("utf-8-sig")
-    except OSError as error:
-        raise AcesError(f"{path}: cannot be read ({error.strerror})") from error
+        text = (files.read(path, MOST_BYTES) if data is None else data).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise AcesError(f"{path}: not a text file ({error.reason} at byte {error.start})") from error
     if not text:
         raise AcesError(f"{path}: the file is empty")
+    if text.count("\n") + text.count("\r") > 2 * MOST_LINES:
+        raise AcesError(f"{path}: more than {MOST_LINES:,} lines, which no log has")
     *lines, rest = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if rest:
         raise AcesError(f"{path}, line {len(lines) + 1}: the file is cut off in {quoted(rest)}: no end of line")

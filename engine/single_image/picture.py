@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from engine import files
 from engine.datasets.decode import decode
 from engine.datasets.formats import OF_STRANGERS, check_bytes
 from engine.errors import AcesError
@@ -76,16 +77,7 @@ Readable = Picture | Path | str | bytes  # read already; a file's path; its cont
 
 def read_file(path: Path, most: int = OF_STRANGERS.bytes) -> bytes:
     """A file, of which no more than ``most`` bytes are ever held. Raises ``AcesError`` where it cannot be read."""
-    if path.exists() and not path.is_file():  # a pipe would be waited for, a device has no end
-        raise AcesError(f"{path}: is no file")
-    try:
-        with path.open("rb") as file:
-            data = file.read(most + 1)
-    except OSError as error:
-        raise AcesError(f"{path}: cannot be read ({error.strerror})") from error
-    if len(data) > most:
-        raise AcesError(f"{path}: more than {most / 1e6:.0f} MB, which is not read")
-    return data
+    return files.read(path, most)
 
 
 def read_picture(picture: Readable) -> Picture:

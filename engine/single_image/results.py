@@ -16,12 +16,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from engine import escape
+from engine import escape, files
 from engine.errors import AcesError
-from engine.output import make_folder, write_file
+from engine.output import make_folder, open_lock, write_file
 from engine.single_image.certificate import Certificate, to_json
 from engine.single_image.picture import Framing
 from engine.single_image.plan import Plan
@@ -30,7 +31,7 @@ from engine.statistics.aces import Outcome
 
 LINES, TABLE = "results.jsonl", "results.csv"
 FAILED = "failed"
-MOST_BYTES = 2_000_000_000  # of a file of results
+MOST_BYTES, MOST_LINE = 2_000_000_000, 1_000_000  # of a file of results, and of a line
 UNPAIRED = ("utf-8", "backslashreplace")  # names of files may be no text
 
 
@@ -122,7 +123,7 @@ def _stands(one: Result, folder: Path) -> bool:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    with (folder / f".{LINES}.lock").open("w") as lock:
+    with open_lock(folder / f".{LINES}.lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -153,10 +154,14 @@ def _read(path: Path, of: str) -> Iterator[Result]:
     """The results of a file, without a last line that an interruption left unfinished."""
     if not path.exists():
         return
-    if not path.is_file() or path.stat().st_size > MOST_BYTES:
-        raise AcesError(f"{path}: no results that could be gone on with; name another folder")
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+    try:
+        file = files.opened(path, MOST_BYTES)
+    except files.FileError as error:
+        raise AcesError(f"{path}: no results that could be gone on with; name another folder") from error
+    with file:
+        for number, line in enumerate(iter(partial(file.readline, MOST_LINE), b""), 1):
+            if len(line) == MOST_LINE:
+                raise AcesError(f"{path}, line {number}: no result; name another folder, or take the file away")
             if not line.endswith(b"\n"):
                 return
             result, said = _parsed(line, f"{path}, line {number}")

@@ -9,14 +9,13 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError  # nosec B403 # the error alone
 from typing import Any
 
 import torch
 from torch import nn
 
 from engine.errors import AcesError
-from engine.models import Network
+from engine.models import Network, files, signs
 from engine.models.resnet import CifarResNet
 from engine.output import make_folder, write_file
 
@@ -51,17 +50,24 @@ def restore(
     """
     if not path.exists():
         return []
+    damaged = f"{path} is damaged; remove it to start this training again"
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, UnpicklingError) as error:
-        raise AcesError(f"{path} is damaged; remove it to start this training again") from error
-    kept = state.get("settings", {})
+        state = files.unpickled(path, signs.head_of(path))
+    except AcesError as error:
+        raise AcesError(damaged) from error
+    parts = ("settings", "state_dict", "optimizer")
+    if not isinstance(state, dict) or not all(isinstance(state.get(part), dict) for part in parts):
+        raise AcesError(damaged)
+    kept = state["settings"]
     if kept != settings:
         differ = sorted(key for key in settings.keys() | kept.keys() if kept.get(key) != settings.get(key))
         raise AcesError(f"{path} belongs to a run with other {', '.join(differ)}; choose another name or folder")
-    network.body.load_state_dict({name.removeprefix("1."): tensor for name, tensor in state["state_dict"].items()})
-    optimizer.load_state_dict(state["optimizer"])
-    history: list[dict[str, Any]] = state["history"]
+    try:
+        network.body.load_state_dict({name.removeprefix("1."): tensor for name, tensor in state["state_dict"].items()})
+        optimizer.load_state_dict(state["optimizer"])
+        history: list[dict[str, Any]] = list(state["history"])
+    except (RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:  # settings that are no proof
+        raise AcesError(damaged) from error
     return history
 
 

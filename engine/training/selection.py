@@ -10,13 +10,12 @@ import io
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from engine import datasets
+from engine import datasets, files, npz
 from engine.datasets import ImageSet
 from engine.errors import AcesError
 from engine.models import Checkpoint, NetworkCard
@@ -27,6 +26,8 @@ from engine.training.fit import HELD_OUT_EVERY, Material, TrainingPlan, fit_to
 from engine.training.loop import Report
 
 PRECISION = "bfloat16"  # in which the certification network answers while it is counted
+
+MOST_COUNTS = 100_000_000  # bytes of the counts of a split
 
 ReportDraws = Callable[[str, int, int], None]  # split, draws per image made, draws per image wanted
 
@@ -125,10 +126,13 @@ def _read_counts(path: Path, identity: str, n: int) -> tuple[npt.NDArray[np.int3
     if not path.exists():
         return np.zeros(n, np.int32), 0
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            whose, correct, draws = str(kept["identity"]), kept["right"], int(kept["draws"])
-    except (ValueError, KeyError, EOFError, OSError, BadZipFile) as error:
+        with files.opened(path) as file:
+            kept = npz.read_arrays(file, ("identity", "right", "draws"), MOST_COUNTS)
+        whose, correct, draws = str(kept["identity"]), kept["right"], int(kept["draws"])
+    except (AcesError, ValueError, TypeError, KeyError) as error:
         raise AcesError(f"{path} is damaged; remove it to count again") from error
+    if correct.shape != (n,) or correct.dtype.kind not in "iu":
+        raise AcesError(f"{path} is damaged; remove it to count again")
     if whose != identity:
         raise AcesError(f"{path} holds counts of another network, noise or seed; choose another folder")
     return correct, draws

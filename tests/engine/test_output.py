@@ -12,7 +12,7 @@ import pytest
 
 from cache.store import Store
 from engine.errors import AcesError
-from engine.output import confirm, make_folder, write_file, write_folder
+from engine.output import confirm, make_folder, open_lock, write_file, write_folder
 from engine.records.runs import read_run, same
 from tests import toy
 from tests.disk import full_disk
@@ -251,3 +251,16 @@ def test_a_folder_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(AcesError, match="No space left"):
         write_folder(tmp_path / "half", {"a": b"1"})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "whole"]
+
+
+def test_a_lock_is_a_file(tmp_path):
+    with open_lock(tmp_path / "lock") as lock:
+        assert lock.writable()
+    kept = tmp_path / "kept"
+    kept.write_text("mine")
+    (tmp_path / "link").symlink_to(kept)
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        with pytest.raises(AcesError, match=f"cannot write .*{name}"):
+            open_lock(tmp_path / name)
+    assert kept.read_text() == "mine"

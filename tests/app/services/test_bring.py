@@ -50,7 +50,7 @@ def test_runs_logs_and_counts_are_stored_and_what_is_none_is_named():
     [
         ("cut.npz", to_bytes(toy.core_run())[:-300], "readable"),
         ("bomb.npz", archive(501_000_000), "501 MB unpacked; at most 500 MB are read"),
-        ("other.npz", archive(10), "this is no ACES run file"),
+        ("other.npz", archive(10), "not a readable npz file (the magic string is not correct"),
         ("large.txt", bytes(1_000_001), "more than 1 MB"),
         ("log.txt", LOG.encode(), "no folder names the dataset"),
         ("cifar10.txt", LOG.encode(), "sigma is None"),

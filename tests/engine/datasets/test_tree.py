@@ -112,3 +112,14 @@ def test_three_hundred_folders_in_each_other_are_walked(album):
     assert classes_of(tree) == ("cats", "dogs")
     assert any(name.endswith("d/z.png") for name in pictures_below(tree, "cats"))
     assert tree.notes() == ()
+
+
+def test_a_folder_that_is_no_collection_of_pictures_is_not_walked_to_its_end(album, monkeypatch):
+    monkeypatch.setattr("engine.datasets.tree.MOST_OTHERS", 20)
+    for number in range(15):
+        (album / "cats" / f"{number}.txt").write_bytes(b"")
+    assert len(read(album)) == 3
+    for number in range(15, 60):
+        (album / "dogs" / f"{number}.txt").write_bytes(b"")
+    with pytest.raises(AcesError, match=r"album holds more than \d+ files that are no pictures"):
+        read(album)

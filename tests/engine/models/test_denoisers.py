@@ -195,7 +195,7 @@ def test_a_pipe_in_place_of_a_config_is_not_waited_for(tmp_path, monkeypatch):
     folder = unet_folder(tmp_path / "unet", monkeypatch)
     (folder / "config.json").unlink()
     os.mkfifo(folder / "config.json")
-    with pytest.raises(AcesError, match="there is no file"):
+    with pytest.raises(AcesError, match=r"config\.json: is no file: it is a pipe"):
         find_denoiser(folder, 0.25, 3)
 
 

@@ -161,3 +161,19 @@ def test_the_authors_tree_is_taken_whole():
     assert not taken.passed
     assert not taken.notes
     assert {"cifar10", "imagenet"} == {run.meta.dataset for run in taken.runs}
+
+
+def test_links_that_lead_out_of_a_tree_are_passed_over(tree, tmp_path_factory):
+    secret = tmp_path_factory.mktemp("elsewhere") / "secret.txt"
+    secret.write_text("idx\tlabel\n")
+    (tree / "cifar10/out").symlink_to(secret)
+    taken = take(tree)
+    assert len(taken.runs) == 2
+    (passed,) = (one for one in taken.passed if one.path.name == "out")
+    assert passed.reason.endswith("cifar10/out: a link that leads out of the folder: name the file itself")
+
+
+def test_a_tree_of_too_many_files_is_not_walked_to_its_end(tree, monkeypatch):
+    monkeypatch.setattr("engine.published.tree.MOST_FILES", 3)
+    with pytest.raises(AcesError, match="more than 3 files: name the folder in it that holds the logs"):
+        take(tree)
