@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ import torch
 from torch import nn
 
 from engine.errors import AcesError
+from engine.files import opened, unzipped
 from engine.models import Network, files, signs
 from engine.models.resnet import CifarResNet
 from engine.output import make_folder, write_file
+from engine.weights import MOST_BYTES
 
 
 def keep(
@@ -76,7 +77,7 @@ def restore(
 def _check_whole(path: Path) -> None:
     """Raises ``AcesError`` where an entry has another checksum: torch itself takes a flipped weight for one."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened(path, MOST_BYTES) as file, unzipped(file) as archive:
             wrong = archive.testzip()
     except Exception as error:  # whatever a damaged archive provokes
         raise AcesError(f"{path} is damaged") from error
