@@ -168,11 +168,8 @@ MERGES = b"a: &a {k: 1}\n" + b"".join(b"%c: &%c {<<: [%s]}\n" % (k, k, nine) for
         b"a: \0",
         b'dataset: cifar10\ncore: {checkpoint: "a\\0b"}\n',
         MERGES,
-        b"dataset: cifar10\ncertify: {checkpoint: x.pth, sigma: 1e-320}\n",
-        b"dataset: cifar10\ncertify: {checkpoint: x.pth, sigma: 1e308}\n",
-        b"dataset: cifar10\nn: 4611686018427387904\ncore: {checkpoint: x.pth}\n",
     ],
-    ids=["latin-1", "deep", "float", "time", "month", "digits", "nul", "nul in a path", "merges", "tiny", "huge", "n"],
+    ids=["latin-1", "deep", "float", "time", "month", "digits", "nul", "nul in a path", "merges"],
 )
 def test_configs_that_make_a_parser_stumble_are_refused_in_one_line(tmp_path, text):
     path = tmp_path / "x.yaml"
@@ -182,6 +179,21 @@ def test_configs_that_make_a_parser_stumble_are_refused_in_one_line(tmp_path, te
     said = str(caught.value).replace(str(tmp_path), "")
     assert said.isprintable()
     assert len(said) < LONGEST_LINE
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("certify: {checkpoint: x.pth, sigma: 1e-320}", r"sigma\.0: .*greater than or equal to 0\.000001"),
+        ("certify: {checkpoint: x.pth, sigma: 1e308}", r"sigma\.0: .*less than or equal to 1000000"),
+        ("core: {checkpoint: x.pth}\nn: 4611686018427387904", r"n: .*less than or equal to 100000000"),
+    ],
+)
+def test_numbers_of_a_config_that_nobody_can_mean_are_named_with_their_limit(tmp_path, entry, said):
+    path = tmp_path / "x.yaml"
+    path.write_text(f"dataset: cifar10\n{entry}\n")
+    with pytest.raises(AcesError, match=said):
+        read_config(path)
 
 
 def test_a_parquet_file_of_a_few_bytes_does_not_become_gigabytes(tmp_path):
