@@ -556,13 +556,22 @@ def pictures(meta: Meta) -> Pictures:
 
     Raises ``AcesError`` for a damaged file, and where those files are not what was sampled.
     """
-    path = file_in(_places()[1], f"{meta.dataset}_images.npz")
+    path = _shipped_pictures(meta)
     if not path.exists():
         run = cast(SmoothedRun, _run(_run_key(meta)))
         path = datasets.pictures_file(meta.dataset, run.index, run.label, meta.extra.get("images"))
     if not path.exists() and _on_disk(meta) and (problem := take_pictures(_run_key(meta))):
         raise AcesError(problem)
     return _pictures(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+def pictured(metas: Sequence[Meta]) -> frozenset[str]:
+    """The datasets of runs whose images can be shown: they ship, or lie on this disk."""
+    return frozenset(meta.dataset for meta in metas if _shipped_pictures(meta).exists() or _on_disk(meta))
+
+
+def _shipped_pictures(meta: Meta) -> Path:
+    return file_in(_places()[1], f"{meta.dataset}_images.npz")
 
 
 def _on_disk(meta: Meta) -> bool:

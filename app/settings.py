@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from itertools import product
@@ -145,10 +145,11 @@ def _joins(select: Mechanism, run: Meta) -> bool:
     return select is None or (select.noise, select.smoothing) == (run.noise, run.smoothing)
 
 
-def experiments(metas: Iterable[Meta]) -> list[Experiment]:
+def experiments(metas: Iterable[Meta], pictured: Collection[str] = ()) -> list[Experiment]:
     """Group the smoothed runs by dataset and training, each by rising sigma: what there is most of comes first.
 
-    Runs under other noise than their network's do not count for that.
+    Runs under other noise than their network's do not count for that. Of two datasets with as many, one that is
+    ``pictured``, whose images can be shown, goes before one that is not.
     """
     smoothed = [meta for meta in metas if meta.kind == "smoothed"]
     groups: dict[tuple[str, str], list[Meta]] = {}
@@ -156,9 +157,10 @@ def experiments(metas: Iterable[Meta]) -> list[Experiment]:
         groups.setdefault((meta.dataset, meta.network.training or "unknown"), []).append(meta)
     of_dataset = Counter(meta.dataset for meta in smoothed if not mismatched(meta))
 
-    def rank(group: tuple[str, str]) -> tuple[int, str, int, str]:
+    def rank(group: tuple[str, str]) -> tuple[int, bool, str, int, str]:
         dataset, training = group
-        return -of_dataset[dataset], dataset, -sum(not mismatched(run) for run in groups[group]), training
+        of_group = sum(not mismatched(run) for run in groups[group])
+        return -of_dataset[dataset], dataset not in pictured, dataset, -of_group, training
 
     return [
         Experiment(dataset, training, tuple(sorted(groups[dataset, training], key=_by_noise)))

@@ -28,22 +28,27 @@ from engine.records.runs import Meta
 class Study:
     """A collection that can be looked at; its ``name`` is empty where it is the only one.
 
-    ``usable`` are the experiments that a core network is there for; ``called`` what runs are called.
+    ``usable`` are the experiments that a core network is there for; ``called`` what runs are called; ``pictured`` the
+    datasets whose images can be shown.
     """
 
     name: str
     metas: tuple[Meta, ...]
     called: Mapping[str, str]
+    pictured: frozenset[str]
 
     @classmethod
     def every(cls, listing: Listing) -> list[Self]:
         """All of them, what there is most of first."""
         called, found = listing.called, studies(listing.shown, listing.collections)
-        return [cls(name if len(found) > 1 else "", tuple(metas), called) for name, metas in found.items()]
+        return [
+            cls(name if len(found) > 1 else "", tuple(metas), called, data.pictured(metas))
+            for name, metas in found.items()
+        ]
 
     @property
     def usable(self) -> list[Experiment]:
-        return [e for e in experiments(self.metas) if cores(self.metas, e.dataset)]
+        return [e for e in experiments(self.metas, self.pictured) if cores(self.metas, e.dataset)]
 
     @property
     def datasets(self) -> list[str]:

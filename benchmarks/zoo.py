@@ -184,15 +184,24 @@ def _papers(series: AcesSeries) -> list[str]:
 def _ours(run: SmoothedRun, cards: Mapping[str, dict[str, Any]]) -> list[str]:
     one, card = standalone(run, radii=RADII), cards[run.meta.network.sha256]
     parameters, macs = _size(card["architecture"], run.meta.dataset)
+    trainings = list(_trainings(card, cards))
     return [
         f"{one.nac:.1f}",
         f"{one.acr:.3f}",
         *(f"{accuracy:.1f}" for accuracy in one.certified_accuracy),
         f"{parameters:,}",
-        _tera(passes(card["train_images"], card["recipe"]["epochs"], card["hyper"] or {}) * macs),
-        f"{card['training_seconds']:,}",
+        _tera(sum(passes(c["train_images"], c["recipe"]["epochs"], c["hyper"] or {}) for c in trainings) * macs),
+        f"{sum(c['training_seconds'] for c in trainings):,}",
         _tera(len(run.label) * (run.meta.n0 + run.meta.n) * macs),
     ]
+
+
+def _trainings(card: dict[str, Any], cards: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The cards of a network and of those that its weights started from: what it cost is what all of them did."""
+    yield card
+    initial = card.get("initial")
+    if initial is not None:
+        yield from _trainings(cards[initial["sha256"]], cards)
 
 
 def passes(images: int, epochs: int, hyper: Mapping[str, Any]) -> int:

@@ -50,6 +50,13 @@ def test_what_there_is_most_of_comes_first_and_noise_levels_of_one_network_do_no
     assert Experiment("d", "gaussian", (smoothed("a", 0.5, sigma_train=1.0),)).first == "0.5 (net 1)"
 
 
+def test_of_datasets_with_as_many_runs_one_whose_images_can_be_shown_comes_first():
+    runs = [smoothed("a", 0.25, dataset="a"), smoothed("b", 0.25, dataset="b")]
+    assert [e.dataset for e in experiments(runs)] == ["a", "b"]
+    assert [e.dataset for e in experiments(runs, {"b"})] == ["b", "a"]
+    assert [e.dataset for e in experiments([*runs, smoothed("c", 0.5, dataset="a")], {"b"})] == ["a", "b"]
+
+
 def test_core_runs_are_those_of_the_dataset():
     assert list(cores([CORE, Meta("core", "other", "e", 10), smoothed("a", 0.5)], "d")) == ["core"]
 
