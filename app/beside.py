@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from app import data
+from app import catalog
 from app.keys import (
     NOISES,
     PICKED,
@@ -75,7 +75,7 @@ def choose(settings: Settings, found: Offered, others: Sequence[Offered]) -> Set
 
 def _drawn(asked: Sequence[Choice], current: Choice) -> tuple[Choice, ...]:
     """Of what is asked for that which can be drawn, the current composition always; what is left out is said."""
-    every = tuple(choice for choice in asked if data.fits(choice.certify_run, choice.core_run, choice.select_run))
+    every = tuple(choice for choice in asked if catalog.fits(choice.certify_run, choice.core_run, choice.select_run))
     if len(every) < len(asked):
         st.caption(
             f"{len(asked) - len(every)} of {len(asked)} compositions are not drawn: their runs were evaluated on other "

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from app import data, keys, requested, sidebar, state
+from app import catalog, keys, requested, sidebar, state
 from app.components import files
 from app.pages import PAGES, PageCard
 from app.settings import Settings
@@ -29,7 +29,7 @@ def draw() -> None:
     settings: Settings | None = None
     page, card = _opened(lambda: settings)
     st.set_page_config(page_title=f"{card.title} · ACES Explorer")  # tabs tell the pages apart
-    listing = data.listing()
+    listing = catalog.listing()
     for message in listing.broken.values():
         notices.show_error(message)
     asked = requested.renewed(state.address(), listing)

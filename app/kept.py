@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from app import data, state
+from app import catalog, state
 from app.escape import message
 from app.keys import FIRST_PAGE
 from app.services.limits import read_only
@@ -33,7 +33,7 @@ def menu(link: Callable[[], str]) -> None:
             _keep(link)
         _problem()
         try:
-            _list(data.kept_views())
+            _list(catalog.kept_views())
         except AcesError as error:
             st.error(message(str(error)), icon=":material/error:")
 
@@ -74,7 +74,7 @@ def _list(views: Mapping[str, KeptView]) -> None:
 def _keep_this(link: Callable[[], str]) -> None:
     page = st.session_state.get(state.PAGE) or FIRST_PAGE
     try:
-        data.keep_view(st.session_state[NAME], KeptView(page, urlsplit(link()).query))
+        catalog.keep_view(st.session_state[NAME], KeptView(page, urlsplit(link()).query))
         st.session_state[NAME] = ""
     except AcesError as error:
         st.session_state[PROBLEM] = str(error)
@@ -83,7 +83,7 @@ def _keep_this(link: Callable[[], str]) -> None:
 @state.whole
 def _remove(name: str) -> None:
     try:
-        data.remove_view(name)
+        catalog.remove_view(name)
     except AcesError as error:
         st.session_state[PROBLEM] = str(error)
 

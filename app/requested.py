@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import data, links, state
+from app import catalog, links, state
 from app.keys import (
     CONTROLS,
 )
@@ -27,7 +27,7 @@ def compare(
     settings: Settings, metas: Sequence[Meta], asked: Mapping[str, Sequence[str]], linked: Mapping[str, str]
 ) -> None:
     """Note what a link, or the view before this one, rested on and this one does not, until the reader moves on."""
-    session, digests = st.session_state, data.fingerprints(settings)
+    session, digests = st.session_state, catalog.fingerprints(settings)
     known = linked if asked else session.get(KNOWN, {})
     now = links.lost(known, digests, [meta.name for meta in metas], settings, by_link=bool(asked))
     shown = links.components(settings)
@@ -50,11 +50,11 @@ def lost(settings: Settings, metas: Sequence[Meta]) -> links.Lost | None:
     if found is None:
         return None
     there = {("run", meta.name) for meta in metas} | {(meta.kind, meta.name) for meta in metas}
-    there |= {("collection", name) for name in data.listing().collections.values()}
+    there |= {("collection", name) for name in catalog.listing().collections.values()}
     for e in experiments(metas):
         there |= {("dataset", e.dataset), ("training", e.training)}
         there |= {("sigma", label) for label in e.labels if e.training == settings.choice.training}
-    return found.still(there, data.fingerprints(settings))
+    return found.still(there, catalog.fingerprints(settings))
 
 
 def not_understood(asked: Mapping[str, Sequence[str]]) -> list[str]:

@@ -68,9 +68,9 @@ class Changes:
 
 
 def _digest() -> str:
-    from app import data  # not before the first page needs it
+    from app import catalog  # not before the first page needs it
 
-    return data.digest_now()
+    return catalog.digest_now()
 
 
 class Uploads:

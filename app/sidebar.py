@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import actions, beside, data, kept, links, requested, state
+from app import actions, beside, catalog, kept, links, requested, state
 from app.components import linkbar
 from app.components.dial import Dial
 from app.escape import markdown
@@ -338,8 +338,8 @@ def _links(settings: Settings) -> None:
         defaults = _defaults(settings) | state.page_defaults() | links.components(settings)
         ever = state.session().ever
         put = {key: st.session_state[key] for key in CONTROLS if key in ever and key in st.session_state}
-        linkbar.show(defaults, data.fingerprints(settings), put)
-        kept.menu(lambda: link(settings, data.fingerprints(settings)))
+        linkbar.show(defaults, catalog.fingerprints(settings), put)
+        kept.menu(lambda: link(settings, catalog.fingerprints(settings)))
 
 
 def _defaults(settings: Settings) -> dict[str, object]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Self
 
-from app import data
+from app import catalog, run_pictures
 from app.settings import (
     BY_VOTES,
     OWN_SELECTION,
@@ -42,7 +42,7 @@ class Study:
         """All of them, what there is most of first."""
         called, found = listing.called, studies(listing.shown, listing.collections)
         return [
-            cls(name if len(found) > 1 else "", tuple(metas), called, data.pictured(metas))
+            cls(name if len(found) > 1 else "", tuple(metas), called, run_pictures.pictured(metas))
             for name, metas in found.items()
         ]
 
@@ -84,7 +84,7 @@ class Offered:
 
     def cores_for(self, certify: Meta) -> dict[str, Meta]:
         """The core networks that can be composed with it; all of them where none can, which pages then say."""
-        return {name: core for name, core in self.cores.items() if data.fits(certify, core)} or self.cores
+        return {name: core for name, core in self.cores.items() if catalog.fits(certify, core)} or self.cores
 
     def selections_for(self, certify: Meta, core: Meta) -> dict[str, Mechanism]:
         """The selections that can be composed with the two; the certification network's own is always among them."""
@@ -92,7 +92,7 @@ class Offered:
             name: select
             for name, select in self.selections.items()
             if select is None
-            or (certify.selects_by_votes if isinstance(select, str) else data.fits(certify, core, select))
+            or (certify.selects_by_votes if isinstance(select, str) else catalog.fits(certify, core, select))
         }
 
     def later_for(self, choice: Choice) -> dict[str, Meta]:
@@ -103,7 +103,7 @@ class Offered:
             for label, run in e.labels.items()
             if run.name != choice.certify_run.name
             and run.smoothing_card.norm == choice.certify_run.smoothing_card.norm
-            and data.fits(run, choice.core_run)
+            and catalog.fits(run, choice.core_run)
         }
 
     @property

@@ -108,7 +108,12 @@ APP = (
     *("public", "escape", "proofs", "documents", "glossary", "settings", "keys", "links", "tables"),
     "services",
     *(
+        "catalog",
+        "compositions",
+        "headlines",
+        "run_pictures",
         "data",
+        "followed",
         "components",
         "state",
         "actions",

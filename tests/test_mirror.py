@@ -20,6 +20,8 @@ ELSEWHERE = {
     "engine/sampling/work.py": "tests/engine/sampling/test_precompute.py",
     "engine/training/gaussian.py": "tests/engine/training/test_objective.py",  # one loss each
     "engine/training/standard.py": "tests/engine/training/test_objective.py",
+    "app/compositions.py": "tests/app/test_data.py",  # keys, and what they are joined to
+    "app/followed.py": "tests/app/widgets/test_following.py",
     "app/keys.py": "tests/app/test_links.py",  # names
     "app/dashboard.py": "tests/app/test_pages.py",
     "app/main.py": "tests/app/test_pages.py",

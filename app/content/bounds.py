@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from app import actions, data, keys, proofs, state
+from app import actions, data, followed, keys, proofs, state
 from app.components.chart import chart
 from app.settings import Settings
 from app.widgets import downloads, following
@@ -84,9 +84,9 @@ def _show(settings: Settings) -> dict[str, Any] | None:
         _steps(found)
     downloads.menu("bounds", settings, {"steps": drawn}, rows)
     ours = state.session()
-    followed = data.followed_steps(settings, floor, ours.steps)
-    ours.steps = followed["steps"]
-    return followed
+    following_steps = followed.followed_steps(settings, floor, ours.steps)
+    ours.steps = following_steps["steps"]
+    return following_steps
 
 
 def _column(name: str, title: str, settings: Settings) -> ColumnConfig:

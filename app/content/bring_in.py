@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from app import data
+from app import catalog
 from app.escape import markdown, message
 from app.services.bring import FILES, Brought, bring
 from app.services.limits import Limits
@@ -55,7 +55,7 @@ def _bring(key: str, most_mb: int) -> None:
     contents = [(file.name, file.getvalue()) for file in files]
     said[BROUGHT] = bring(contents, most_mb, dataset=said.get("bring_dataset"), sigma=said.get("bring_sigma") or None)
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
-    data.look_again()
+    catalog.look_again()
 
 
 def _said(one: Brought) -> None:

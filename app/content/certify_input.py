@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from app import data, keys
+from app import data, keys, run_pictures
 from app.escape import markdown
 from app.services import pictures
 from app.services.limits import PICTURES, Limits
@@ -186,7 +186,7 @@ def _examples(settings: Settings, card: DatasetCard) -> dict[str, bytes]:
     """Image files by name: what cannot be had is left out."""
     found: dict[str, bytes] = {}
     with suppress(AcesError):
-        shipped, runs = data.pictures(settings.certify_run).images, data.composition(settings)
+        shipped, runs = run_pictures.pictures(settings.certify_run).images, data.composition(settings)
         for index, label in zip(runs.index.tolist(), runs.label.tolist(), strict=True):
             if index in shipped and card.classes[label] not in found:
                 found[card.classes[label]] = to_png(shipped[index])

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import actions, data, keys
+from app import actions, data, keys, run_pictures
 from app.components.chart import chart
 from app.content import image
 from app.escape import markdown
@@ -61,7 +61,7 @@ def show(settings: Settings) -> None:
 
 def _pictures(settings: Settings) -> Pictures:
     with errors_in_place():
-        return data.pictures(settings.certify_run)
+        return run_pictures.pictures(settings.certify_run)
     return Pictures({})
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import actions, data, state
+from app import actions, catalog, state
 from app.escape import markdown
 from app.keys import FIRST_PAGE
 from app.services.limits import read_only
@@ -41,7 +41,7 @@ def show(run: Meta, listing: Listing) -> None:
         st.markdown(f"#### {markdown(called)}" + (" :gray-badge[hidden]" if note.hidden else ""))
         with errors_in_place():
             name = "" if called == run.name else f"{markdown(run.name)} · "
-            st.caption(f"{name}{run.kind} run · content sha256 `{data.fingerprint(run)}`")
+            st.caption(f"{name}{run.kind} run · content sha256 `{catalog.fingerprint(run)}`")
         _buttons(run, listing)
         if not read_only():
             _names(run, listing)
@@ -61,7 +61,7 @@ def _buttons(run: Meta, listing: Listing) -> None:
             actions.look_at(**found)
             st.switch_page(state.page(FIRST_PAGE))
         st.download_button(
-            "Download", partial(data.run_file, run.name), f"{slug(run.name)}.npz", "application/octet-stream",
+            "Download", partial(catalog.run_file, run.name), f"{slug(run.name)}.npz", "application/octet-stream",
             key="download_run", icon=":material/download:", on_click="ignore",
             help="The run file, the same bytes as `python -m engine export` writes.",
         )  # fmt: skip
@@ -72,7 +72,7 @@ def _buttons(run: Meta, listing: Listing) -> None:
             icon=":material/visibility:" if hidden else ":material/visibility_off:",
             help="A hidden run stays in the store, and the explorer passes over it.",
         )  # fmt: skip
-        stored = data.is_stored(run.name)
+        stored = catalog.is_stored(run.name)
         st.button(
             "Delete", key="delete_run", icon=":material/delete:", on_click=_delete, args=(run.name,),
             disabled=not stored,
@@ -92,7 +92,7 @@ def address(run: Meta, shown: Sequence[Meta], collections: Mapping[str, str]) ->
     found["dataset"] = run.dataset
     if run.kind != "smoothed":
         return found | {"core" if run.kind == "core" else "select": run.name}
-    core = next((core.name for core in cores(every[name], run.dataset).values() if data.fits(run, core)), None)
+    core = next((core.name for core in cores(every[name], run.dataset).values() if catalog.fits(run, core)), None)
     for e in experiments([meta for meta in every[name] if meta.dataset == run.dataset]):
         for label, other in e.labels.items():
             if other.name == run.name and core is not None:
@@ -116,21 +116,21 @@ def _names(run: Meta, listing: Listing) -> None:
 
 def _name(name: str, what: str, key: str) -> None:
     with errors_in_place():
-        data.note([name], **{what: st.session_state[key]})
+        catalog.note([name], **{what: st.session_state[key]})
 
 
 def _hide(name: str, hidden: bool) -> None:
     with errors_in_place():
-        data.note([name], hidden=hidden)
+        catalog.note([name], hidden=hidden)
         said = f"{markdown(name)} is {'hidden' if hidden else 'shown again'}."
-        st.session_state[UNDO] = Undo(said, partial(data.note, [name], hidden=not hidden))
+        st.session_state[UNDO] = Undo(said, partial(catalog.note, [name], hidden=not hidden))
 
 
 def _delete(name: str) -> None:
     with errors_in_place():
-        id = data.delete(name)
+        id = catalog.delete(name)
         said = f"{markdown(name)} was moved into the trash."
-        st.session_state[UNDO] = Undo(said, partial(data.restore, id))
+        st.session_state[UNDO] = Undo(said, partial(catalog.restore, id))
 
 
 def undo() -> None:
@@ -152,7 +152,7 @@ def _undo() -> None:
 def trash() -> None:
     """What was deleted, in whichever session, and can be brought back."""
     with errors_in_place():
-        found = data.deleted()
+        found = catalog.deleted()
         if not found or read_only():
             return
         with st.expander(f"Deleted runs ({len(found)})", icon=":material/delete:"):
@@ -165,5 +165,5 @@ def trash() -> None:
 
 def _restore(id: str) -> None:
     with errors_in_place():
-        data.restore(id)
+        catalog.restore(id)
         st.session_state.pop(UNDO, None)  # which may have been of this run

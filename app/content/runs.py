@@ -11,7 +11,7 @@ from zlib import crc32
 import pandas as pd
 import streamlit as st
 
-from app import actions, data, keys, state
+from app import actions, catalog, headlines, keys, state
 from app.content import bring_in, run_card
 from app.escape import markdown
 from app.services import precompute
@@ -58,7 +58,7 @@ COLUMNS = THOUSANDS | {
 def show(settings: Settings | None) -> None:
     """The catalog, a run's card, and precomputes under way. Works with an empty catalog as well."""
     st.header("Available runs", anchor=False)
-    listing = data.listing()
+    listing = catalog.listing()
     metas: list[Meta] = []
     if listing.metas:
         metas = _catalog(listing, settings)
@@ -66,7 +66,7 @@ def show(settings: Settings | None) -> None:
         st.info("Nothing yet: sample a config below, or bring in finished runs.")
     waiting = st.container()
     _beneath()
-    if st.session_state.get(NUMBERED) != data.digest() and not _all_known(metas, 0.0):
+    if st.session_state.get(NUMBERED) != catalog.digest() and not _all_known(metas, 0.0):
         with waiting:  # begun last: the page stands by then
             polled(_more_numbers, POLL_SECONDS, metas)
 
@@ -82,7 +82,7 @@ def _beneath() -> None:
     st.header("Sample more", anchor=False)
     with errors_in_place():
         _start()
-    running = any(one.state is State.RUNNING for one in precompute.every(data.store()))
+    running = any(one.state is State.RUNNING for one in precompute.every(catalog.store()))
     polled(_under_way, POLL_SECONDS if running else IDLE_SECONDS, running)
 
 
@@ -91,7 +91,7 @@ def _catalog(listing: Listing, settings: Settings | None) -> list[Meta]:
     hidden = len(listing.metas) - len(listing.shown)
     all_too = bool(hidden) and st.toggle(f"Show hidden ({hidden})", key="show_hidden")
     metas = listing.metas if all_too else listing.shown
-    rows = _rows(metas, listing, data.headlines(metas, HEADLINE_SECONDS), data.best_points(metas, 0.0))
+    rows = _rows(metas, listing, headlines.headlines(metas, HEADLINE_SECONDS), headlines.best_points(metas, 0.0))
     key = f"{keys.CATALOG}-{crc32(repr([meta.name for meta in metas]).encode()):x}"  # other rows: nothing is chosen
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, key=key, on_select="rerun", selection_mode="single-row",
@@ -112,14 +112,14 @@ def _catalog(listing: Listing, settings: Settings | None) -> list[Meta]:
 def _all_known(metas: list[Meta], seconds: float) -> bool:
     """Whether the numbers of all these runs are known, after working out more of them for so long."""
     end = time.monotonic() + seconds
-    count = len(data.headlines(metas, seconds))
-    return count == len(data.best_points(metas, end - time.monotonic())) == len(metas)
+    count = len(headlines.headlines(metas, seconds))
+    return count == len(headlines.best_points(metas, end - time.monotonic())) == len(metas)
 
 
 def _more_numbers(metas: list[Meta]) -> None:
     """Work out more of them, a second at a time, and draw the page anew when all are known."""
     if _all_known(metas, HEADLINE_SECONDS):
-        st.session_state[NUMBERED] = data.digest()
+        st.session_state[NUMBERED] = catalog.digest()
         st.rerun()
     st.caption("NAC, ACR and best front points of more runs are being worked out.")
 
@@ -188,7 +188,7 @@ def _start() -> None:
         with st.spinner("Looking at networks, images and what is stored", show_time=True):
             limits = Limits.from_environment()
             with PLACES.held(Kind.ESTIMATE, state.session().session, limits):
-                found = precompute.plan(data.store(), configs[name], n, limits.seconds)
+                found = precompute.plan(catalog.store(), configs[name], n, limits.seconds)
             state.keep_plan((name, n, asked), found)
     found = state.plan((name, n, asked))
     if found is not None:
@@ -294,17 +294,17 @@ def _begin(config: Path, n: int | None, rule: DrawRule, *, compares: bool = Fals
     if not compares:
         state.drop_plan()
     with errors_in_place():
-        precompute.start(data.store(), config, n, rule, compares=compares)
+        precompute.start(catalog.store(), config, n, rule, compares=compares)
 
 
 def _under_way(was_running: bool) -> None:
     """What was started, here or in another browser. The page is drawn anew when the first begins or the last ends."""
-    found = precompute.every(data.store())
+    found = precompute.every(catalog.store())
     for one in found:
         _show(one)
     if was_running != any(one.state is State.RUNNING for one in found):
         state.drop_plan()
-        data.look_again()
+        catalog.look_again()
         st.rerun()
 
 
@@ -322,11 +322,11 @@ def _show(one: Sampling) -> None:
             show_error(one.message)
         with action.container(horizontal=True):
             if one.state is State.RUNNING:
-                _button("Cancel", one, partial(precompute.cancel, data.store(), one.id))
+                _button("Cancel", one, partial(precompute.cancel, catalog.store(), one.id))
             else:
                 if one.state is not State.DONE:
-                    _button("Resume", one, partial(precompute.resume, data.store(), one.id))
-                _button("Dismiss", one, partial(precompute.dismiss, data.store(), one.id))
+                    _button("Resume", one, partial(precompute.resume, catalog.store(), one.id))
+                _button("Dismiss", one, partial(precompute.dismiss, catalog.store(), one.id))
 
 
 def _forecasts(one: Sampling) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app import data, state
+from app import catalog, state
 from app.components import fresh
 from app.escape import markdown
 
@@ -15,12 +15,12 @@ SHOWN = 3  # names of a kind
 
 def show() -> None:
     """Say what has changed, and watch for more; after everything else on a page."""
-    now = data.contents()
+    now = catalog.contents()
     said = sentence(state.session().runs, now)
     state.session().runs = now
     if said:
         st.toast(said, icon=":material/sync:")
-    fresh.watch(data.digest(), data.look_again)
+    fresh.watch(catalog.digest(), catalog.look_again)
 
 
 def sentence(before: Mapping[str, str] | None, now: Mapping[str, str]) -> str:

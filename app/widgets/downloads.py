@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import data, sidebar
+from app import catalog, data, sidebar
 from app.settings import Settings, later_text
 from engine.figures import Sketch, export
 from engine.mechanisms import Words
@@ -66,7 +66,7 @@ def _report(
 
 
 def _origin(settings: Settings) -> dict[str, object]:
-    digests = {name: data.fingerprint(run) for name, run in settings.runs.items()}
+    digests = {name: catalog.fingerprint(run) for name, run in settings.runs.items()}
     return export.provenance(
         settings, len(data.composition(settings)), digests, address=sidebar.link(settings, digests)
     )

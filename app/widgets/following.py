@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import data
+from app import followed
 from app.components import live
 from app.settings import Choice, Settings
 
@@ -26,7 +26,7 @@ def show(
     After everything else on a page: nothing waits for it.
     """
     of_page = {"tiles": tiles, "image": image, "noises": noises(settings)}
-    live.show({**data.followed(settings, choices), "at": settings.turned, **of_page, **(steps or {"steps": None})})
+    live.show({**followed.followed(settings, choices), "at": settings.turned, **of_page, **(steps or {"steps": None})})
 
 
 def waits(name: str, *dials: str) -> DeltaGenerator:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import data
+from app import catalog
 from cache import Notes, Store
 from tests import synthetic
 from tests.app_pages import IMAGES
@@ -41,4 +41,4 @@ def two_studies(demo: Path) -> None:
         store.put(replace(theirs, meta=replace(theirs.meta, name="their-025")))
         store.put(synthetic.core(IMAGES, name="their-core"))
         Notes(store.runs).change(["their-025", "their-core"], collection="A paper")
-    data.look_again()
+    catalog.look_again()

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import data
+from app import catalog
 from cache import KeptView, KeptViews
 from tests import synthetic
 from tests.app_pages import CERTIFIED, SELECTION, shown
@@ -71,7 +71,7 @@ def test_a_view_is_removed_for_everybody(open_menu):
     assert list(links(page)) == ["one", "two"]
     page.button(key="remove_view-one").click().run()
     assert list(links(page)) == ["two"]
-    assert list(data.kept_views()) == ["two"]
+    assert list(catalog.kept_views()) == ["two"]
 
 
 @pytest.mark.parametrize("name", ["", "a\u202eb"])
@@ -99,7 +99,7 @@ def test_a_hostile_name_is_letters(open_menu):
 
 
 def test_a_view_of_a_page_that_does_not_exist_is_passed_over(open_menu):
-    views = KeptViews.at(data.store())
+    views = KeptViews.at(catalog.store())
     views.keep("gone", KeptView("certificates", ""))
     views.keep("there", KeptView("images", "view=Table"))
     views.close()
@@ -108,7 +108,7 @@ def test_a_view_of_a_page_that_does_not_exist_is_passed_over(open_menu):
 
 @pytest.mark.parametrize("variable", ["ACES_READ_ONLY", "ACES_PUBLIC"])
 def test_who_may_change_nothing_can_open_views_only(open_menu, monkeypatch, variable):
-    views = KeptViews.at(data.store())
+    views = KeptViews.at(catalog.store())
     views.keep("there", KeptView("images", "view=Table"))
     views.close()
     monkeypatch.setenv(variable, "1")

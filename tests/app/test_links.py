@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import data, keys, links
+from app import catalog, keys, links
 from app.settings import Pin, Settings, combinations, experiments
 from engine.records.runs import Meta, write_run
 from tests import synthetic
@@ -43,7 +43,7 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = synthetic.write_demo(tmp_path / "demo", IMAGES)
     write_other(folder, "victim", "victim")
     monkeypatch.setenv("ACES_DEMO", str(folder))
-    data.look_again()
+    catalog.look_again()
     return folder
 
 
@@ -65,7 +65,7 @@ def another_dataset(folder: Path, runs: int) -> None:
         )
     core = synthetic.core(IMAGES)
     write_run(replace(core, meta=replace(core.meta, name="m-core", dataset="mnist")), folder / "m-core.npz")
-    data.look_again()
+    catalog.look_again()
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_link_whose_runs_have_changed_says_so_until_the_reader_moves_on(open_p
     run = synthetic.smoothed(0.5, IMAGES)
     meta = replace(run.meta, name="victim", sigma=0.25, network=replace(run.meta.network, training="victim"))
     write_run(replace(run, meta=meta), demo / "victim.npz")
-    data.look_again()
+    catalog.look_again()
     page = open_page(**link)
     assert "Not what was asked for: run victim holds other counts than then" in captions(page)
     assert "Not what was asked for" in captions(page.run())
@@ -160,7 +160,7 @@ def test_a_link_whose_runs_have_changed_says_so_until_the_reader_moves_on(open_p
 def test_a_link_whose_run_is_gone_names_it_and_what_is_shown_instead(open_page, demo):
     link = whole(open_page(training="victim"))
     (demo / "victim.npz").unlink()
-    data.look_again()
+    catalog.look_again()
     said = captions(open_page(**link))
     assert "training victim is not in this catalog, run victim is not in this catalog" in said
     assert "shown is fashion_mnist-gaussian-0.25 with fashion_mnist-core" in said
@@ -168,7 +168,7 @@ def test_a_link_whose_run_is_gone_names_it_and_what_is_shown_instead(open_page, 
 
 def test_an_address_without_digests_whose_run_is_gone_says_so_as_well(open_page, demo):
     (demo / "victim.npz").unlink()
-    data.look_again()
+    catalog.look_again()
     page = open_page(training="victim")
     assert "Not what was asked for: training victim is not in this catalog; shown is" in captions(page)
     assert "training victim" in captions(page.run())
@@ -180,12 +180,12 @@ def test_a_run_that_is_deleted_while_it_is_shown_is_named(path, open_page, demo)
     assert "Not what" not in captions(page)
     file = (demo / "victim.npz").read_bytes()
     (demo / "victim.npz").unlink()
-    data.look_again()
+    catalog.look_again()
     for _ in range(2):
         page.run()
         assert "run victim is not in this catalog; shown is fashion_mnist-gaussian-0.25 with" in captions(page)
     (demo / "victim.npz").write_bytes(file)
-    data.look_again()
+    catalog.look_again()
     assert "Not what" not in captions(page.run())
 
 
@@ -211,7 +211,7 @@ def test_a_pin_of_another_dataset_is_not_said_to_be_lost(open_page, demo):
 def test_a_sigma_whose_label_has_grown_still_chooses_its_run(open_page, demo):
     link = whole(open_page())
     write_other(demo, "a-second", "gaussian")
-    data.look_again()
+    catalog.look_again()
     page = open_page(**link)
     assert page.select_slider(key="sigma").value == "0.25 (fashion_mnist-gaussian-0.25)"
     assert open_page(sigma="0.25").select_slider(key="sigma").value == "0.25 (a-second)"
@@ -222,7 +222,7 @@ def test_a_link_whose_controls_have_come_to_choose_another_run_says_so(open_page
     (demo / "victim.npz").rename(demo / "elsewhere.npz")
     write_run(replace(synthetic.smoothed(0.25, IMAGES), meta=renamed("victim", "moved")), demo / "elsewhere.npz")
     write_other(demo, "newcomer", "victim")
-    data.look_again()
+    catalog.look_again()
     said = captions(open_page(**link))
     assert "the address now chooses other runs than victim; shown is newcomer with fashion_mnist-core" in said
 

@@ -13,7 +13,7 @@ from streamlit import runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-from app import data, server
+from app import catalog, server
 from app.components import files
 from app.services import work
 from tests import synthetic
@@ -108,10 +108,10 @@ def test_the_catalog_has_a_digest_that_changes_with_it(tmp_path, monkeypatch):
     before = asked("/aces/catalog", server.Changes)
     assert before[0] == 200
     assert before[1]["content-type"] == "text/plain"
-    data.look_again()
+    catalog.look_again()
     assert asked("/behind/a/proxy/aces/catalog", server.Changes) == before
     (tmp_path / "demo" / f"{synthetic.CORE}.npz").unlink()
-    data.look_again()
+    catalog.look_again()
     assert asked("/aces/catalog", server.Changes)[2] not in (before[2], b"")
     assert asked("/aces/catalog", server.Changes, method="POST", answer=b"passed on")[2] == b"passed on"
 
@@ -119,8 +119,8 @@ def test_the_catalog_has_a_digest_that_changes_with_it(tmp_path, monkeypatch):
 def test_a_page_and_the_server_agree_on_the_digest(tmp_path, monkeypatch):
     monkeypatch.setenv("ACES_DEMO", str(synthetic.write_demo(tmp_path / "demo", images=20)))
     (tmp_path / "demo" / "damaged.npz").write_bytes(b"damaged")
-    data.look_again()
-    assert data.digest() == data.digest_now()
+    catalog.look_again()
+    assert catalog.digest() == catalog.digest_now()
 
 
 UPLOAD = "/behind/a/proxy/_stcore/upload_file/mine/file"

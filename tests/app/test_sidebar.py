@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app import data
+from app import catalog
 from cache import Notes
 from tests.app_pages import captions, specs, turn
 
@@ -60,8 +60,8 @@ def escaped(text: str) -> str:
 
 
 def test_a_label_stands_in_the_sidebar_and_in_legends_as_text(two_studies, open_page):
-    Notes.at(data.store()).change(["fashion_mnist-gaussian-0.25"], label="<b>My</b>")
-    data.look_again()
+    Notes.at(catalog.store()).change(["fashion_mnist-gaussian-0.25"], label="<b>My</b>")
+    catalog.look_again()
     page = open_page()
     assert any(escaped("&lt;b&gt;My&lt;/b&gt; · σ 0.25") in one for one in specs(page))
     assert "<b>My" not in "".join(specs(page))

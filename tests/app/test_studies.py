@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
-from app import data
+from app import catalog
 from engine.records.runs import read_run, write_run
 from tests import synthetic
 from tests.app_pages import IMAGES, other_copy, write_photographs
@@ -36,7 +36,7 @@ def test_of_two_datasets_with_as_many_runs_the_one_whose_pictures_are_here_is_sh
         write_run(replace(run, meta=twin), demo / f"twin-of-{path.name}")
 
     def shown() -> str:
-        data.look_again()
+        catalog.look_again()
         return open_page().selectbox(key="dataset").value
 
     assert shown() == "fashion_mnist"

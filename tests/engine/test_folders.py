@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app import data
+from app import catalog
 from cache import Catalog, Store
 from engine import folders
 from engine.errors import AcesError
@@ -56,11 +56,11 @@ def test_page_and_command_line_look_at_the_same_demo(monkeypatch, tmp_path, call
     for file in folders.DEMO.glob("fashion_mnist-core.*"):
         shutil.copy(file, tmp_path)
     monkeypatch.setenv("ACES_DEMO", str(tmp_path))
-    data.look_again()
+    catalog.look_again()
     status, out, _ = call("runs", "--format", "json")
     names = [run["name"] for run in json.loads(out)]
     assert (status, names) == (0, ["fashion_mnist-core"])
-    assert [meta.name for meta in data.listing().metas] == names
+    assert [meta.name for meta in catalog.listing().metas] == names
     (meta,) = Catalog().metas()
     assert weights_of(meta).parent == tmp_path
 
@@ -68,7 +68,7 @@ def test_page_and_command_line_look_at_the_same_demo(monkeypatch, tmp_path, call
 def test_page_and_command_line_look_at_the_same_store(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("ACES_CACHE", "~/store")
-    assert data.store() == Store().directory == tmp_path / "store"
+    assert catalog.store() == Store().directory == tmp_path / "store"
 
 
 def test_in_a_checkout_runs_and_datasets_are_kept_in_it(monkeypatch):

@@ -174,14 +174,14 @@ def test_no_dataset_leads_out_of_the_folder_of_pictures(tmp_path, monkeypatch):
 
 def test_a_page_reads_no_pictures_outside_of_the_demo(tmp_path, monkeypatch):
     """Even of a run that was in the store before names were checked."""
-    from app import data
+    from app import run_pictures
 
     (tmp_path / "demo").mkdir()
     np.savez(tmp_path / "x_images.npz", index=[0], images=np.zeros((1, 1, 4, 4), np.uint8))
     monkeypatch.setenv("ACES_DEMO", str(tmp_path / "demo"))
     meta = replace(toy.smoothed_run().meta, dataset="../x")
     with pytest.raises(AcesError, match="is no name of a file"):
-        data.pictures(meta)
+        run_pictures.pictures(meta)
 
 
 # --- stores from before there was a rule -----------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from app import data
+from app import catalog, data
 from app.settings import Choice, Settings
 from engine.figures.views import Axis
 from engine.records.compose import compose
@@ -45,7 +45,7 @@ def test_the_tiles_are_the_engines_numbers_by_the_bound(open_page, bound):
 
 @pytest.mark.parametrize("bound", Bound)
 def test_everything_that_a_page_asks_for_is_by_its_bound(demo, bound):
-    data.look_again()
+    catalog.look_again()
     view = Settings(Choice("gaussian", "0.25", RUN.meta, CORE.meta), theta=0.3, bound=bound)
     radius = certify(C, [0.3], bound=bound).radius
     assert data.answer(view).radius.tolist() == radius.tolist()
@@ -85,13 +85,13 @@ def test_a_run_of_a_log_has_the_complement_and_says_so(demo, open_page, path):
 
 def test_each_front_and_what_is_pinned_fall_back_on_their_own(demo, open_page):
     of_a_log(demo, 0.5)
-    data.look_again()
+    catalog.look_again()
     page = open_page(noises="all", theta="0.3", pin=A_PIN)
     assert not page.error
     assert "compositions have the complement, no margin" in captions(page)
     assert f"the class of A has the complement, no margin: {FALLEN_BACK}" in captions(page)
     assert tiles(page)["ACR"] == acr(bound="margin")
-    metas = {meta.name: meta for meta in data.listing().metas}
+    metas = {meta.name: meta for meta in catalog.listing().metas}
     choices = tuple(Choice("gaussian", s, metas[f"fashion_mnist-gaussian-{s}"], CORE.meta) for s in ("0.25", "0.5"))
     fronts, problems = data.fronts(Settings(choices[0], drawn=choices), Axis.ACR)
     assert problems == {}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app import data
+from app import catalog, data
 from app.content.paper_tables import CORE, SMOOTHED, TABLES, written
 from app.settings import BY_VOTES, Choice, Settings, combinations, cores, experiments
 from cache.catalog import DEMO
@@ -27,7 +27,7 @@ THETAS = TABLES["Table 14"].thetas
 @pytest.fixture
 def view(demo) -> Settings:
     """All compositions of the synthetic demo."""
-    metas = data.listing().metas
+    metas = catalog.listing().metas
     (experiment,) = experiments(metas)
     choices = combinations([experiment], list(cores(metas, synthetic.DATASET).values()), [None], None)
     return Settings(choices[0], drawn=choices)
@@ -60,7 +60,7 @@ def test_table_14_groups_by_sigma_and_names_what_differs(view):
 
 def test_what_cannot_be_read_is_said_and_the_others_stand(view, demo):
     other_copy(demo, 0.5)
-    data.look_again()
+    catalog.look_again()
     found = written(view, True, (0.25,), (0.2,))
     assert any("0.5" in sentence and "not in the table" in sentence for sentence in found.missing)
     assert {block.group for block in found.table.blocks} == {"0.25", "1"}
@@ -82,7 +82,7 @@ def test_a_table_without_rows_is_refused(view):
 
 def test_the_demo_has_its_selections_side_by_side(monkeypatch):
     monkeypatch.setenv("ACES_DEMO", str(DEMO))
-    metas = [m for m in data.listing().metas if m.dataset == "fashion_mnist"]
+    metas = [m for m in catalog.listing().metas if m.dataset == "fashion_mnist"]
     (gaussian,) = (e for e in experiments(metas) if e.training == "gaussian")
     run = gaussian.runs[0]
     (core,) = cores(metas, "fashion_mnist").values()
@@ -97,7 +97,7 @@ def authors(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for run in import_logs(AUTHORS):
         write_run(run, folder / f"{run.meta.name}.npz")
     monkeypatch.setenv("ACES_DEMO", str(folder))
-    data.look_again()
+    catalog.look_again()
 
 
 def of_paper(dataset: str, sigma: float, training: str, eta: float | None = None) -> AcesSeries:
@@ -113,7 +113,7 @@ def close(text: str, value: float, one: float) -> bool:
 @pytest.mark.skipif(not AUTHORS.is_dir(), reason="the authors' logs are not beside the checkout")
 def test_tables_1_and_14_print_the_papers_numbers(tmp_path, monkeypatch):
     authors(tmp_path, monkeypatch)
-    by_name = {meta.name: meta for meta in data.listing().metas}
+    by_name = {meta.name: meta for meta in catalog.listing().metas}
     terms = {"correction": Correction.BONFERRONI, "convention": Convention.PAPER}
     net = by_name["selection_model_gaussian_025_binary_050_outputs"]
     table_1, table_14 = of_paper("imagenet", 0.5, "consistency"), of_paper("cifar10", 0.25, "gaussian", 0.5)

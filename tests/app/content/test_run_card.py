@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import actions, data
+from app import actions, catalog
 from app.content import run_card
 from cache import Store
 from engine.records.runs import to_bytes
@@ -20,11 +20,11 @@ def with_card(open_page, monkeypatch):
     """Opens the Runs page with the card of a run: a table cannot be clicked on here."""
     with Store() as store:
         store.put(synthetic.core(IMAGES, name=MINE))
-    data.look_again()
+    catalog.look_again()
 
     def opened(name: str) -> AppTest:
         def clicked(key: str = "") -> int | None:
-            shown = [meta.name for meta in data.listing().shown]
+            shown = [meta.name for meta in catalog.listing().shown]
             return shown.index(name) if name in shown else None
 
         monkeypatch.setattr(actions, "clicked_run", clicked)
@@ -40,13 +40,13 @@ def listed(page: AppTest) -> list[str]:
 def test_a_label_is_kept_and_a_hostile_one_refused(with_card):
     page = with_card(SHIPPED)
     page.text_input(key=f"label-{SHIPPED}-").set_value("<b>Core</b> :red[x]").run()
-    assert data.listing().note(SHIPPED).label == "<b>Core</b> :red[x]"
+    assert catalog.listing().note(SHIPPED).label == "<b>Core</b> :red[x]"
     assert "<b>Core</b> :red[x]" in list(page.dataframe[0].value["label"])
     assert any(r"\<b\>Core\</b\> \:" in text.value for text in page.markdown)
     (key,) = (box.key for box in page.text_input if (box.key or "").startswith(f"label-{SHIPPED}"))
     page.text_input(key=key).set_value("a\u202eb").run()
     assert "cannot be kept" in page.error[0].value
-    assert data.listing().note(SHIPPED).label == "<b>Core</b> :red[x]"
+    assert catalog.listing().note(SHIPPED).label == "<b>Core</b> :red[x]"
 
 
 def test_a_hidden_run_leaves_the_explorer_and_comes_back(with_card):
@@ -56,7 +56,7 @@ def test_a_hidden_run_leaves_the_explorer_and_comes_back(with_card):
     page.toggle(key="show_hidden").set_value(True).run()
     assert MINE in listed(page)
     page.button(key="undo_run").click().run()
-    assert not data.listing().note(MINE).hidden
+    assert not catalog.listing().note(MINE).hidden
 
 
 def test_a_stored_run_is_deleted_and_undone_and_restored(with_card):
@@ -66,7 +66,7 @@ def test_a_stored_run_is_deleted_and_undone_and_restored(with_card):
     page.button(key="undo_run").click().run()
     assert MINE in listed(page)
     page.button(key="delete_run").click().run()
-    (one,) = data.deleted()
+    (one,) = catalog.deleted()
     other = with_card("nothing")  # another session
     other.button(key=f"restore-{one.id}").click().run()
     assert MINE in listed(other)
@@ -93,9 +93,9 @@ def test_a_read_only_server_offers_no_change(with_card, monkeypatch):
 
 def test_every_kind_of_run_is_opened_by_the_controls_that_choose_it(open_page):
     open_page("runs")
-    metas = {meta.name: meta for meta in data.listing().metas}
+    metas = {meta.name: meta for meta in catalog.listing().metas}
     smoothed = synthetic.smoothed(0.5, IMAGES).meta
-    of = data.listing().collections
+    of = catalog.listing().collections
     found = run_card.address(metas[smoothed.name], list(metas.values()), of)
     assert found == {"dataset": "fashion_mnist", "training": "gaussian", "sigma": "0.5", "core": SHIPPED}
     alone = [meta for meta in metas.values() if meta.kind != "core"]
@@ -105,4 +105,4 @@ def test_every_kind_of_run_is_opened_by_the_controls_that_choose_it(open_page):
 
 def test_a_download_is_the_run_file(open_page):
     open_page("runs")
-    assert data.run_file(SHIPPED) == to_bytes(synthetic.core(IMAGES))
+    assert catalog.run_file(SHIPPED) == to_bytes(synthetic.core(IMAGES))

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
-from app import data
+from app import catalog
 from app.services import precompute
 from app.services.limits import Limits
 from app.services.precompute import DrawRule
@@ -80,7 +80,7 @@ def test_sampling_that_is_killed_is_not_done_and_goes_on_where_it_was(configs, o
     page.button(key="estimate").click().run(timeout=120)
     page.button(key="start_sampling").click().run()
     until(page, lambda: f"1 of {IMAGES} images" in said(page))
-    (job,) = (data.store() / precompute.FOLDER).glob(f"*/{precompute.JOB}")
+    (job,) = (catalog.store() / precompute.FOLDER).glob(f"*/{precompute.JOB}")
     os.kill(json.loads(job.read_text())["pid"], signal.SIGKILL)
     until(page, lambda: "SIGKILL" in "".join(error.value for error in page.error))
     assert "failed" in said(page)
@@ -174,7 +174,7 @@ def test_budgets_are_compared_before_anything_is_begun_and_one_is_chosen(configs
     page.button(key="estimate").click().run(timeout=120)
     page.button(key="start_sampling").click().run()
     until(page, lambda: "made tiny" in said(page))
-    with Store(data.store()) as store:
+    with Store(catalog.store()) as store:
         assert store.find("tiny").meta.decided["r"] == [0.1]
 
 
@@ -227,7 +227,7 @@ def test_every_certification_run_has_its_best_front_point_once_these_are_worked_
 
 def test_a_damaged_run_has_no_numbers_and_the_page_ends(open_page, demo):
     damage(demo, synthetic.certify_name(0.5))
-    data.look_again()
+    catalog.look_again()
     page = open_page("runs")
     assert not page.exception
     assert "being worked out" not in captions(page)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from app import data
+from app import catalog, data
 from app.settings import Choice, Settings
 from engine.figures.views import Axis
 from engine.records.compose import compose
@@ -29,7 +29,7 @@ def test_the_tiles_are_the_engines_numbers_at_t(open_page):
 
 
 def test_everything_that_a_page_asks_for_is_at_its_t(demo):
-    data.look_again()
+    catalog.look_again()
     certify_run, core_run = synthetic.smoothed(0.25, IMAGES).meta, synthetic.core(IMAGES).meta
     view = Settings(Choice("gaussian", "0.25", certify_run, core_run), theta=0.3, t=0.1, bound=Bound.COMPLEMENT)
     answer = certify(C, [0.3], view.alpha, view.correction, t=0.1)

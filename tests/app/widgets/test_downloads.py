@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from app import data
+from app import catalog
 from app.settings import Choice, Settings, later_text
 from app.widgets import downloads
 from engine.mechanisms import ENTROPY, NETWORK
@@ -22,7 +22,7 @@ def test_tables_for_people_call_the_score_by_its_name_and_those_for_programs_kee
 
 
 def test_tables_hold_the_engines_numbers_for_every_front_threshold_and_image(demo):
-    data.look_again()
+    catalog.look_again()
     choices = tuple(
         Choice("gaussian", f"{sigma:g}", synthetic.smoothed(sigma, IMAGES).meta, synthetic.core(IMAGES).meta)
         for sigma in synthetic.SIGMAS
@@ -44,7 +44,7 @@ def chained(first: float, then: Later | None, *, by_votes: bool = False) -> Choi
 
 
 def test_second_stages_and_shares_of_votes_have_columns_where_one_that_is_drawn_has_them(demo):
-    data.look_again()
+    catalog.look_again()
     of_scores = Later(synthetic.smoothed(1.0, IMAGES).meta, 0.4, 0.2)
     of_votes = Later(synthetic.smoothed(1.0, IMAGES).meta, 0.8, by_votes=True)
     drawn = (chained(0.25, of_scores), chained(0.5, of_votes), chained(0.25, None, by_votes=True))
@@ -67,7 +67,7 @@ def test_second_stages_and_shares_of_votes_have_columns_where_one_that_is_drawn_
 
 
 def test_todays_columns_stay_where_there_is_no_second_stage(demo):
-    data.look_again()
+    catalog.look_again()
     view = Settings(chained(0.25, None), theta=0.3)
     assert list(downloads.fronts_table(view)[0])[:7] == ["training", "sigma", "core", "selection", "t", "theta", "nac"]
     assert not {"then", "p0", "theta2", "p02"} & {
@@ -77,7 +77,7 @@ def test_todays_columns_stay_where_there_is_no_second_stage(demo):
 
 
 def test_the_table_over_thresholds_ends_with_the_second_stage(demo):
-    data.look_again()
+    catalog.look_again()
     then = Later(synthetic.smoothed(1.0, IMAGES).meta, 0.4, 0.2)
     rows = downloads.theta_table(Settings(chained(0.25, then), theta=0.3), (0.2, 0.4))
     assert [row["theta"] for row in rows] == [0.2, 0.4]

@@ -91,8 +91,8 @@ def test_the_waterfalls_of_the_levels_nearby_are_made_and_are_those_that_the_pag
 def test_of_more_votes_than_a_browser_has_room_for_the_readers_own_come_first(open_page, monkeypatch):
     page = open_page()
     assert len(said(page)["compositions"]) > 1
-    monkeypatch.setattr("app.data.MOST_FOLLOWED", IMAGES * 1001)
+    monkeypatch.setattr("app.followed.MOST_FOLLOWED", IMAGES * 1001)
     now = said(page.run())
     assert [at for at, names in enumerate(now["compositions"]) if names] == [now["current"]]
-    monkeypatch.setattr("app.data.MOST_FOLLOWED", IMAGES * 1001 - 1)
+    monkeypatch.setattr("app.followed.MOST_FOLLOWED", IMAGES * 1001 - 1)
     assert not any(said(page.run())["compositions"])
