@@ -15,11 +15,7 @@ from engine.figures.headlines import BestPoint, Headline, best_point, headline, 
 from engine.records.runs import CoreRun, Meta, SmoothedRun
 
 MOST_HEADLINES = 10_000  # that are remembered, of some hundred bytes each
-
-
 _HEADLINES: dict[RunKey, Headline] = {}  # of all sessions; nothing in it is ever changed
-
-
 _BEST: dict[tuple[RunKey, tuple[RunKey, ...]], BestPoint | None] = {}  # by run and the core networks to choose from
 
 
