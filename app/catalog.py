@@ -17,7 +17,8 @@ from cache import Catalog, Deleted, KeptView, KeptViews, Listing, Notes, Store, 
 from engine import folders
 from engine.errors import AcesError
 from engine.records import compose
-from engine.records.runs import Images, Meta, Run, to_bytes
+from engine.records.meta import Meta
+from engine.records.runs import Images, Run, to_bytes
 
 FRESH_SECONDS = 2  # how long a look at the catalog serves: a burst of keys looks once
 

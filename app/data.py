@@ -27,7 +27,8 @@ from engine.figures import views
 from engine.figures.settings import network_key
 from engine.figures.views import Axis
 from engine.records.compose import Composition
-from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
+from engine.records.meta import Meta
+from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
 from engine.statistics import aces, comparison, deployment, envelope, explain, metrics, separation, steps
 from engine.statistics import by_class as classes
 from engine.statistics.bounds import MAJORITY

@@ -12,7 +12,8 @@ from app import catalog
 from app.catalog import RunKey
 from engine.errors import AcesError
 from engine.figures.headlines import BestPoint, Headline, best_point, headline, most_accurate
-from engine.records.runs import CoreRun, Meta, SmoothedRun
+from engine.records.meta import Meta
+from engine.records.runs import CoreRun, SmoothedRun
 
 MOST_HEADLINES = 10_000  # that are remembered, of some hundred bytes each
 _HEADLINES: dict[RunKey, Headline] = {}  # of all sessions; nothing in it is ever changed

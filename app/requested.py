@@ -18,7 +18,7 @@ from app.settings import (
 )
 from app.studies import Study
 from cache import Listing
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 
 KNOWN, LOST = "known", "lost"  # the runs of the last view, and what it had that this one has not
 

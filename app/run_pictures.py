@@ -17,7 +17,8 @@ from app.services.pictures import Pictures, read_pictures
 from engine import datasets, folders, processes
 from engine.errors import AcesError
 from engine.names import file_in
-from engine.records.runs import Meta, SmoothedRun
+from engine.records.meta import Meta
+from engine.records.runs import SmoothedRun
 
 
 def pictures(meta: Meta) -> Pictures:

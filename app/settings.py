@@ -37,7 +37,7 @@ from engine.figures.settings import (
     noise_label,
     symbol_of,
 )
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from engine.smoothing import GAUSSIAN
 
 __all__ = [

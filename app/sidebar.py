@@ -44,7 +44,7 @@ from app.settings import (
 )
 from app.studies import Offered, Study
 from cache import Listing
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.chains import Later

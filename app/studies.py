@@ -21,7 +21,7 @@ from app.settings import (
     studies,
 )
 from cache import Listing
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 
 
 @dataclass(frozen=True)

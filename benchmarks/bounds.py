@@ -15,7 +15,8 @@ from pathlib import Path
 
 from cache.catalog import DEMO, Catalog
 from engine.datasets import DATASETS
-from engine.records.runs import CoreRun, Meta, SmoothedRun
+from engine.records.meta import Meta
+from engine.records.runs import CoreRun, SmoothedRun
 from engine.statistics.steps import STEPS, Measured, Ways, measure, ways
 
 BELOW = (3, 6, 10)  # points of NAC below the core network's accuracy

@@ -16,7 +16,8 @@ from scipy.stats import norm
 from cache.catalog import DEMO, Catalog
 from engine.figures.deploy import acr_elsewhere, rate_elsewhere
 from engine.records.compose import Composition, compose
-from engine.records.runs import CoreRun, Meta, NetworkInfo, SmoothedRun
+from engine.records.meta import Meta, NetworkInfo
+from engine.records.runs import CoreRun, SmoothedRun
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.deployment import SCALE, Measure, Rule, Tally, choose, halvings, optimism, tally
 from engine.statistics.intervals import Estimate, mean_interval, rate_interval

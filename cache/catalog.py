@@ -13,7 +13,8 @@ from cache.notes import Note, Notes
 from cache.store import Listing, Store
 from engine import files, folders, npz
 from engine.errors import AcesError
-from engine.records.runs import MOST_BYTES, Images, Meta, Run, RunError, read_images, read_meta, read_run
+from engine.records.meta import Meta, RunError
+from engine.records.runs import MOST_BYTES, Images, Run, read_images, read_meta, read_run
 
 DEMO = folders.DEMO  # what ships; what is shown is ``folders.demo()``, where ACES_DEMO has a word
 SHOWN = 8  # names in a message

@@ -22,7 +22,7 @@ from cache.store import parsed_card
 from engine.errors import AcesError
 from engine.names import quoted
 from engine.records import draws, runs
-from engine.records.runs import NewerFormatError
+from engine.records.meta import NewerFormatError
 
 PARTS = ("runs", "blocks")
 AT_ONCE = 256  # row numbers in one question

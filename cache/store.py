@@ -28,7 +28,8 @@ from engine.names import quoted
 from engine.records import draws as draw_bytes
 from engine.records import runs
 from engine.records.draws import Draws
-from engine.records.runs import Images, Meta, NewerFormatError, Run
+from engine.records.meta import Meta, NewerFormatError
+from engine.records.runs import Images, Run
 from engine.smoothing import GAUSSIAN
 
 STAGES = ("guess", "estimate")

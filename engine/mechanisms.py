@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import AcesError
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,8 +7,8 @@ from pathlib import Path
 from engine import folders
 from engine.errors import AcesError
 from engine.names import file_in
+from engine.records.meta import Meta
 from engine.records.origin import LIBRARIES
-from engine.records.runs import Meta
 
 MOST_BYTES = 20_000_000_000  # of a checkpoint: the largest denoisers in use have 2 to 4
 PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from engine.records.compose import Composition, compose
-from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
+from engine.records.meta import Meta
+from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
 from tests.oracle import Row
 
 GRID = np.arange(11) / 10

@@ -13,7 +13,8 @@ import numpy as np
 
 from cache.store import BlockKey, Part, Store
 from engine.records.draws import Draws
-from engine.records.runs import CoreRun, Meta
+from engine.records.meta import Meta
+from engine.records.runs import CoreRun
 
 KEY = BlockKey(
     "ab" * 32, "toy", "test", 17, 0.25, 0, "entropy", "float32/cpu/AVX2/channels_last/50/False", "estimate", 3

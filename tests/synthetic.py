@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.datasets import card
-from engine.records.runs import CoreRun, Meta, NetworkInfo, SelectionRun, SmoothedRun, write_run
+from engine.records.meta import Meta, NetworkInfo
+from engine.records.runs import CoreRun, SelectionRun, SmoothedRun, write_run
 
 DATASET = "fashion_mnist"
 CLASSES = len(card(DATASET).classes)

@@ -15,6 +15,7 @@ ELSEWHERE = {
     "engine/compose.py": "tests/engine/test_public_imports.py",
     "engine/runs.py": "tests/engine/test_public_imports.py",
     "engine/arrays.py": "tests/engine/test_public_imports.py",  # types and one number
+    "engine/records/meta.py": "tests/engine/records/test_runs.py",  # what a record says, and what it holds
     "engine/errors.py": "tests/engine/test_output.py",  # one class, raised everywhere
     "cache/errors.py": "tests/cache/test_entries.py",  # one class
     "engine/sampling/work.py": "tests/engine/sampling/test_precompute.py",

@@ -11,7 +11,8 @@ import numpy as np
 from engine import datasets
 from engine.datasets import DatasetCard, ImageSet
 from engine.models import NetworkCard, build, save
-from engine.records.runs import CoreRun, Meta, NetworkInfo, SmoothedRun
+from engine.records.meta import Meta, NetworkInfo
+from engine.records.runs import CoreRun, SmoothedRun
 
 if TYPE_CHECKING:
     from engine.single_image.evidence import Evidence

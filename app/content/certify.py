@@ -20,7 +20,7 @@ from app.widgets.notices import errors_in_place, show_error
 from app.widgets.panels import polled
 from engine import datasets, figures
 from engine.mechanisms import OWN
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from engine.single_image.certify import Certification
 from engine.single_image.plan import Mode, Plan, max_n, usual_split
 from engine.single_image.system import PairSpec, System, stage_plan

@@ -18,7 +18,7 @@ from app.settings import cores, experiments, studies
 from app.widgets.notices import errors_in_place
 from cache import Listing
 from cache.notes import LONGEST_LABEL
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 
 UNDO = "undo"
 OPENS = (

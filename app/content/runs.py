@@ -25,7 +25,7 @@ from app.widgets.panels import polled
 from cache import Listing
 from engine import files, folders
 from engine.figures.headlines import BEST, WHAT, BestPoint, Headline
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from engine.strict_yaml import MOST_BYTES
 from engine.tables import Rows, duration
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.settings import alpha_text
 from engine.mechanisms import NETWORK, OWN
-from engine.records.runs import NetworkInfo
+from engine.records.meta import NetworkInfo
 from engine.single_image.plan import NEWER, LaterPlan, Plan
 from engine.single_image.subject import Subject
 from engine.single_image.until import Until

@@ -11,7 +11,7 @@ from app import catalog, data, sidebar
 from app.settings import Settings, later_text
 from engine.figures import Sketch, export
 from engine.mechanisms import Words
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from engine.statistics.chains import Later
 from engine.statistics.metrics import DEFAULT_RADII
 from engine.tables import SCORE_MEDIAN, Format, Rows, metric_rows, outcome_rows

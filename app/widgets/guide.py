@@ -13,7 +13,7 @@ from app.keys import FIRST_PAGE
 from app.settings import Settings, cores, experiments
 from app.widgets.panels import theme
 from engine import figures
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 
 WELCOME = (
     "**ACES** answers an image either by a *certification network* under noise, with a radius in which the answer "

@@ -16,7 +16,8 @@ from app.widgets.chips import Chip
 from engine.errors import AcesError
 from engine.figures.views import subset
 from engine.records.compose import Composition
-from engine.records.runs import Meta, SelectionRun, decisions
+from engine.records.meta import Meta, decisions
+from engine.records.runs import SelectionRun
 from engine.smoothing import GAUSSIAN
 from engine.statistics.bounds import MAJORITY, round_up
 from engine.statistics.intervals import NAMES

@@ -19,7 +19,8 @@ from cache import repair
 from cache.store import Part, Store
 from engine.errors import AcesError
 from engine.records.draws import to_bytes
-from engine.records.runs import Meta, Run, same
+from engine.records.meta import Meta
+from engine.records.runs import Run, same
 from tests.store_writer import KEY, draws, version
 from tests.toy import core_run, smoothed_run
 

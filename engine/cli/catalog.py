@@ -23,7 +23,8 @@ from engine.cli.printing import print_table, say, warn
 from engine.errors import AcesError
 from engine.escape import terminal
 from engine.names import LONGEST, quoted
-from engine.records.runs import CoreRun, Meta, Run, SmoothedRun, write_run
+from engine.records.meta import Meta
+from engine.records.runs import CoreRun, Run, SmoothedRun, write_run
 
 if TYPE_CHECKING:
     from engine.published import Taken

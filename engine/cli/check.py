@@ -13,7 +13,8 @@ from cache.catalog import Catalog
 from engine.cli.options import CacheOption, TrustOption
 from engine.cli.printing import say
 from engine.errors import AcesError
-from engine.records.runs import CoreRun, Meta, NetworkInfo, SelectionRun, SmoothedRun
+from engine.records.meta import Meta, NetworkInfo
+from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
 from engine.single_image.plan import LATER
 from engine.weights import file_names, places
 

@@ -15,7 +15,8 @@ from engine.cli.options import AlphaOption, CacheOption, CorrectionOption, Votes
 from engine.cli.printing import say, warn
 from engine.errors import AcesError
 from engine.output import make_folder, write_file
-from engine.records.runs import CoreRun, Meta, SmoothedRun
+from engine.records.meta import Meta
+from engine.records.runs import CoreRun, SmoothedRun
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, check_share
 from engine.statistics.bounds import MAJORITY, check_level
 from engine.statistics.deployment import Rule

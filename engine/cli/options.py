@@ -11,7 +11,7 @@ import typer
 
 from engine.cli.printing import say
 from engine.errors import AcesError
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from engine.statistics.aces import DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.chains import Later, read_later

@@ -31,7 +31,8 @@ from engine.cli.printing import say, warn
 from engine.errors import AcesError
 from engine.figures.settings import Terms, class_names
 from engine.records.compose import Composition, StageRuns, Then, compose_chain
-from engine.records.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun, decisions
+from engine.records.meta import Meta, decisions
+from engine.records.runs import CoreRun, Run, SelectionRun, SmoothedRun
 from engine.smoothing import Smoothing
 from engine.statistics.aces import (
     DEFAULT_ALPHA,

@@ -17,7 +17,8 @@ from engine.cli.deposit import is_deposit, verify_deposit
 from engine.cli.options import CacheOption, TrustOption, UnitsOption
 from engine.cli.printing import print_table, say
 from engine.errors import AcesError
-from engine.records.runs import Meta, Run
+from engine.records.meta import Meta
+from engine.records.runs import Run
 from engine.tables import duration
 from engine.weights import weights_of
 

@@ -14,7 +14,7 @@ from engine.datasets.places import data_root
 from engine.datasets.preview import imagenet_preview
 from engine.datasets.standard import cifar10, cifar100, fashion_mnist
 from engine.errors import AcesError
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 
 CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR10_STD = (0.2023, 0.1994, 0.2010)  # not the pixels' own deviation, but what Cohen et al. 2019 divide by

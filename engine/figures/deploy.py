@@ -13,7 +13,7 @@ from engine.arrays import Array
 from engine.errors import AcesError
 from engine.figures.settings import Settings
 from engine.figures.views import Axis, Front, rate
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from engine.single_image.system import System
 from engine.single_image.system_file import Deployed, MeasuredPoint
 from engine.statistics.deployment import Optimism, corrected

@@ -20,7 +20,7 @@ from engine.figures import DARK, RADII, SHARES, Sketch
 from engine.figures.base import COUNTS
 from engine.figures.settings import Settings, alpha_text, later_label
 from engine.figures.vector import Bars, Panel, Plate
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from engine.statistics.bounds import round_radius
 from engine.statistics.intervals import NAMES
 from engine.tables import Format, Rows, render

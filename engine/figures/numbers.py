@@ -20,7 +20,8 @@ from engine.figures.settings import Choice, Settings, Terms, bound_for, mismatch
 from engine.figures.views import Axis
 from engine.records import compose
 from engine.records.compose import Composition
-from engine.records.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun
+from engine.records.meta import Meta
+from engine.records.runs import CoreRun, Run, SelectionRun, SmoothedRun
 from engine.statistics import aces, by_class, deployment, envelope, explain, metrics, separation, steps
 from engine.statistics.bounds import MAJORITY
 from engine.statistics.chains import Later

@@ -13,7 +13,7 @@ from zlib import crc32
 from engine import datasets
 from engine.errors import AcesError
 from engine.mechanisms import OWN, Words, words_of
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from engine.smoothing import GAUSSIAN, Smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY

@@ -24,7 +24,8 @@ from engine.published.grid import SIGNIFICANT_DIGITS, RadiusGrid
 from engine.published.places import Place, absent, place_of, split_of
 from engine.published.tsv import Log, read_log
 from engine.published.votes import N0, answering_class, class_votes, most_votes_behind, unanimous, votes_behind
-from engine.records.runs import ACES_LOG, MOST_VOTES, CoreRun, Meta, NetworkInfo, SelectionRun, SmoothedRun
+from engine.records.meta import ACES_LOG, MOST_VOTES, Meta, NetworkInfo
+from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
 from engine.statistics.corrections import CERTIFY, CORE
 
 N, BOUND_ALPHA = 100_000, 0.0005

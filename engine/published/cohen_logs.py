@@ -19,7 +19,8 @@ from engine.published.grid import SIGNIFICANT_DIGITS, LogDraws, infer_draws
 from engine.published.places import FILE_ORDER, Place, absent, place_of, split_of
 from engine.published.tsv import Log, read_log
 from engine.published.votes import N0, answering_class, class_votes, most_votes_behind, unanimous, votes_behind
-from engine.records.runs import COHEN_LOG, MOST_VOTES, Meta, NetworkInfo, SmoothedRun
+from engine.records.meta import COHEN_LOG, MOST_VOTES, Meta, NetworkInfo
+from engine.records.runs import SmoothedRun
 
 COLUMNS = ("idx", "label", "predict", "radius", "correct", "time")
 DECIMALS = 4

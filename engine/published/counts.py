@@ -18,7 +18,8 @@ from engine.errors import AcesError
 from engine.published.places import Place, place_of, split_of
 from engine.published.tsv import read_lines, written
 from engine.published.votes import N0
-from engine.records.runs import Meta, NetworkInfo, SmoothedRun
+from engine.records.meta import Meta, NetworkInfo
+from engine.records.runs import SmoothedRun
 
 SOURCE = "class counts"
 MOST_DRAWS = 100_000_000

@@ -11,7 +11,8 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.errors import AcesError
-from engine.records.runs import CoreRun, Images, Meta, Run, SelectionRun, SmoothedRun
+from engine.records.meta import Meta
+from engine.records.runs import CoreRun, Images, Run, SelectionRun, SmoothedRun
 from engine.smoothing import GAUSSIAN, Smoothing
 
 VOTE_SHARES = np.round(np.arange(501, 1000) / 1000, 3)  # shares p_0 of votes to choose from

@@ -18,7 +18,8 @@ from engine.errors import AcesError
 from engine.mechanisms import MECHANISMS, OWN, Mechanism
 from engine.models import Checkpoint, Hints, load, probe, read_normalizer
 from engine.models.denoised import load_denoised
-from engine.records.runs import Meta, NetworkInfo, Run
+from engine.records.meta import Meta, NetworkInfo
+from engine.records.runs import Run
 from engine.sampling.config import Config, Entry, SmoothedEntry
 from engine.smoothing import GAUSSIAN, SMOOTHINGS, Smoothing
 

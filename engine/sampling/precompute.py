@@ -18,7 +18,8 @@ from cache.store import Store
 from engine.arrays import Array
 from engine.datasets import ImageSet
 from engine.records.counts import Counts, count, nearest, thresholds
-from engine.records.runs import CoreRun, Meta, Run, SelectionRun, SmoothedRun
+from engine.records.meta import Meta
+from engine.records.runs import CoreRun, Run, SelectionRun, SmoothedRun
 from engine.sampling.config import Config
 from engine.sampling.decide import decide, looks_of
 from engine.sampling.executors import Executor

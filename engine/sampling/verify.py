@@ -15,7 +15,8 @@ from engine.mechanisms import mechanism
 from engine.models import Checkpoint
 from engine.records.counts import Counts, count
 from engine.records.draws import concatenate
-from engine.records.runs import Meta, Run, SmoothedRun, draws_of
+from engine.records.meta import Meta
+from engine.records.runs import Run, SmoothedRun, draws_of
 from engine.sampling.inference import FrozenNetwork, Layout, check_network, freeze
 from engine.sampling.stream import Source, Stage, sample, segments
 

@@ -20,7 +20,8 @@ from engine.datasets import ImageSet
 from engine.errors import AcesError
 from engine.mechanisms import Mechanism
 from engine.records.draws import BLOCK, CHUNK, Draws, concatenate
-from engine.records.runs import Meta, Run
+from engine.records.meta import Meta
+from engine.records.runs import Run
 from engine.sampling.executors import Executor
 from engine.sampling.inference import FrozenNetwork
 from engine.sampling.stream import Source, Stage, StreamPart, sample, segments

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from engine.mechanisms import MECHANISMS
-from engine.records.runs import NetworkInfo
+from engine.records.meta import NetworkInfo
 from engine.single_image.certificate import Certificate, CertificateError, check
 from engine.single_image.picture import Framing, Picture, Pixels, tensor_sha256, to_tensor
 from engine.single_image.plan import LATER, NEWER, LaterPlan

@@ -21,7 +21,7 @@ from engine.errors import AcesError
 from engine.mechanisms import OWN, mechanism
 from engine.models import Checkpoint, Hints, Network, load, read_normalizer
 from engine.records.draws import BLOCK, Draws, concatenate
-from engine.records.runs import NetworkInfo
+from engine.records.meta import NetworkInfo
 from engine.sampling.inference import FrozenNetwork, Layout, check_network, freeze, hardware
 from engine.sampling.stream import Source, Stage, sample, sample_block, segments
 from engine.single_image.case import Case

@@ -12,7 +12,7 @@ from typing import Literal
 from engine.datasets.formats import OF_STRANGERS
 from engine.errors import AcesError
 from engine.mechanisms import OWN
-from engine.records.runs import NetworkInfo
+from engine.records.meta import NetworkInfo
 from engine.single_image.picture import Framing
 from engine.single_image.plan import LATER, NEWER, Plan, Role
 

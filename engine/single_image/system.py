@@ -19,8 +19,9 @@ from engine import datasets
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.mechanisms import NETWORK, words_for
+from engine.records.meta import Meta
 from engine.records.origin import LIBRARIES, Origin
-from engine.records.runs import CoreRun, Meta, SelectionRun, SmoothedRun
+from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
 from engine.single_image.picture import CENTRED, Framing
 from engine.single_image.plan import LATER, MAX_STAGES, LaterPlan, Mode, Plan, Role, max_n, usual_split
 from engine.smoothing import GAUSSIAN

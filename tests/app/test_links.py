@@ -15,7 +15,8 @@ from streamlit.testing.v1 import AppTest
 
 from app import catalog, keys, links
 from app.settings import Pin, Settings, combinations, experiments
-from engine.records.runs import Meta, write_run
+from engine.records.meta import Meta
+from engine.records.runs import write_run
 from tests import synthetic
 from tests.app.test_escape import shown
 from tests.app.test_settings import smoothed

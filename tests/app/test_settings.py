@@ -20,7 +20,7 @@ from app.settings import (
     selections,
     studies,
 )
-from engine.records.runs import Meta, NetworkInfo
+from engine.records.meta import Meta, NetworkInfo
 
 
 def smoothed(name: str, sigma: float, training: str | None = "gaussian", dataset: str = "d", **network) -> Meta:

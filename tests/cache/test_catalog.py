@@ -13,7 +13,8 @@ from cache.catalog import Catalog
 from cache.errors import DamagedError
 from cache.store import Store
 from engine.errors import AcesError
-from engine.records.runs import RunError, same, write_run
+from engine.records.meta import RunError
+from engine.records.runs import same, write_run
 from tests.cache.damage import flip
 from tests.toy import core_run, smoothed_run
 

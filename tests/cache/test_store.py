@@ -31,7 +31,8 @@ from cache.errors import DamagedError
 from cache.store import Part, Store, block_key
 from engine.errors import AcesError
 from engine.records.draws import Draws
-from engine.records.runs import NewerFormatError, same
+from engine.records.meta import NewerFormatError
+from engine.records.runs import same
 from tests import ROOT
 from tests.cache.damage import equal, flip, put, sql
 from tests.store_writer import KEY, draws, version

@@ -20,7 +20,8 @@ from cache.store import Store
 from engine.datasets import pictures_file
 from engine.errors import AcesError
 from engine.names import LONGEST, fault, file_fault, file_in, quoted
-from engine.records.runs import Meta, NetworkInfo, RunError, arrays, from_bytes, read_run, to_bytes
+from engine.records.meta import Meta, NetworkInfo, RunError
+from engine.records.runs import arrays, from_bytes, read_run, to_bytes
 from engine.sampling.config import read_config
 from engine.sampling.precompute import precompute
 from tests import ROOT, toy

@@ -8,7 +8,7 @@ from pathlib import Path
 from app.services.certify_queue import JobState, View
 from cache.catalog import DEMO, Catalog
 from engine.errors import AcesError
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from engine.single_image.evidence import Pool
 from engine.single_image.plan import LaterPlan, Mode
 from engine.single_image.system import Selector

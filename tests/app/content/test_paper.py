@@ -5,7 +5,7 @@ import pytest
 from app.content.paper import file_name, plain
 from app.settings import Choice, Settings
 from engine.figures.presets import PRESETS
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from tests.app_pages import PAPER, captions, damage
 from tests.synthetic import certify_name
 

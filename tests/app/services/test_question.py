@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from app.services.question import Asked, Question, differences, readable, slug
-from engine.records.runs import NetworkInfo
+from engine.records.meta import NetworkInfo
 from engine.single_image.picture import Framing
 from engine.single_image.plan import LaterPlan, Plan
 from engine.single_image.subject import Subject

@@ -5,7 +5,8 @@ import pytest
 
 from cache.store import Store
 from engine.datasets import pictures_file, write_likeness
-from engine.records.runs import CoreRun, Meta
+from engine.records.meta import Meta
+from engine.records.runs import CoreRun
 from tests.engine.datasets.pictures import shuffled
 
 

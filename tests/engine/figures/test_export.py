@@ -12,7 +12,7 @@ import pytest
 from app.settings import Choice, Settings
 from engine.figures import DARK, LIGHT, Sketch, export
 from engine.figures.base import empty
-from engine.records.runs import Meta, NetworkInfo
+from engine.records.meta import Meta, NetworkInfo
 from engine.statistics.chains import Later
 from engine.tables import Format
 

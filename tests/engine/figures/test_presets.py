@@ -12,7 +12,7 @@ from engine.figures import vector
 from engine.figures.numbers import Numbers
 from engine.figures.presets import PRESETS, Wanted
 from engine.figures.vector import Look
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from engine.statistics import metrics
 from tests import synthetic
 

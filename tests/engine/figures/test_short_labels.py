@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.settings import SEPARATOR, Choice, labels
 from engine.figures.short_labels import ELLIPSIS, LENGTH, short_labels, short_names
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 
 LETTERS = st.text("ab-0" + ELLIPSIS, min_size=1, max_size=40)
 ALIKE = st.builds("".join, st.tuples(st.just("cifar10-core-"), LETTERS, st.sampled_from(["", "-checkpoint-final"])))

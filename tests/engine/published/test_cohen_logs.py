@@ -9,7 +9,8 @@ from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.published import import_logs
 from engine.records.compose import compose
-from engine.records.runs import CoreRun, Meta, from_bytes, same, to_bytes
+from engine.records.meta import Meta
+from engine.records.runs import CoreRun, from_bytes, same, to_bytes
 from engine.statistics.aces import certify
 from engine.statistics.metrics import Convention, standalone
 from tests.engine.published.fabricated import COHEN, SIGMA, N, ambiguous_log, cell, cohen_rows, radius, smoothed, write

@@ -14,7 +14,8 @@ from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.published import import_logs
 from engine.records.compose import Composition, StageRuns, Then, compose, compose_chain
-from engine.records.runs import CoreRun, Meta, SmoothedRun, from_bytes, same, to_bytes
+from engine.records.meta import Meta
+from engine.records.runs import CoreRun, SmoothedRun, from_bytes, same, to_bytes
 from engine.statistics.aces import Outcome, certify, predict
 from engine.statistics.bounds import lower_confidence_bound, upper_confidence_bound
 from engine.statistics.chain_grid import chain_grid

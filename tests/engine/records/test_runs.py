@@ -11,13 +11,10 @@ import pytest
 
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
+from engine.records.meta import Meta, NetworkInfo, NewerFormatError, RunError
 from engine.records.origin import Origin
 from engine.records.runs import (
     CoreRun,
-    Meta,
-    NetworkInfo,
-    NewerFormatError,
-    RunError,
     SelectionRun,
     SmoothedRun,
     arrays,

@@ -10,7 +10,7 @@ from cache.store import Store
 from engine.errors import AcesError
 from engine.models import load
 from engine.models.denoised import load_denoised, write_denoised
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from engine.sampling.config import read_config
 from engine.sampling.plan_runs import jobs
 from engine.sampling.precompute import precompute

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from engine.records.draws import Draws
-from engine.records.runs import NetworkInfo
+from engine.records.meta import NetworkInfo
 from engine.single_image.certificate import Certificate, Networks, Subject, issue
 from engine.single_image.evidence import Evidence, Pool
 from engine.single_image.picture import Framing, tensor_sha256

@@ -13,7 +13,7 @@ from torch import nn
 from engine.arrays import ABSTAIN
 from engine.errors import AcesError
 from engine.models import Network
-from engine.records.runs import NetworkInfo
+from engine.records.meta import NetworkInfo
 from engine.sampling.inference import Layout, freeze
 from engine.single_image.attack import JUDGES, attack
 from engine.single_image.certificate import Networks

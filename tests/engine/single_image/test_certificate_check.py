@@ -16,7 +16,7 @@ import pytest
 
 from engine.datasets import DATASETS
 from engine.errors import AcesError
-from engine.records.runs import NetworkInfo
+from engine.records.meta import NetworkInfo
 from engine.single_image.certificate import Certificate, CertificateError, Subject, from_json, issue, to_json
 from engine.single_image.certificate_check import ENTRIES, Known, Report, examine
 from engine.single_image.live import Pair, open_pair

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import AcesError
 from engine.mechanisms import ENTROPY, NETWORK, Words, words_of
-from engine.records.runs import Meta
+from engine.records.meta import Meta
 from engine.smoothing import GAUSSIAN, UNIFORM
 from engine.statistics.aces import Outcome, certify
 from engine.statistics.bounds import lower_confidence_bound, upper_confidence_bound
