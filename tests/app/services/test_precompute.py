@@ -86,7 +86,8 @@ def test_an_estimate_that_takes_too_long_is_ended(says, tmp_path):
 def gone(store: Path) -> precompute.Sampling:
     """The newest precompute, once it has ended and its exit status was noted."""
     newest = next((store / precompute.FOLDER).iterdir())
-    return until(store, lambda one: one.state is not State.RUNNING and (newest / precompute.STATUS).exists())
+    until(store, lambda _: (newest / precompute.STATUS).exists())
+    return until(store, lambda one: one.state is not State.RUNNING)  # seen after the status was, which decides
 
 
 def test_a_cancelled_precompute_goes_on_with_the_same_command(says, made, tmp_path):
