@@ -131,8 +131,14 @@ def _recorded(
 ) -> tuple[dict[Part, Known | str], dict[Part, Path]]:
     """What the checkpoints of a certificate's networks say of themselves, or why not, and where they lie."""
     from engine.single_image.certificate_check import WEIGHTS, option
-    from engine.single_image.live import hints_of
     from engine.single_image.system import NetworkHints, find_network
+
+    try:
+        from engine.single_image.live import hints_of
+    except ModuleNotFoundError as error:  # counts and names are checked without it
+        if error.name != "torch" or any(named.values()):
+            raise
+        return dict.fromkeys(read.networks.parts, "its checkpoint cannot be read: torch is not installed"), {}
 
     found: dict[Part, Known | str] = {}
     paths: dict[Part, Path] = {}

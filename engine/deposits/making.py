@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from engine import __version__, escape
@@ -91,7 +92,9 @@ def make_deposit(folder: Path, runs: Sequence[Run], systems: Sequence[DepositedS
 
 
 def _card(run: Run) -> bytes:
-    return (json.dumps(run.meta.to_json(), indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+    """What the run's file says of it, which is nothing of this machine."""
+    said = replace(run.meta, origin=None)
+    return (json.dumps(said.to_json(), indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
 def _readme(folder: Path, runs: Mapping[str, Run], systems: Sequence[DepositedSystem]) -> str:

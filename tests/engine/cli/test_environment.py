@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +39,15 @@ print(json.dumps(said))
 """
 
 
+def without_torch(store: Path, *commands: list[str]) -> list[list[object]]:
+    """Exit status and stderr of each command, in one process that cannot import torch."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, json.dumps(commands)],
+        cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ | {"ACES_CACHE": str(store)},
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
 def test_without_torch_what_needs_it_says_so_and_the_rest_works(tmp_path):
     working = [
         ["runs"],
@@ -44,6 +55,8 @@ def test_without_torch_what_needs_it_says_so_and_the_rest_works(tmp_path):
         ["smoothed", *PAIR[:2]],
         ["export", PAIR[3], "-o", str(tmp_path / "core.npz")],
         ["app", "--help"],
+        ["deposit", "--system", f"{PAIR[1]},{PAIR[3]}", "-o", str(tmp_path / "deposit")],
+        ["verify", str(tmp_path / "deposit")],
     ]
     needing = [
         ["certify", str(ROOT / "app/photographs/cat.jpg"), *PAIR],
@@ -51,11 +64,7 @@ def test_without_torch_what_needs_it_says_so_and_the_rest_works(tmp_path):
         ["models"],
         ["precompute", str(ROOT / "engine/configs/demo.yaml")],
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, json.dumps(working + needing)],
-        cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ | {"ACES_CACHE": str(tmp_path / "store")},
-    )  # fmt: skip
-    said = json.loads(done.stdout)
+    said = without_torch(tmp_path / "store", *working, *needing)
     assert said[: len(working)] == [[0, ""]] * len(working)
     for status, line in said[len(working) :]:
         assert status == 2
@@ -100,9 +109,45 @@ def test_letters_that_an_output_does_not_know_are_written_as_python_writes_them(
 
 @pytest.mark.parametrize("command", [("table", *PAIR, "--theta", "0.3"), ("runs",)], ids=lambda value: value[0])
 def test_a_terminal_of_ascii_letters_is_enough(command, tmp_path):
-    poor = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "ACES_CACHE": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-m", "engine", *command], cwd=ROOT, capture_output=True, check=False, env=os.environ | poor
-    )
+    done = under_ascii(tmp_path, *command)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode("ascii")
+
+
+def under_ascii(store: Path, *command: str) -> subprocess.CompletedProcess[bytes]:
+    poor = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "ACES_CACHE": str(store)}
+    return subprocess.run(
+        [sys.executable, "-m", "engine", *command], cwd=ROOT, capture_output=True, check=False, env=os.environ | poor
+    )
+
+
+def test_a_picture_is_certified_on_a_terminal_of_ascii_letters_and_checked_there_and_without_torch(tmp_path):
+    picture = tmp_path / "bild-σ.png"
+    shutil.copy(ROOT / "app/photographs/cat.jpg", picture)
+    made = under_ascii(
+        tmp_path, *("certify", str(picture), *PAIR, "--theta", "1", "--n0", "20", "--n", "200", "--seed", "1"),
+        *("-o", str(tmp_path / "certificates")),
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    (certificate,) = (tmp_path / "certificates").glob("*.json")
+    for command in (
+        ["certify", str(picture), *PAIR, "--n", "200", "--json"],
+        ["check", str(certificate), str(picture)],
+    ):
+        done = under_ascii(tmp_path, *command)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.decode("ascii")
+        assert b"Traceback" not in done.stderr
+    assert without_torch(tmp_path, ["check", str(certificate), str(picture)]) == [[0, ""]]
+
+
+@pytest.mark.parametrize("command", [("table", *PAIR, "--theta", "0.3"), ("runs",)], ids=lambda value: value[0])
+def test_a_reader_that_goes_away_is_no_fault(command, tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-m", "engine", *command],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"ACES_CACHE": str(tmp_path)},
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""

@@ -10,10 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from engine.deposits import MANIFEST, check_deposit
+from engine.deposits import MANIFEST, AloneTerms, check_deposit, make_deposit
 from engine.errors import AcesError
+from engine.records.origin import Origin
 from engine.records.runs import read_run, to_bytes
-from tests.engine.deposits.conftest import RUNS
+from tests.engine.deposits.conftest import RUNS, TERMS, system
 
 RUN = f"runs/{RUNS[1].meta.name}.npz"
 CARD = f"cards/{RUNS[1].meta.name}.json"
@@ -33,6 +34,22 @@ def test_an_untouched_one_has_no_problems(folder):
     assert found.problems == ()
     assert (found.runs, found.tables) == (3, 3)
     assert found.digest == hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+
+
+SAMPLED = replace(RUNS[1], meta=replace(RUNS[1].meta, origin=Origin("/home/somebody/noisy.pth")))
+
+
+def test_of_a_run_that_was_sampled_on_this_machine_nothing_is_said_of_the_machine(tmp_path):
+    place = tmp_path / "deposit"
+    make_deposit(place, [SAMPLED, RUNS[2]], [system()], AloneTerms(**TERMS))
+    assert check_deposit(place).problems == ()
+    assert not [path for path in place.rglob("*") if path.is_file() and b"somebody" in path.read_bytes()]
+
+
+def test_a_card_that_says_where_the_network_lay_as_cards_once_did_is_that_of_its_run(folder):
+    card = json.loads((folder / CARD).read_text()) | {"origin": {"checkpoint": "/home/somebody/noisy.pth"}}
+    rewrite(folder, CARD, json.dumps(card).encode())
+    assert check_deposit(folder).problems == ()
 
 
 def test_every_file_that_differs_is_missing_or_was_added_is_named(folder):
