@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import norm
 
 from cache import Store
 from engine.aces import certify
 from engine.compose import compose
+from engine.deposits import MANIFEST, check_deposit
+from engine.models import Network, NetworkCard, load, save
+from engine.models.denoisers import denoiser_card
 from engine.records.runs import CoreRun, Run, SelectionRun, SmoothedRun, from_bytes, read_run, to_bytes
 from engine.single_image.certificate import from_json, to_json
 from engine.single_image.system_file import read_system
@@ -35,6 +41,8 @@ ISSUED = {  # version, outcome, answer, radius, as they were issued
     "version3-uniform": (3, "certified", "truck", 0.29423081),
     "version4-votes": (4, "certified", "truck", 0.295323756),
 }
+DEPOSITED = "1fee3138765651c078f659da880fc5ef15401214a25e86e59fcf63c1cee51e75"  # sha256 of its deposit.json
+DENOISED = "35a461a65f29a7d547d899a5e32890535f3a5ad38bd3f2a3c0c158f5ad4cd240"  # of both networks and the condition
 GUESSES, VOTES = [[10, 0, 0], [1, 9, 0], [3, 3, 4]], [[100, 0, 0], [10, 88, 2], [33, 33, 34]]
 FEWER = [[100, 0, 0], [5, 44, 1], [33, 33, 34]]
 SELECT0, SELECT = [[0, 10, 10], [0, 7, 10], [0, 1, 10]], [[0, 100, 100], [0, 80, 100], [0, 5, 100]]
@@ -157,3 +165,42 @@ def test_a_system_of_version_1_is_read(tmp_path):
         shutil.copy(ROOT / "cache" / "demo" / f"{name}.safetensors", tmp_path)
     deployed = read_system(tmp_path / "system.yaml")
     assert (deployed.system.theta, deployed.system.sigma, deployed.system.alpha) == (0.832, 1.0, 0.001)
+
+
+def test_a_deposit_of_version_1_is_what_was_deposited_and_gives_its_tables(call, tmp_path):
+    place = FILES / "version1-deposit"
+    assert json.loads((place / MANIFEST).read_text())["version"] == 1
+    found = check_deposit(place)
+    assert (found.problems, found.files, found.runs, found.tables) == ((), 7, 2, 2)
+    assert found.digest == hashlib.sha256((place / MANIFEST).read_bytes()).hexdigest() == DEPOSITED
+    assert to_bytes(read_run(place / "runs" / "old-smoothed.npz")) == to_bytes(smoothed("version1-smoothed"))
+    shutil.copytree(place, tmp_path / "changed")
+    table = tmp_path / "changed" / "tables" / "system-1.csv"
+    table.write_bytes(table.read_bytes().replace(b"0", b"1", 1))
+    status, _, error = call("verify", tmp_path / "changed")
+    assert (status, error.splitlines()[0]) == (2, "tables/system-1.csv: differs from its sha256")
+
+
+def rule_denoiser(path: Path) -> Path:
+    """The denoiser that the kept description names: its weights are no chance's, so any torch makes the same file."""
+    module = denoiser_card("dncnn-half").build(1)
+    with torch.no_grad():
+        for tensor in module.state_dict().values():
+            tensor.copy_((torch.arange(tensor.numel()) % 7).reshape(tensor.shape) / 64)
+    card = NetworkCard(path.stem, "dncnn-half", "fashion_mnist", "denoiser", 0.25)
+    save(path, Network(torch.nn.Identity(), module), card)
+    return path
+
+
+def test_the_description_of_a_denoised_network_of_version_1_is_read(tmp_path):
+    rule_denoiser(tmp_path / "rule-denoiser.safetensors")
+    shutil.copy(ROOT / "cache" / "demo" / "fashion_mnist-core.safetensors", tmp_path)
+    file = Path(shutil.copy(FILES / "version1-network.denoised.json", tmp_path))
+    assert json.loads(file.read_text())["version"] == 1
+    found = load(file)
+    assert found.sha256 == DENOISED
+    assert (found.card.name, found.card.dataset, found.card.training) == (
+        "fashion_mnist-core-denoised-0.25", "fashion_mnist", "denoised",
+    )  # fmt: skip
+    assert found.card.sigma_train == 0.25
+    assert found.network(torch.full((1, 1, 28, 28), 0.5)).shape == (1, 10)
