@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import replace
 
 import pytest
 
-from benchmarks.faults import damage, disks, fuzz, kills
+from benchmarks.faults import clocks, damage, disks, fuzz, kills
 from benchmarks.faults.children import FaultError
 from benchmarks.faults.commands import COMMANDS
 from benchmarks.faults.fuzz import CORPUS, SlowError
 from benchmarks.faults.readers import READERS, FuzzedReader
 from benchmarks.faults.trials import Scene, tried
+from tests.waiting import wait_until
 
 EXAMPLES = 12  # changed files for each reader, the same ones at every run
 BY_NAME = {command.name: command for command in COMMANDS}
@@ -86,8 +88,8 @@ def test_a_command_that_is_killed_and_called_again_ends_as_an_undisturbed_one(na
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", [disks.full, disks.vanishing, kills.writers])
-def test_a_command_survives_what_becomes_of_its_disk_and_others_beside_it(fault):
+@pytest.mark.parametrize("fault", [disks.full, disks.vanishing, kills.writers, clocks.jumps])
+def test_a_command_survives_what_becomes_of_its_disk_its_clock_and_others_beside_it(fault):
     found = list(fault("0", 0, [BY_NAME["import"]]))
     assert [one.faults for one in found] == [[]]
     assert found[0].tries == found[0].survived == 1
@@ -98,6 +100,21 @@ def test_a_command_survives_what_becomes_of_its_disk_and_others_beside_it(fault)
 def test_a_damaged_store_gives_what_was_written_or_a_sentence(harm, seed):
     (found,) = harm(seed, 0)
     assert found.is_sound, found.faults
+
+
+def test_a_command_sees_the_clock_jump(monkeypatch):
+    monkeypatch.setattr(time, "time", time.time)  # put back afterwards, and so is the other
+    monkeypatch.setattr(time, "time_ns", time.time_ns)
+    moments = []
+
+    def called(*words):
+        moments.append(time.time())
+        wait_until(lambda: time.time() < moments[0] - 1, "the jump")
+        moments.extend([time.time(), time.time_ns() / 1e9])
+
+    monkeypatch.setattr(clocks, "command", called)
+    clocks.command_while_the_clock_jumps(-clocks.HOUR, 0.05, "runs")
+    assert [round((moment - moments[0]) / clocks.HOUR, 2) for moment in moments] == [0, -1, -1]
 
 
 def test_what_does_not_survive_is_counted_and_told():

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.faults import damage, disks, fuzz, kills
+from benchmarks.faults import clocks, damage, disks, fuzz, kills
 from benchmarks.faults.readers import READERS
 from benchmarks.faults.trials import Survival
 from tests import toy
@@ -22,6 +22,7 @@ Part = Callable[[str, float], Iterator[Survival]]
 PARTS: dict[str, tuple[float, Part]] = {  # with the share of the time that each has
     "kills": (12.0, kills.kills),
     "writers": (2.0, kills.writers),
+    "clock": (2.0, clocks.jumps),
     "full": (4.0, disks.full),
     "read-only": (0.5, disks.read_only),
     "vanishing": (2.0, disks.vanishing),

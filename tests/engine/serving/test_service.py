@@ -20,6 +20,7 @@ from engine.single_image.picture import read_picture, to_tensor
 from engine.single_image.system_file import Deployed, to_yaml
 from tests.bad_pictures import BAD
 from tests.serving import Running, running
+from tests.waiting import wait_until
 
 PNG = {"Content-Type": "image/png"}
 
@@ -193,3 +194,24 @@ def test_a_full_queue_says_when_to_ask_again_and_a_signal_lets_it_finish(demo_sy
             thread.join()
         assert [response.status_code for response in answers] == [200, 200]
         assert server.process.wait(60) == 0
+
+
+def test_a_server_that_is_killed_under_requests_leaves_nothing_that_the_next_one_minds(
+    demo_system, pictures, clear, tmp_path
+):
+    path = tmp_path / "system.yaml"
+    path.write_text(to_yaml(Deployed(demo_system, {}), path))
+    before = path.read_bytes()
+    with running(path, "--n", "20000") as server, ThreadPoolExecutor(4) as pool:
+        cut = [pool.submit(post, server, "/certify?n=20000", data=pictures[3], headers=PNG) for _ in range(4)]
+        wait_until(lambda: requests.get(f"{server.url}/health", timeout=60).json()["waiting"], "a request")
+        server.process.kill()
+        assert server.process.wait(60) == -signal.SIGKILL
+        for request in cut:
+            with pytest.raises(requests.ConnectionError):
+                request.result()
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == {path.name: before}
+    at, name = next(iter(clear.items()))
+    with running(path, "--n", "400") as server:
+        (answer,) = post(server, "/predict", data=pictures[at], headers=PNG).json()["answers"]
+    assert (answer["answer"], answer["abstained"]) == (name, False)
