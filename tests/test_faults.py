@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import shutil
+import sys
 import time
 from dataclasses import replace
 
 import pytest
 
-from benchmarks.faults import clocks, damage, disks, fuzz, kills
+from benchmarks.faults import clocks, damage, disks, faketime, fuzz, guided, kills, servers
+from benchmarks.faults.__main__ import main as faults_main
 from benchmarks.faults.children import FaultError
 from benchmarks.faults.commands import COMMANDS
 from benchmarks.faults.fuzz import CORPUS, SlowError
@@ -93,6 +97,50 @@ def test_a_command_survives_what_becomes_of_its_disk_its_clock_and_others_beside
     found = list(fault("0", 0, [BY_NAME["import"]]))
     assert [one.faults for one in found] == [[]]
     assert found[0].tries == found[0].survived == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", [servers.served, servers.page])
+def test_what_goes_on_for_others_survives_its_kills(part):
+    found = list(part("0", 0))
+    assert [one.faults for one in found] == [[]] * len(found)
+    assert all(one.is_sound and one.tries for one in found)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="needs faketime (apt-get install faketime)")
+@pytest.mark.parametrize("name", faketime.JUMPED)
+def test_a_command_is_resumed_by_another_clock(name):
+    found = list(faketime.resumptions("0", 0, [BY_NAME[name]]))
+    assert [one.faults for one in found] == [[], []]
+    assert all(one.is_sound and one.tries for one in found)
+
+
+def test_without_faketime_the_part_says_so(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    (found,) = faketime.resumptions("0", 0)
+    assert (found.tries, found.is_sound) == (0, True)
+    assert "skipped: faketime is not installed" in found.line
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_without_atheris_the_guided_part_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(guided, "is_installed", lambda: False)
+    words = ["faults", "fuzz", "--fuzz", "1", "--readers", "counts", "--guided", "5"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        faults_main()
+    logging.disable(logging.NOTSET)
+    assert not ended.value.code
+    assert "skipped: atheris is not installed: pip install atheris" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not guided.is_installed(), reason=guided.MISSING)
+def test_atheris_drives_a_reader_and_counts():
+    found = guided.guide(READERS["counts"], 2, 1)
+    assert found.faults == {}
+    assert found.tries > found.refused > 0
 
 
 @pytest.mark.parametrize("harm", [damage.flipped, damage.cut, damage.planted, damage.stale])

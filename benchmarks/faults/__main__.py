@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.faults import clocks, damage, disks, fuzz, kills
+from benchmarks.faults import clocks, damage, disks, faketime, fuzz, guided, kills, servers
 from benchmarks.faults.readers import READERS
 from benchmarks.faults.trials import Survival
 from tests import toy
@@ -21,6 +21,9 @@ Part = Callable[[str, float], Iterator[Survival]]
 
 PARTS: dict[str, tuple[float, Part]] = {  # with the share of the time that each has
     "kills": (12.0, kills.kills),
+    "serve": (3.0, servers.served),
+    "page": (3.0, servers.page),
+    "faketime": (4.0, faketime.resumptions),
     "writers": (2.0, kills.writers),
     "clock": (2.0, clocks.jumps),
     "full": (4.0, disks.full),
@@ -41,6 +44,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="for everything but the fuzzers")
     parser.add_argument("--seed", default="0", help="of the instants, places and files")
     parser.add_argument("--fuzz", type=int, default=200, metavar="N", help="changed files for each reader")
+    parser.add_argument(
+        "--guided",
+        type=float,
+        metavar="SECONDS",
+        help="also so long for each reader under atheris, where it is installed",
+    )
+    parser.add_argument("--readers", nargs="*", choices=READERS, default=list(READERS), help="which; by default all")
     parser.add_argument("--keep", type=Path, help="a folder for the files that a reader did not survive")
     arguments = parser.parse_args()
     logging.disable()  # which tells of every damaged entry that is passed over
@@ -61,13 +71,23 @@ def _survivals(chosen: list[str], arguments: argparse.Namespace) -> Iterator[Sur
         yield from PARTS[part][1](arguments.seed, 60 * arguments.minutes * share / sum(shares.values()))
     if FUZZ in chosen:
         toy.register()
-        for reader in READERS.values():
-            found = fuzz.fuzz(reader, arguments.fuzz, int.from_bytes(arguments.seed.encode()))
-            if arguments.keep is not None:
-                fuzz.keep(found, arguments.keep)
-            note = f"{found.refused:,} refused"
-            faults = [f"{reader.name}: {where}" for where in found.faults]
-            yield Survival(f"`{reader.name}`", found.tries, found.tries - len(faults), found.seconds, faults, note)
+        seed = int.from_bytes(arguments.seed.encode())
+        for name in arguments.readers:
+            yield _fuzzed(fuzz.fuzz(READERS[name], arguments.fuzz, seed), arguments.keep)
+        if arguments.guided is not None and not guided.is_installed():
+            yield Survival("readers under atheris", note=f"skipped: {guided.MISSING}")
+        elif arguments.guided is not None:
+            for name in arguments.readers:
+                yield _fuzzed(guided.guide(READERS[name], arguments.guided, seed), arguments.keep, ", under atheris")
+
+
+def _fuzzed(found: fuzz.Fuzzed, folder: Path | None, how: str = "") -> Survival:
+    """The row of a reader; what it did not survive goes into the folder."""
+    if folder is not None:
+        fuzz.keep(found, folder)
+    note = f"{found.refused:,} refused{how}"
+    faults = [f"{found.name}: {where}" for where in found.faults]
+    return Survival(f"`{found.name}`", found.tries, found.tries - len(faults), found.seconds, faults, note)
 
 
 if __name__ == "__main__":

@@ -53,11 +53,11 @@ def fuzz(reader: FuzzedReader, examples: int, seed: int | None = None) -> Fuzzed
     found, start = Fuzzed(reader.name), time.monotonic()
     seeds = tuple(reader.seeds())
     for data in (*seeds, *corpus(reader.name)):
-        _try(reader, data, found)
+        send(reader, data, found)
     strategy = st.one_of(*(mutants(seeds) for mutants in reader.mutants))
 
     def one(data: bytes) -> None:
-        _try(reader, data, found)
+        send(reader, data, found)
 
     how = settings(
         max_examples=examples, deadline=None, database=None, derandomize=seed is None, phases=(Phase.generate,),
@@ -85,7 +85,8 @@ def keep(found: Fuzzed, folder: Path = CORPUS) -> list[Path]:
     return paths
 
 
-def _try(reader: FuzzedReader, data: bytes, found: Fuzzed) -> None:
+def send(reader: FuzzedReader, data: bytes, found: Fuzzed) -> None:
+    """One file through a reader; what came of it is counted in ``found``."""
     found.tries += 1
     try:
         with warnings.catch_warnings(), _quietly(), _soon():
