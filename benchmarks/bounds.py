@@ -62,7 +62,10 @@ def rows(meta: Meta, keys: tuple[str, ...] = tuple(STEPS)) -> dict[int, RunRows]
     c = what.composition
     core = float(100 * (c.core == c.label).mean())
     floors = {b: core - b for b in BELOW}
-    found = {key: {m.floor: m for m in measure(what, STEPS[key], [*floors.values()], RADIUS)} for key in keys}
+    found: dict[str, dict[float, Measured]] = {key: {} for key in keys}
+    for key in keys:
+        if not what.missing(STEPS[key]):
+            found[key] = {m.floor: m for m in measure(what, STEPS[key], [*floors.values()], RADIUS)}
     card = DATASETS.get(meta.dataset)
     head = [card.title if card else meta.dataset, str(meta.network.training), f"{meta.noise:g}"]
     return {
