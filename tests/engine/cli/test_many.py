@@ -115,7 +115,7 @@ def test_an_interruption_loses_nothing_that_has_a_line(tmp_path):
             (folder / f"{at}.png").write_bytes(to_png(file["images"][at]))
     command = [
         sys.executable, "-m", "engine", "certify", str(folder), "--certify", "fashion_mnist-gaussian-0.5", "--core",
-        "fashion_mnist-core", "--n", "500", "-o", str(out),
+        "fashion_mnist-core", "--n", "3000", "-o", str(out),
     ]  # fmt: skip
     with subprocess.Popen(
         command, cwd=ROOT, stderr=subprocess.PIPE, env={**os.environ, "ACES_DEMO": str(DEMO)}
