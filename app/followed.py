@@ -17,8 +17,6 @@ from engine.figures import bars
 from engine.statistics.metrics import Convention
 
 MOST_FOLLOWED = 25_000_000  # images x thresholds of all that a browser follows: some 100 MB there
-
-
 NEAR_LEVELS = 7  # that waterfalls are made for: with chains each takes the server a second at 500 images
 
 

@@ -23,7 +23,7 @@ from engine.errors import AcesError
 from engine.names import quoted
 from engine.output import write_file
 from engine.records.meta import MOST_VOTES, Meta, RunError
-from engine.records.meta import NetworkInfo as NetworkInfo
+from engine.records.meta import NetworkInfo as NetworkInfo  # for programs that import the records from here
 from engine.records.meta import NewerFormatError as NewerFormatError
 
 LONGEST_META = 1_000_000  # letters: what a page shows of a run, and a terminal lists
@@ -250,7 +250,7 @@ def _from_arrays(loaded: dict[str, Array]) -> Run:
     kind = KINDS[meta.kind]
     unknown = {1: ("draws", "alpha_parts"), 2: ("alpha_parts",)}.get(data["version"], ())  # names without a meaning yet
     wanted = [f.name for f in fields(kind) if f.name != "meta" and f.name not in unknown]
-    missing = [name for name in wanted if name not in loaded and name not in OPTIONAL]
+    missing = [name for name in wanted if name not in loaded and name not in _OPTIONAL]
     if missing:
         raise RunError(f"a {meta.kind} run needs {', '.join(missing)}")
     return kind(meta, **{name: value for name, value in loaded.items() if name in wanted})
@@ -318,7 +318,7 @@ def read_images(path: Path) -> Images:
 # --- validation ------------------------------------------------------------------------------------------------
 
 
-OPTIONAL = (
+_OPTIONAL = (
     *("entropy_quantiles", "predict_class", "predict_select", "class_count_high", "draws", "alpha_parts", "logits"),
 )
 
