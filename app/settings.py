@@ -148,19 +148,22 @@ def _joins(select: Mechanism, run: Meta) -> bool:
 def experiments(metas: Iterable[Meta], pictured: Collection[str] = ()) -> list[Experiment]:
     """Group the smoothed runs by dataset and training, each by rising sigma: what there is most of comes first.
 
-    Runs under other noise than their network's do not count for that. Of two datasets with as many, one that is
-    ``pictured``, whose images can be shown, goes before one that is not.
+    What counts is for how many noise levels a training has networks: neither runs under other noise than their
+    network's nor a second network for the same noise add to it. Of two datasets with as many, one that is ``pictured``,
+    whose images can be shown, goes before one that is not.
     """
     smoothed = [meta for meta in metas if meta.kind == "smoothed"]
     groups: dict[tuple[str, str], list[Meta]] = {}
     for meta in smoothed:
         groups.setdefault((meta.dataset, meta.network.training or "unknown"), []).append(meta)
-    of_dataset = Counter(meta.dataset for meta in smoothed if not mismatched(meta))
+    levels = {group: len({run.noise for run in runs if not mismatched(run)}) for group, runs in groups.items()}
+    of_dataset: Counter[str] = Counter()
+    for (dataset, _), count in levels.items():
+        of_dataset[dataset] += count
 
     def rank(group: tuple[str, str]) -> tuple[int, bool, str, int, str]:
         dataset, training = group
-        of_group = sum(not mismatched(run) for run in groups[group])
-        return -of_dataset[dataset], dataset not in pictured, dataset, -of_group, training
+        return -of_dataset[dataset], dataset not in pictured, dataset, -levels[group], training
 
     return [
         Experiment(dataset, training, tuple(sorted(groups[dataset, training], key=_by_noise)))

@@ -84,15 +84,19 @@ def main() -> None:
     _open_streams()
     try:
         status = app(standalone_mode=False)
+        sys.stdout.flush()  # here, where a reader that has gone, or a full disk, is no traceback
     except AcesError as error:
         status = _fail(str(error))
     except TyperException as error:  # unknown options and the like; without a message its help was printed
         status = _fail(f"{error.format_message()} See `python -m engine --help`.") if str(error) else 2
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
-    except BrokenPipeError:  # the reader, such as `head`, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+    except BrokenPipeError:
+        status = _reader_left()
+    except SystemExit as error:  # typer and rich make one of a broken pipe
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        status = _reader_left()
     except ModuleNotFoundError as error:  # of a package that not every command needs
         missing = (error.name or "").partition(".")[0]
         if missing in OWN:
@@ -104,6 +108,12 @@ def main() -> None:
         again = "precompute, train and certify -o go on where they were"
         print(f"interrupted; what was stored is kept: {again}", file=sys.stderr)
     raise SystemExit(status)
+
+
+def _reader_left() -> int:
+    """The reader, such as `head`, has had enough: what is still buffered goes nowhere, and nothing failed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
 
 
 def _open_streams() -> None:

@@ -57,6 +57,11 @@ def test_of_datasets_with_as_many_runs_one_whose_images_can_be_shown_comes_first
     assert [e.dataset for e in experiments([*runs, smoothed("c", 0.5, dataset="a")], {"b"})] == ["a", "b"]
 
 
+def test_a_second_network_for_the_same_noise_does_not_bring_its_dataset_to_the_front():
+    runs = [smoothed("a", 0.25, dataset="a"), smoothed("a2", 0.25, dataset="a"), smoothed("b", 0.25, dataset="b")]
+    assert [e.dataset for e in experiments(runs, {"b"})] == ["b", "a"]
+
+
 def test_core_runs_are_those_of_the_dataset():
     assert list(cores([CORE, Meta("core", "other", "e", 10), smoothed("a", 0.5)], "d")) == ["core"]
 

@@ -15,6 +15,7 @@ import pytest
 from tests import ROOT
 
 PAIR = ("--certify", "fashion_mnist-gaussian-0.5", "--core", "fashion_mnist-core")
+ISSUED = ROOT / "tests" / "certificates" / "version2-certified.json"
 WITHOUT = """
 import contextlib, importlib.abc, io, json, sys
 
@@ -141,7 +142,11 @@ def test_a_picture_is_certified_on_a_terminal_of_ascii_letters_and_checked_there
     assert without_torch(tmp_path, ["check", str(certificate), str(picture)]) == [[0, ""]]
 
 
-@pytest.mark.parametrize("command", [("table", *PAIR, "--theta", "0.3"), ("runs",)], ids=lambda value: value[0])
+@pytest.mark.parametrize(
+    "command",
+    [("table", *PAIR, "--theta", "0.3"), ("runs",), ("check", str(ISSUED), str(ROOT / "app/photographs/coffee.jpg"))],
+    ids=lambda value: value[0],
+)
 def test_a_reader_that_goes_away_is_no_fault(command, tmp_path):
     with subprocess.Popen(
         [sys.executable, "-m", "engine", *command],
@@ -151,3 +156,4 @@ def test_a_reader_that_goes_away_is_no_fault(command, tmp_path):
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
+    assert process.returncode == 0
