@@ -29,7 +29,7 @@ from engine.records.runs import CoreRun, SelectionRun, SmoothedRun
 from engine.statistics.aces import DEFAULT_ALPHA, certify, predict
 from engine.statistics.bounds import ceiling
 from engine.statistics.intervals import mean_interval
-from engine.statistics.metrics import Standalone, evaluate, standalone
+from engine.statistics.metrics import evaluate, standalone
 from engine.statistics.separation import separation
 from engine.training.presets import preset
 
@@ -65,6 +65,21 @@ class Zoo:
     def at_training_noise(self) -> list[SmoothedRun]:
         return [run for run in self.smoothed if run.meta.sigma == run.meta.network.sigma_train]
 
+    @property
+    def alike(self) -> bool:
+        """Whether no noise and method has two networks: then tables need not say which."""
+        kinds = [(run.meta.noise, run.meta.network.training) for run in self.at_training_noise]
+        return len(set(kinds)) == len(kinds)
+
+    def architecture(self, run: SmoothedRun) -> str:
+        """Of the network of a run, as its card says; its name where there is no card."""
+        card = self.cards.get(run.meta.network.sha256 or "", {})
+        return card.get("architecture") or run.meta.network.name or run.meta.name
+
+    def named(self, run: SmoothedRun) -> list[str]:
+        """The cells that say which network a row is about."""
+        return [_method(run), *([] if self.alike else [self.architecture(run)])]
+
 
 def zoos(folder: Path = DEMO) -> list[Zoo]:
     """The datasets of the demo that have a core network, by name."""
@@ -74,7 +89,7 @@ def zoos(folder: Path = DEMO) -> list[Zoo]:
     return [
         Zoo(
             dataset,
-            tuple(sorted((run for run in of if isinstance(run, SmoothedRun)), key=_order)),
+            tuple(by_noise_and_method(run for run in of if isinstance(run, SmoothedRun))),
             tuple(run for run in of if isinstance(run, SelectionRun)),
             tuple(run for run in of if isinstance(run, CoreRun)),
             cards,
@@ -88,8 +103,15 @@ def _cards(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"), key=lambda path: path.stem)]
 
 
-def _order(run: SmoothedRun) -> tuple[float, float, int]:
-    return run.meta.network.sigma_train or 0.0, run.meta.noise, METHODS.index(_method(run))
+def by_noise_and_method(runs: Iterable[SmoothedRun]) -> list[SmoothedRun]:
+    """Methods in the order of METHODS, others last; networks of the same noise and method by name."""
+
+    def rank(run: SmoothedRun) -> tuple[float, float, int, str]:
+        method = _method(run)
+        place = METHODS.index(method) if method in METHODS else len(METHODS)
+        return run.meta.network.sigma_train or 0.0, run.meta.noise, place, run.meta.name
+
+    return sorted(runs, key=rank)
 
 
 def _method(run: SmoothedRun) -> str:
@@ -113,36 +135,52 @@ def network_rows(folder: Path) -> Iterator[list[str]]:
 
 
 def alone_rows(zoo: Zoo) -> Iterator[list[str]]:
-    """Each network alone, at its training noise, and its ACR against the Gaussian network's on the same images."""
+    """Each network alone, at its training noise, its ACR against the first Gaussian network's on the same images."""
     yield [
         "σ",
-        "method",
+        *_which(zoo),
         "NAC",
         "ACR [95 %]",
         "ACR − Gaussian's [95 %, paired]",
         *(f"certified at {r:g}" for r in RADII),
     ]
     for sigma, group in groupby(zoo.at_training_noise, lambda run: run.meta.noise):
-        runs = {_method(run): run for run in group}
-        alone = {method: standalone(run, radii=RADII) for method, run in runs.items()}
-        top = {method: ceiling(run.meta.noise, run.meta.draws, DEFAULT_ALPHA) for method, run in runs.items()}
-        for method, one in alone.items():
-            low, high = mean_interval(one.radius * one.correct, 0.0, top[method])
+        runs = list(group)
+        first = next((run for run in runs if _method(run) == "gaussian"), None)
+        for run in runs:
+            one = standalone(run, radii=RADII)
+            low, high = mean_interval(one.radius * one.correct, 0.0, _most(run))
             yield [
-                f"{sigma:g}", method, f"{one.nac:.1f}", f"{one.acr:.3f} [{low:.3f}, {high:.3f}]",
-                NONE if method == "gaussian" else _difference(one, alone["gaussian"], top[method], top["gaussian"]),
+                f"{sigma:g}", *zoo.named(run), f"{one.nac:.1f}", f"{one.acr:.3f} [{low:.3f}, {high:.3f}]",
+                NONE if first is None or run is first else _difference(run, first),
                 *(f"{accuracy:.1f}" for accuracy in one.certified_accuracy),
             ]  # fmt: skip
 
 
-def _difference(one: Standalone, other: Standalone, most: float, most_other: float) -> str:
-    difference = one.radius * one.correct - other.radius * other.correct
-    low, high = mean_interval(difference, -most_other, most)
+def _which(zoo: Zoo) -> list[str]:
+    """The heads of ``Zoo.named``."""
+    return ["method", *([] if zoo.alike else ["network"])]
+
+
+def _most(run: SmoothedRun) -> float:
+    """The largest radius that the draws of a run allow."""
+    return ceiling(run.meta.noise, run.meta.draws, DEFAULT_ALPHA)
+
+
+def _difference(run: SmoothedRun, other: SmoothedRun) -> str:
+    difference = _counted(run) - _counted(other)
+    low, high = mean_interval(difference, -_most(other), _most(run))
     return f"{difference.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
+def _counted(run: SmoothedRun) -> Array:
+    """The certified radius of each image, 0 where the answer is wrong [N]."""
+    one = standalone(run)
+    return one.radius * one.correct
+
+
 def paper_rows(zoo: Zoo) -> Iterator[list[str]]:
-    """Every network of the paper alone, and under it the one that ships; nothing for data that the paper does not use.
+    """Every network of the paper alone, and under it those that ship; nothing for data that the paper does not use.
 
     Costs are those of forward passes; training adds backward ones, about twice as dear again, to each.
     """
@@ -153,13 +191,17 @@ def paper_rows(zoo: Zoo) -> Iterator[list[str]]:
         "σ", "method", "network", "NAC", "ACR", *(f"certified at {r:g}" for r in RADII), "parameters",
         "training, 10¹² multiplications", "training, seconds", "sampling, 10¹² multiplications",
     ]  # fmt: skip
-    ours = {(_method(run), run.meta.noise): run for run in zoo.at_training_noise}
+    ours: dict[tuple[str, float], list[SmoothedRun]] = {}
+    for run in zoo.at_training_noise:
+        ours.setdefault((_method(run), run.meta.noise), []).append(run)
     for series in sorted(of, key=lambda series: (series.sigma, METHODS.index(series.training))):
         named = [f"{series.sigma:g}", series.training]
         theirs = _papers(series)
-        run = ours.get((series.training, series.sigma))
-        yield [*named, "paper", *theirs]
-        yield [*named, "ours", *([NONE] * len(theirs) if run is None else _ours(run, zoo.cards))]
+        yield [*named, f"paper's {PAPERS}", *theirs]
+        for run in (found := ours.get((series.training, series.sigma), [])):
+            yield [*named, f"our {zoo.architecture(run)}", *_ours(run, zoo.cards)]
+        if not found:
+            yield [*named, "ours", *([NONE] * len(theirs))]
 
 
 def _papers(series: AcesSeries) -> list[str]:
@@ -227,11 +269,16 @@ def _tera(multiplications: int) -> str:
 def front_rows(zoo: Zoo) -> Iterator[list[str]]:
     """ACES with the entropy mechanism: the largest ACR on each front at a natural accuracy of at least the floors."""
     several = len(zoo.cores) > 1
-    yield ["σ", "method", *(["core"] if several else []), "ACR at θ = 1", *(f"NAC ≥ {floor} %" for floor in FLOORS)]
+    yield ["σ", *_which(zoo), *(["core"] if several else []), "ACR at θ = 1", *(f"NAC ≥ {floor} %" for floor in FLOORS)]
     for run, core in product(zoo.at_training_noise, zoo.cores):
         metrics = evaluate(compose(run, core), run.thetas)
         heights = [metrics.acr[-1], *height(metrics.nac, metrics.acr, FLOORS)]
-        yield [f"{run.meta.noise:g}", _method(run), *([f"`{core.meta.name}`"] if several else []), *map(_acr, heights)]
+        yield [
+            f"{run.meta.noise:g}",
+            *zoo.named(run),
+            *([f"`{core.meta.name}`"] if several else []),
+            *map(_acr, heights),
+        ]
 
 
 def height(nac: Array, acr: Array, floors: Iterable[float]) -> Array:

@@ -15,6 +15,7 @@ from engine.records.runs import SelectionRun, write_run
 from engine.statistics.metrics import standalone
 from tests import synthetic
 
+PAPERS = f"paper's {zoo.PAPERS}"
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "zoo.md"
 
 
@@ -90,18 +91,49 @@ def cifar10():
     return one, {tuple(row[:3]): dict(zip(head[3:], row[3:], strict=True)) for row in rows}
 
 
-def test_every_network_of_the_paper_stands_beside_ours_or_a_gap(cifar10):
+def test_every_network_of_the_paper_stands_above_ours(cifar10):
     one, rows = cifar10
-    methods = ("gaussian", "smoothadv", "macer", "consistency")
-    assert list(rows) == list(product(("0.25", "0.5", "1"), methods, ("paper", "ours")))
-    trained = {(f"{run.meta.noise:g}", run.meta.network.training) for run in one.at_training_noise}
-    for (sigma, method, whose), row in rows.items():
-        missing = whose == "ours" and (sigma, method) not in trained
-        assert set(row.values()) == {zoo.NONE} if missing else zoo.NONE not in (row["NAC"], row["ACR"])
+    kinds = {
+        (f"{run.meta.noise:g}", run.meta.network.training, f"our {one.architecture(run)}")
+        for run in one.at_training_noise
+    }
+    papers = set(product(("0.25", "0.5", "1"), zoo.METHODS, (PAPERS,)))
+    assert set(rows) == kinds | papers
+    assert [row[:2] for row in rows if row[2] == PAPERS] == list(product(("0.25", "0.5", "1"), zoo.METHODS))
+    assert all(zoo.NONE not in (row["NAC"], row["ACR"]) for row in rows.values())
+
+
+def test_a_network_of_the_paper_without_one_of_ours_stands_above_a_gap(cifar10):
+    one, _ = cifar10
+    without = replace(one, smoothed=tuple(run for run in one.smoothed if run.meta.network.training != "macer"))
+    gaps = [row for row in zoo.paper_rows(without) if row[2] == "ours"]
+    assert [row[:2] for row in gaps] == [["0.25", "macer"], ["0.5", "macer"], ["1", "macer"]]
+    assert all(set(row[3:]) == {zoo.NONE} for row in gaps)
+
+
+def test_two_networks_of_one_noise_and_method_each_have_their_rows(cifar10):
+    one, _ = cifar10
+    first = one.at_training_noise[0]
+    info = replace(first.meta.network, name="twin", sha256="0" * 64)
+    twin = replace(first, meta=replace(first.meta, name=f"{first.meta.name}-twin", network=info))
+    two = replace(one, smoothed=(first, twin))
+    head, *rows = zoo.alone_rows(two)
+    assert head[1:3] == ["method", "network"]
+    assert [row[2] for row in rows] == [one.architecture(first), "twin"]
+    assert rows[0][5] == zoo.NONE
+    assert rows[1][5].startswith("+0.000 [")
+
+
+def test_methods_that_the_paper_does_not_have_come_last(cifar10):
+    one, _ = cifar10
+    first = one.at_training_noise[0]
+    info = replace(first.meta.network, training="denoised")
+    denoised = replace(first, meta=replace(first.meta, name="a", network=info))
+    assert zoo.by_noise_and_method([denoised, first]) == [first, denoised]
 
 
 def test_the_papers_row_is_as_printed_and_its_costs_follow_from_the_recipe(cifar10):
-    row = cifar10[1]["0.25", "smoothadv", "paper"]
+    row = cifar10[1]["0.25", "smoothadv", PAPERS]
     assert (row["NAC"], row["ACR"], row["certified at 0.25"], row["certified at 0.5"]) == (
         "74.2",
         "0.544",
@@ -112,13 +144,17 @@ def test_the_papers_row_is_as_printed_and_its_costs_follow_from_the_recipe(cifar
     macs = ARCHITECTURES["resnet110"].macs
     assert row["training, 10¹² multiplications"] == f"{50_000 * 150 * 8 * (1 + 10) * macs / 1e12:,.0f}"
     assert row["sampling, 10¹² multiplications"] == f"{500 * 100_100 * macs / 1e12:,.0f}"
-    assert cifar10[1]["1", "smoothadv", "paper"]["certified at 0.25"] == zoo.NONE  # not printed
+    assert cifar10[1]["1", "smoothadv", PAPERS]["certified at 0.25"] == zoo.NONE  # not printed
 
 
 def test_our_row_is_the_runs_and_its_cards(cifar10):
     one, rows = cifar10
     run = next(run for run in one.at_training_noise if run.meta.network.training == "consistency")
-    row, alone, card = rows["0.25", "consistency", "ours"], standalone(run), one.cards[run.meta.network.sha256]
+    row, alone, card = (
+        rows["0.25", "consistency", f"our {one.architecture(run)}"],
+        standalone(run),
+        one.cards[run.meta.network.sha256],
+    )
     assert (row["NAC"], row["ACR"]) == (f"{alone.nac:.1f}", f"{alone.acr:.3f}")
     assert (row["parameters"], row["training, seconds"]) == (f"{card['parameters']:,}", f"{card['training_seconds']:,}")
 
