@@ -33,14 +33,25 @@ def _catalog() -> Catalog:
 def runs() -> list[Meta]:
     """The demo's certification runs at the noise that their networks were trained for."""
     found = [m for m in _catalog().metas() if m.kind == "smoothed" and m.sigma == m.network.sigma_train]
-    return sorted(found, key=lambda m: (m.dataset, m.network.training or "", m.noise))
+    return sorted(found, key=lambda m: (m.dataset, m.network.training or "", m.noise, m.name))
+
+
+def named(meta: Meta) -> str:
+    """The training of a run, with the run's name where the same training has another network for its noise."""
+    alike = [m for m in _same_training(meta) if m.noise == meta.noise]
+    return str(meta.network.training) + (f" ({meta.name})" if len(alike) > 1 else "")
+
+
+def _same_training(meta: Meta) -> list[Meta]:
+    return [m for m in runs() if (m.dataset, m.network.training) == (meta.dataset, meta.network.training)]
 
 
 def ways_of(meta: Meta) -> Ways:
     """The run with its dataset's core network, and chains with its training's next smaller and next larger noise."""
-    same = [m for m in runs() if (m.dataset, m.network.training) == (meta.dataset, meta.network.training)]
-    at = same.index(meta)
-    beside = [same[k] for k in (at - 1, at + 1) if 0 <= k < len(same)]
+    same = _same_training(meta)
+    smaller, larger = ({m.noise for m in same if sign * m.noise > sign * meta.noise} for sign in (-1, 1))
+    nearest = {max(smaller, default=None), min(larger, default=None)}
+    beside = [m for m in same if m.noise in nearest]
     run, core = _catalog().load(meta.name), _catalog().load(f"{meta.dataset}-core")
     assert isinstance(run, SmoothedRun)
     assert isinstance(core, CoreRun)
@@ -67,7 +78,7 @@ def rows(meta: Meta, keys: tuple[str, ...] = tuple(STEPS)) -> dict[int, RunRows]
         if not what.missing(STEPS[key]):
             found[key] = {m.floor: m for m in measure(what, STEPS[key], [*floors.values()], RADIUS)}
     card = DATASETS.get(meta.dataset)
-    head = [card.title if card else meta.dataset, str(meta.network.training), f"{meta.noise:g}"]
+    head = [card.title if card else meta.dataset, named(meta), f"{meta.noise:g}"]
     return {
         b: RunRows(
             [*head, f"{floor:.1f}", *(_cell(found, key, floor) for key in keys)],
