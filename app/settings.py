@@ -36,6 +36,7 @@ from engine.figures.settings import (
     mismatched,
     noise_label,
     symbol_of,
+    told_apart,
 )
 from engine.records.meta import Meta
 from engine.smoothing import GAUSSIAN
@@ -80,6 +81,7 @@ __all__ = [
     "spread",
     "studies",
     "symbol_of",
+    "told_apart",
 ]
 
 RADIUS_STEP = 0.01

@@ -47,6 +47,19 @@ def noise_label(run: Meta) -> str:
     return f"{noise} (net {run.network.sigma_train:g})" if mismatched(run) else noise
 
 
+def told_apart(label: str, run: Meta) -> str:
+    """A label that ends in the run's name, with what of that name dataset, training and noise leave to say.
+
+    ``cifar10-gaussian-fast-0.25`` leaves ``fast``, and ``cifar10-gaussian-0.25`` nothing: their labels become
+    "0.25 (fast)" and "0.25". Names that are not made so stand as they are.
+    """
+    ending, start, end = f" ({run.name})", f"{run.dataset}-{run.network.training}-", f"{run.noise:g}"
+    if not label.endswith(ending) or not (run.name.startswith(start) and run.name.endswith(end)):
+        return label
+    rest = run.name[len(start) : -len(end)].strip("-")
+    return label.removesuffix(ending) + (f" ({rest})" if rest else "")
+
+
 def network_key(run: Meta) -> str:
     """What tells the networks of runs apart, as far as it is recorded."""
     return run.network.sha256 or run.network.name or run.name
@@ -367,7 +380,8 @@ def _joined(choice: Choice, shown: Sequence[bool], called: Mapping[str, str], *,
 def _parts(choice: Choice, called: Mapping[str, str], *, at_length: bool) -> tuple[str, str, str, str, str]:
     """Collection, training, noise, core and selection as labels have them."""
     name, (training, noise, core, selection) = choice.certify_run.name, choice.components
-    shown = noise if at_length and name not in called else noise.removesuffix(f" ({name})")
+    at_length = at_length and name not in called
+    shown = told_apart(noise, choice.certify_run) if at_length else noise.removesuffix(f" ({name})")
     return (
         choice.collection, called.get(name, training), f"σ {shown}", called.get(core, core),
         called.get(selection, selection),

@@ -19,6 +19,7 @@ from app.settings import (
     pinned,
     selections,
     studies,
+    told_apart,
 )
 from engine.records.meta import Meta, NetworkInfo
 
@@ -185,6 +186,14 @@ def test_two_collections_are_told_apart_in_addresses_and_labels_and_one_is_not_n
     assert pinned(pin_text(a, 0.3), [alone]).choice is alone  # as the other collection has gone
     assert pinned("gaussian~0.25 (paper)~core~entropy~0.300", [a, b]).choice is b  # from before there were collections
     assert pinned("gaussian~0.25~core~entropy~0.300", [a, b]) is None  # either of them would read so
+
+
+def test_of_names_that_say_dataset_training_and_noise_labels_show_the_rest():
+    named = {"d-gaussian-0.25": "σ 0.25", "d-gaussian-fast-0.25": "σ 0.25 (fast)", "paper": "σ 0.25 (paper)"}
+    twins = Experiment("d", "gaussian", tuple(smoothed(name, 0.25) for name in named))
+    assert labels(combinations([twins], [CORE], [None], None)) == list(named.values())
+    assert [told_apart(label, run) for label, run in twins.labels.items()] == ["0.25", "0.25 (fast)", "0.25 (paper)"]
+    assert told_apart("0.25 (net 0.5)", smoothed("d-gaussian-fast-0.25", 0.25)) == "0.25 (net 0.5)"
 
 
 def test_labels_of_runs_stand_for_their_names_and_never_make_two_alike():
