@@ -186,32 +186,19 @@ def _then(found: Offered, choice: Choice) -> Later[Meta] | None:
             return None
         run = runs[chosen]
         ways = [OWN_SELECTION, BY_VOTES] if run.selects_by_votes else [OWN_SELECTION]
-        if (
-            st.selectbox(
-                "Its selection",
-                ways,
-                key="select2",
-                bind=URL,
-                help="By which the second stage keeps an image: its "
-                "network's entropy with θ₂ and t₂, or the votes for its class with p₀.",
-            )
-            == BY_VOTES
-        ):
+        way = st.selectbox(
+            "Its selection", ways, key="select2", bind=URL,
+            help="By which the second stage keeps an image: its network's entropy with θ₂ and t₂, or the votes for its "
+            "class with p₀.",
+        )  # fmt: skip
+        if way == BY_VOTES:
             return Later(run, _p0("p02", "Its share of votes p₀", "p₀"), by_votes=True)
         theta = state.turn(
             Dial(
-                "theta2",
-                "Its threshold θ",
-                "θ₂",
-                DEFAULT_THETA,
-                0.0,
-                1.0,
-                THETA_STEP,
-                digits=3,
-                shown=3,
+                "theta2", "Its threshold θ", "θ₂", DEFAULT_THETA, 0.0, 1.0, THETA_STEP, digits=3, shown=3,
                 about="The second stage answers where the entropy of its network is at most θ₂.",
             )
-        )
+        )  # fmt: skip
         t = state.turn(
             Dial(
                 "votes2", "Its share of votes t", "t₂", MAJORITY, FEWEST_VOTES, MOST_VOTES, VOTES_STEP, digits=4,
