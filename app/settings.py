@@ -36,7 +36,6 @@ from engine.figures.settings import (
     mismatched,
     noise_label,
     symbol_of,
-    told_apart,
 )
 from engine.records.meta import Meta
 from engine.smoothing import GAUSSIAN
@@ -81,7 +80,6 @@ __all__ = [
     "spread",
     "studies",
     "symbol_of",
-    "told_apart",
 ]
 
 RADIUS_STEP = 0.01

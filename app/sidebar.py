@@ -41,7 +41,6 @@ from app.settings import (
     Experiment,
     Settings,
     bound_for,
-    told_apart,
 )
 from app.studies import Offered, Study
 from cache import Listing
@@ -148,7 +147,7 @@ def _components(
 def _noise_text(label: str, run: Meta, called: Mapping[str, str]) -> str:
     """A noise level as the slider shows it: with what its run is called, where it has a label."""
     text = called.get(run.name, run.name)
-    return told_apart(label, run) if text == run.name else f"{label.removesuffix(f' ({run.name})')} ({text})"
+    return label if text == run.name else f"{label.removesuffix(f' ({run.name})')} ({text})"
 
 
 def _selects(found: Offered, choice: Choice, *, one_stage: bool) -> Settings:
@@ -178,7 +177,6 @@ def _then(found: Offered, choice: Choice) -> Later[Meta] | None:
     with st.expander("Second stage", icon=":material/low_priority:"):
         chosen = st.selectbox(
             "Images not selected go to", [NOTHING, *runs], key="then", bind=URL,
-            format_func=lambda text: told_apart(text, runs[text]) if text in runs else text,
             help="The core network, or first to a second certification network with a threshold of its own. Such a "
             "chain has no consensus, and all its stages share α.",
         )  # fmt: skip

@@ -47,19 +47,6 @@ def noise_label(run: Meta) -> str:
     return f"{noise} (net {run.network.sigma_train:g})" if mismatched(run) else noise
 
 
-def told_apart(label: str, run: Meta) -> str:
-    """A label that ends in the run's name, with what of that name dataset, training and noise leave to say.
-
-    ``cifar10-gaussian-fast-0.25`` leaves ``fast``, and ``cifar10-gaussian-0.25`` nothing: their labels become
-    "0.25 (fast)" and "0.25". Names that are not made so stand as they are.
-    """
-    ending, start, end = f" ({run.name})", f"{run.dataset}-{run.network.training}-", f"{run.noise:g}"
-    if not label.endswith(ending) or not (run.name.startswith(start) and run.name.endswith(end)):
-        return label
-    rest = run.name[len(start) : -len(end)].strip("-")
-    return label.removesuffix(ending) + (f" ({rest})" if rest else "")
-
-
 def network_key(run: Meta) -> str:
     """What tells the networks of runs apart, as far as it is recorded."""
     return run.network.sha256 or run.network.name or run.name
@@ -381,11 +368,24 @@ def _parts(choice: Choice, called: Mapping[str, str], *, at_length: bool) -> tup
     """Collection, training, noise, core and selection as labels have them."""
     name, (training, noise, core, selection) = choice.certify_run.name, choice.components
     at_length = at_length and name not in called
-    shown = told_apart(noise, choice.certify_run) if at_length else noise.removesuffix(f" ({name})")
+    shown = _told_apart(noise, choice.certify_run) if at_length else noise.removesuffix(f" ({name})")
     return (
         choice.collection, called.get(name, training), f"σ {shown}", called.get(core, core),
         called.get(selection, selection),
     )  # fmt: skip
+
+
+def _told_apart(label: str, run: Meta) -> str:
+    """A label that ends in the run's name, with what of that name dataset, training and noise leave to say.
+
+    ``cifar10-gaussian-fast-0.25`` leaves ``fast``, and ``cifar10-gaussian-0.25`` nothing: their labels become
+    "0.25 (fast)" and "0.25". Names that are not made so stand as they are.
+    """
+    ending, start, end = f" ({run.name})", f"{run.dataset}-{run.network.training}-", f"{run.noise:g}"
+    if not label.endswith(ending) or not (run.name.startswith(start) and run.name.endswith(end)):
+        return label
+    rest = run.name[len(start) : -len(end)].strip("-")
+    return label.removesuffix(ending) + (f" ({rest})" if rest else "")
 
 
 def alpha_text(alpha: float) -> str:

@@ -19,7 +19,6 @@ from app.settings import (
     pinned,
     selections,
     studies,
-    told_apart,
 )
 from engine.records.meta import Meta, NetworkInfo
 
@@ -192,8 +191,9 @@ def test_of_names_that_say_dataset_training_and_noise_labels_show_the_rest():
     named = {"d-gaussian-0.25": "σ 0.25", "d-gaussian-fast-0.25": "σ 0.25 (fast)", "paper": "σ 0.25 (paper)"}
     twins = Experiment("d", "gaussian", tuple(smoothed(name, 0.25) for name in named))
     assert labels(combinations([twins], [CORE], [None], None)) == list(named.values())
-    assert [told_apart(label, run) for label, run in twins.labels.items()] == ["0.25", "0.25 (fast)", "0.25 (paper)"]
-    assert told_apart("0.25 (net 0.5)", smoothed("d-gaussian-fast-0.25", 0.25)) == "0.25 (net 0.5)"
+    swept = replace(twins, runs=(smoothed("d-gaussian-1.0@0.25", 0.25, sigma_train=1.0), *twins.runs[:2]))
+    expected = ["σ 0.25 (net 1)", "σ 0.25", "σ 0.25 (fast)"]
+    assert labels(combinations([swept], [CORE], [None], None)) == expected
 
 
 def test_labels_of_runs_stand_for_their_names_and_never_make_two_alike():
