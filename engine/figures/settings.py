@@ -345,16 +345,16 @@ def labels(choices: Sequence[Choice], called: Mapping[str, str] | None = None) -
     short, long = (
         [_joined(choice, shown, called, at_length=at_length) for choice in choices] for at_length in (False, True)
     )
-    addresses = [choice.address for choice in choices]
-    named, at_length = (Counter(dict(zip(addresses, made, strict=True)).values()) for made in (short, long))
+    which = [(choice.address, choice.certify_run.name) for choice in choices]
+    named, at_length = (Counter(dict(zip(which, made, strict=True)).values()) for made in (short, long))
     return [  # names that hold the separator could make two compositions look alike
-        brief if named[brief] == 1 else full if at_length[full] == 1 else SEPARATOR.join(map(repr, address))
-        for brief, full, address in zip(short, long, addresses, strict=True)
+        brief if named[brief] == 1 else full if at_length[full] == 1 else SEPARATOR.join(map(repr, choice.address))
+        for brief, full, choice in zip(short, long, choices, strict=True)
     ]
 
 
 def _joined(choice: Choice, shown: Sequence[bool], called: Mapping[str, str], *, at_length: bool) -> str:
-    """The parts of a label that are shown, and always the noise; ``at_length`` with the run's name where σ has it."""
+    """The parts of a label that are shown, and always the noise; ``at_length`` with the run's name."""
     is_called = choice.certify_run.name in called
     parts = [
         text
@@ -367,25 +367,27 @@ def _joined(choice: Choice, shown: Sequence[bool], called: Mapping[str, str], *,
 def _parts(choice: Choice, called: Mapping[str, str], *, at_length: bool) -> tuple[str, str, str, str, str]:
     """Collection, training, noise, core and selection as labels have them."""
     name, (training, noise, core, selection) = choice.certify_run.name, choice.components
-    at_length = at_length and name not in called
-    shown = _told_apart(noise, choice.certify_run) if at_length else noise.removesuffix(f" ({name})")
+    shown = noise.removesuffix(f" ({name})")
+    if at_length and name not in called:
+        telling = _telling(choice.certify_run)
+        shown = f"{shown} ({telling})" if telling else shown
     return (
         choice.collection, called.get(name, training), f"σ {shown}", called.get(core, core),
         called.get(selection, selection),
     )  # fmt: skip
 
 
-def _told_apart(label: str, run: Meta) -> str:
-    """A label that ends in the run's name, with what of that name dataset, training and noise leave to say.
+def _telling(run: Meta) -> str:
+    """What the name of a run says beyond its dataset, training and noise.
 
-    ``cifar10-gaussian-fast-0.25`` leaves ``fast``, and ``cifar10-gaussian-0.25`` nothing: their labels become
-    "0.25 (fast)" and "0.25". Names that are not made so stand as they are.
+    Of ``cifar10-gaussian-fast-0.25`` that is ``fast``, of ``cifar10-gaussian-0.25`` nothing; of a name that is not made
+    of them all.
     """
-    ending, start, end = f" ({run.name})", f"{run.dataset}-{run.network.training}-", f"{run.noise:g}"
-    if not label.endswith(ending) or not (run.name.startswith(start) and run.name.endswith(end)):
-        return label
-    rest = run.name[len(start) : -len(end)].strip("-")
-    return label.removesuffix(ending) + (f" ({rest})" if rest else "")
+    start = f"{run.dataset}-{run.network.training}-"
+    for end in (f"{run.noise:g}", f"{run.noise}"):
+        if run.name.startswith(start) and run.name.endswith(end):
+            return run.name[len(start) : -len(end)].strip("-")
+    return run.name
 
 
 def alpha_text(alpha: float) -> str:

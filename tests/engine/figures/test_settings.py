@@ -36,3 +36,10 @@ def test_a_composition_is_labelled_by_what_differs():
     choices = [Choice("gaussian", noise_label(run), run, core) for run in (small, large)]
     assert settings.labels(choices) == ["σ 0.25", "σ 0.5"]
     assert Settings(choices[1], drawn=tuple(choices)).position == 1
+
+
+def test_two_networks_for_one_noise_are_told_apart_by_what_their_names_add():
+    run, core = synthetic.smoothed(1.0, images=5).meta, synthetic.core(5).meta
+    names = [f"{run.dataset}-{run.network.training}-{rest}" for rest in ("1.0", "fast-1.0", "wide-1")]
+    choices = [Choice("gaussian", noise_label(run), replace(run, name=name), core) for name in [*names, "paper"]]
+    assert settings.labels(choices) == ["σ 1", "σ 1 (fast)", "σ 1 (wide)", "σ 1 (paper)"]
