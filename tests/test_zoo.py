@@ -12,6 +12,7 @@ import pytest
 from benchmarks import zoo
 from engine.models import ARCHITECTURES
 from engine.records.runs import SelectionRun, write_run
+from engine.statistics.margin import Bound
 from engine.statistics.metrics import standalone
 from tests import synthetic
 
@@ -122,6 +123,22 @@ def test_two_networks_of_one_noise_and_method_each_have_their_rows(cifar10):
     assert [row[2] for row in rows] == [one.architecture(first), "twin"]
     assert rows[0][5] == zoo.NONE
     assert rows[1][5].startswith("+0.000 [")
+
+
+def test_the_text_says_of_the_fast_network_what_its_run_says(cifar10):
+    one, _ = cifar10
+    run = next(run for run in one.at_training_noise if run.meta.name == "cifar10-gaussian-fast-0.25")
+    alone, margin = standalone(run, radii=zoo.RADII), standalone(run, bound=Bound.MARGIN)
+    right = run.class_counts[np.arange(len(run.label)), run.label] / run.class_counts.sum(axis=1)
+    text = " ".join(DOCUMENT.read_text().split())
+    for said in (
+        f"a NAC of {alone.nac:.1f} and an ACR of {alone.acr:.3f},",
+        f"{alone.certified_accuracy[0]:.1f} % at r = 0.25 and {alone.certified_accuracy[1]:.1f} % at r = 0.5",
+        f"opens with, its ACR is {margin.acr:.3f}",
+        f"{100 * right.mean():.1f} % of its noisy answers about them are right",
+        f"and {one.cards[run.meta.network.sha256]['test_accuracy_under_noise']} % over the whole test split",
+    ):
+        assert said in text
 
 
 def test_methods_that_the_paper_does_not_have_come_last(cifar10):
