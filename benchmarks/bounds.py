@@ -49,9 +49,9 @@ def _same_training(meta: Meta) -> list[Meta]:
 def ways_of(meta: Meta) -> Ways:
     """The run with its dataset's core network, and chains with its training's next smaller and next larger noise."""
     same = _same_training(meta)
-    smaller, larger = ({m.noise for m in same if sign * m.noise > sign * meta.noise} for sign in (-1, 1))
-    nearest = {max(smaller, default=None), min(larger, default=None)}
-    beside = [m for m in same if m.noise in nearest]
+    smaller = max((m.noise for m in same if m.noise < meta.noise), default=None)
+    larger = min((m.noise for m in same if m.noise > meta.noise), default=None)
+    beside = [m for m in same if m.noise in (smaller, larger)]
     run, core = _catalog().load(meta.name), _catalog().load(f"{meta.dataset}-core")
     assert isinstance(run, SmoothedRun)
     assert isinstance(core, CoreRun)

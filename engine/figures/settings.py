@@ -345,11 +345,11 @@ def labels(choices: Sequence[Choice], called: Mapping[str, str] | None = None) -
     short, long = (
         [_joined(choice, shown, called, at_length=at_length) for choice in choices] for at_length in (False, True)
     )
-    which = [(choice.address, choice.certify_run.name) for choice in choices]
+    which = [(*choice.address, choice.certify_run.name) for choice in choices]
     named, at_length = (Counter(dict(zip(which, made, strict=True)).values()) for made in (short, long))
     return [  # names that hold the separator could make two compositions look alike
-        brief if named[brief] == 1 else full if at_length[full] == 1 else SEPARATOR.join(map(repr, choice.address))
-        for brief, full, choice in zip(short, long, choices, strict=True)
+        brief if named[brief] == 1 else full if at_length[full] == 1 else SEPARATOR.join(map(repr, parts))
+        for brief, full, parts in zip(short, long, which, strict=True)
     ]
 
 

@@ -43,3 +43,6 @@ def test_two_networks_for_one_noise_are_told_apart_by_what_their_names_add():
     names = [f"{run.dataset}-{run.network.training}-{rest}" for rest in ("1.0", "fast-1.0", "wide-1")]
     choices = [Choice("gaussian", noise_label(run), replace(run, name=name), core) for name in [*names, "paper"]]
     assert settings.labels(choices) == ["σ 1", "σ 1 (fast)", "σ 1 (wide)", "σ 1 (paper)"]
+    alike = [f"{run.dataset}-{run.network.training}-{rest}" for rest in ("1.0", "1")]  # both say no more than the noise
+    choices = [Choice("gaussian", noise_label(run), replace(run, name=name), core) for name in alike]
+    assert len(set(settings.labels(choices))) == 2
