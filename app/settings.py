@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from itertools import product
 from math import ceil
+from operator import itemgetter
 
 from engine.figures.settings import (
     BY_VOTES,
@@ -107,8 +108,16 @@ class Experiment:
 
     @property
     def first(self) -> str:
-        """The label to open on: of the smallest sigma that its network was trained for, if there is one."""
-        return next((label for label, run in self.labels.items() if not mismatched(run)), next(iter(self.labels)))
+        """The label to open on: of the smallest sigma that a network was trained for, if there is one.
+
+        Of several such networks the one that was sampled last: who samples a second one wants to see it.
+        """
+        matched = [(label, run) for label, run in self.labels.items() if not mismatched(run)]
+        if not matched:
+            return next(iter(self.labels))
+        least = matched[0][1]
+        alike = [(run.created or "", label) for label, run in matched if _noise_of(run) == _noise_of(least)]
+        return max(alike, key=itemgetter(0))[1]
 
     @property
     def largest_radius(self) -> float:
@@ -173,7 +182,11 @@ def experiments(metas: Iterable[Meta], pictured: Collection[str] = ()) -> list[E
 
 def _by_noise(run: Meta) -> tuple[bool, str, float, str]:
     """Gaussian noise first: the slider opens there."""
-    return run.smoothing != GAUSSIAN.name, run.smoothing or "", run.noise, run.name
+    return *_noise_of(run), run.name
+
+
+def _noise_of(run: Meta) -> tuple[bool, str, float]:
+    return run.smoothing != GAUSSIAN.name, run.smoothing or "", run.noise
 
 
 def cores(metas: Sequence[Meta], dataset: str) -> dict[str, Meta]:

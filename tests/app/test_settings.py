@@ -49,6 +49,20 @@ def test_what_there_is_most_of_comes_first_and_noise_levels_of_one_network_do_no
     assert [e.first for e in found] == ["0.25", "0.25", "0.25"]
     assert Experiment("d", "gaussian", (smoothed("a", 0.5, sigma_train=1.0),)).first == "0.5 (net 1)"
 
+@pytest.mark.parametrize(
+    ("created", "opens"),
+    [
+        (("2026-01-02", "2026-01-01", "2026-01-09", "2026-01-09"), "0.25 (a)"),
+        (("2026-01-01", "2026-01-02", "2026-01-09", "2026-01-09"), "0.25 (b)"),
+        ((None, "2026-01-01", "2026-01-09", "2026-01-09"), "0.25 (b)"),
+        ((None, None, None, None), "0.25 (a)"),
+    ],
+)
+def test_of_two_networks_for_the_smallest_noise_the_slider_opens_on_the_one_sampled_last(created, opens):
+    runs = smoothed("a", 0.25), smoothed("b", 0.25), smoothed("c", 0.5), smoothed("d", 0.25, sigma_train=0.5)
+    dated = tuple(replace(run, created=when) for run, when in zip(runs, created, strict=True))
+    assert Experiment("d", "gaussian", dated).first == opens
+
 
 def test_of_datasets_with_as_many_runs_one_whose_images_can_be_shown_comes_first():
     runs = [smoothed("a", 0.25, dataset="a"), smoothed("b", 0.25, dataset="b")]

@@ -85,7 +85,7 @@ def test_the_promise_names_what_is_fixed_beforehand(open_app):
 
 
 def test_core_networks_do_not_count_as_compositions_to_choose_from(open_app):
-    only = {"noises": "only this σ", "dataset": "cifar10", "training": "consistency"}
+    only = {"noises": "only this σ", "dataset": "cifar10", "training": "smoothadv"}
     cores = open_app(**only, with_core=["cifar10-core", "cifar10-core-resnet14x2"])
     assert cores.multiselect("with_core").value
     assert "compositions are compared" not in said(cores)
