@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from engine import cli, datasets
 from tests import toy
 
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
+
+settings.register_profile("without clocks", settings(), deadline=None)  # no test asserts how long something takes
+settings.load_profile("without clocks")
 
 MAIN = Path(__file__).resolve().parents[1] / "app" / "main.py"
 

@@ -66,7 +66,7 @@ def test_wrappers_and_nests_leave_the_identity_of_the_bare_weights(tmp_path, dat
     assert sha256(tmp_path, data) == bare(tmp_path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(
     prefixes=st.lists(st.sampled_from(PREFIXES), max_size=4),
     keys=st.lists(st.sampled_from(KEYS), max_size=3),
@@ -88,7 +88,6 @@ def test_nests_prefixes_and_kinds_in_any_combination(tmp_path, prefixes, keys, b
 any_key = st.text(max_size=5) | st.integers()
 
 
-@settings(deadline=None)
 @given(st.recursive(
     st.none() | st.integers() | st.text(max_size=5) | st.just(torch.zeros(2)),
     lambda inside: st.lists(inside, max_size=3) | st.dictionaries(any_key, inside, max_size=4),

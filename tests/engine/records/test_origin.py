@@ -10,7 +10,7 @@ from engine.records.origin import Origin
 texts = st.none() | st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.builds(Origin, texts.filter(bool), texts, texts, texts, texts, st.none() | st.integers(1, 999), st.none()))
 def test_what_is_kept_comes_back(origin):
     assert Origin.from_json(origin.to_json()) == origin

@@ -28,7 +28,7 @@ from engine.statistics.bounds import (
     z_table,
 )
 
-steady = settings(deadline=None, derandomize=True, max_examples=200)
+steady = settings(derandomize=True, max_examples=200)
 levels = st.floats(1e-6, 0.49)
 ROOT_FINDER = 2e-12  # how far scipy's interval may be off, by its brentq: 1e-9 of a bound of 1.2e-4 (k = 1, n = 1094)
 sizes = st.integers(1, 2000)
