@@ -15,6 +15,7 @@ from engine.output import make_folder
 from engine.units import check_sigma
 
 if TYPE_CHECKING:
+    from engine.datasets import DatasetCard
     from engine.models import Checkpoint
     from engine.training.fit import TrainingPlan
     from engine.training.selection import Selection
@@ -27,11 +28,18 @@ METHODS = (
 def train(
     method: Annotated[str, typer.Argument(help=METHODS)],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the checkpoint and its card.")],
-    dataset: Annotated[str, typer.Option(help="fashion_mnist, ...")] = "fashion_mnist",
+    dataset: Annotated[str | None, typer.Option(help="fashion_mnist (the default), ...")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A config that names pictures of your own: `train` under `data`, and those to test."
+        ),
+    ] = None,
     architecture: Annotated[
         str | None,
         typer.Option(
-            help="See `models`; default: resnet8, of --preset fast resnet14x4-half; of a denoiser dncnn-half."
+            help="See `models`, or FILE.py:FUNCTION; default: resnet8, of --preset fast resnet14x4-half; of a denoiser "
+            "dncnn-half."
         ),
     ] = None,
     initial: Annotated[
@@ -69,6 +77,8 @@ def train(
     Example: python -m engine train selection --network models/net.safetensors --eta 0.95 -o models
 
     Example: python -m engine train denoiser --classifier models/core.safetensors --sigma 0.25 -o models
+
+    Example: python -m engine train gaussian --config pets.yaml --sigma 0.25 -o models
     """
     from engine.training.fit import TrainingPlan
     from engine.training.presets import DRAWS, FAST_ARCHITECTURE, denoiser_preset, override
@@ -78,49 +88,70 @@ def train(
     if not units_are_right:
         check_sigma(sigma, "--sigma")
     values = _values(settings or []) | ({} if epochs is None else {"epochs": str(epochs)})
+    own = _own_pictures(config, dataset)
+    dataset = own.name if own else dataset or "fashion_mnist"
     teacher, selection = None, None
     if method == "denoiser":
-        behind = _classifier(classifier, objective)
+        behind = _classifier(classifier, objective, own)
         dataset, method = behind.card.dataset, f"denoiser-{objective}"
-        recipe, _ = override(denoiser_preset(preset, dataset), None, values)
+        recipe, _ = override(denoiser_preset(preset, own or dataset), None, values)
         named = name or f"{dataset}-{method}-{sigma:g}"
         built = architecture or "dncnn-half"
-        plan = TrainingPlan(named, method, dataset, built, sigma, recipe, None, seed, initial)
+        plan = TrainingPlan(named, method, dataset, built, sigma, recipe, None, seed, initial, own)
         say(str(_fit(plan, output, device, behind, None)))
         return
     architecture = architecture or (FAST_ARCHITECTURE if preset == "fast" else "resnet8")
     if method == "selection":
-        teacher = _teacher(network)
+        teacher = _teacher(network, own)
         dataset, architecture = teacher.card.dataset, teacher.card.architecture
         method, sigma = _training(teacher)
         selection = Selection(eta, DRAWS.get(preset, 1) if draws is None else draws)
         name = name or f"{teacher.card.name}-selection-{eta:g}"
-    recipe, hyper = override(*find(preset, method, dataset, sigma), values)
+    recipe, hyper = override(*find(preset, method, own or dataset, sigma), values)
     name = name or f"{dataset}-{method}" + (f"-{sigma:g}" if sigma else "")
-    plan = TrainingPlan(name, method, dataset, architecture, sigma, recipe, hyper, seed, initial)
+    plan = TrainingPlan(name, method, dataset, architecture, sigma, recipe, hyper, seed, initial, own)
     say(str(_fit(plan, output, device, teacher, selection)))
 
 
-def _classifier(path: Path | None, objective: str) -> Checkpoint:
-    from engine.models import load
+def _own_pictures(config: Path | None, dataset: str | None) -> DatasetCard | None:
+    """The card of the pictures that a config describes, None without one."""
+    if config is None:
+        return None
+    if dataset is not None:
+        raise AcesError("--config names the dataset: leave --dataset out")
+    from engine.sampling.config import parse_config
+
+    return parse_config(config).card_to_train()
+
+
+def _classifier(path: Path | None, objective: str, own: DatasetCard | None) -> Checkpoint:
     from engine.training.denoiser import OBJECTIVES
 
     if objective not in OBJECTIVES:
         raise AcesError(f"unknown objective '{objective}'; known: {', '.join(OBJECTIVES)}")
     if path is None:
         raise AcesError("a denoiser is trained before a classifier: name its checkpoint by --classifier")
-    return load(path)
+    return _loaded(path, own)
 
 
-def _teacher(network: Path | None) -> Checkpoint:
-    from engine.models import load
+def _loaded(path: Path, own: DatasetCard | None) -> Checkpoint:
+    """A network for the dataset of the config, where there is one."""
+    from engine.models import Hints, load
+
+    found = load(path, Hints(dataset=own))
+    if own is not None and found.card.dataset != own.name:
+        raise AcesError(f"{path} is for {found.card.dataset}; the config is for {own.name}")
+    return found
+
+
+def _teacher(network: Path | None, own: DatasetCard | None) -> Checkpoint:
     from engine.models.files import is_torchscript
 
     if network is None:
         raise AcesError("a selection network learns from a certification network: name its checkpoint by --network")
     if is_torchscript(network):
         raise AcesError(f"{network} is a TorchScript file: it does not say how to build a network like it")
-    return load(network)
+    return _loaded(network, own)
 
 
 def _training(teacher: Checkpoint) -> tuple[str, float]:

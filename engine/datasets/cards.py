@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -99,13 +99,20 @@ def card_at(name: str, place: Path) -> DatasetCard:
 
 
 def own_card(
-    name: str, place: Path, size: int, *, resize: int | None = None, classes: tuple[str, ...] | None = None
+    name: str,
+    place: Path,
+    size: int,
+    *,
+    resize: int | None = None,
+    classes: tuple[str, ...] | None = None,
+    train: Path | None = None,
 ) -> DatasetCard:
     """A dataset of the user's own: a folder with one subfolder per class, or a parquet file (or a folder of them).
 
-    The shorter side is resized to ``resize`` (default: ``size``) and the central square of ``size`` px is taken. For a
-    parquet file ``classes`` are needed; of a folder they may be more than it has subfolders. The normalisation that
-    a network is built with is ImageNet's.
+    ``train`` is the place of the split train; without it both splits are what lies at ``place``, unless that is a
+    folder of parquet files, whose names tell them apart. The shorter side is resized to ``resize`` (default:
+    ``size``) and the central square of ``size`` px is taken. For a parquet file ``classes`` are needed; of a folder
+    they may be more than it has subfolders. The normalisation that a network is built with is ImageNet's.
     """
     if known(name) is not None:
         raise AcesError(f"'{name}' is the name of a known dataset; give your own another one")
@@ -113,10 +120,12 @@ def own_card(
     is_parquet = any(find_parquet(place, split) for split in ("test", "train"))
     if is_parquet and classes is None:
         raise AcesError(f"{place} does not say how many classes there are; name them under `classes`")
-    return _own_card(name, place, transform, classes or class_folders(place))
+    return _own_card(name, place, transform, classes or class_folders(place), train)
 
 
-def _own_card(name: str, place: Path, transform: Transform, classes: tuple[str, ...]) -> DatasetCard:
+def _own_card(
+    name: str, place: Path, transform: Transform, classes: tuple[str, ...], train: Path | None = None
+) -> DatasetCard:
     assert transform.crop is not None
     return DatasetCard(
         name=name,
@@ -126,7 +135,7 @@ def _own_card(name: str, place: Path, transform: Transform, classes: tuple[str, 
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         every=1,
-        reader=partial(_own, name, place, transform, classes),
+        reader=partial(_own, name, {"test": place, "train": train or place}, transform, classes),
         recipes="cifar",
     )
 
@@ -155,7 +164,8 @@ def own_images(name: str, classes: tuple[str, ...], size: int) -> DatasetCard:
     return replace(_own_card(name, Path(), Transform(crop=size), classes), reader=None)
 
 
-def _own(name: str, place: Path, transform: Transform, classes: tuple[str, ...], split: str) -> ImageSet:
+def _own(name: str, places: Mapping[str, Path], transform: Transform, classes: tuple[str, ...], split: str) -> ImageSet:
+    place = places[split]
     files = find_parquet(place, split)
     if files is not None:
         return read_parquet(files, name, split, transform, len(classes))

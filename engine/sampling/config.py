@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -145,15 +146,27 @@ class Data(StrictModel):
 
     For a known dataset ``path`` is all there is to say. Pictures of one's own also need ``size``, in pixels after
     the shorter side was resized to ``resize`` (default: ``size``) and the centre cropped; those in a parquet file
-    the names of their ``classes``, or the dataset whose classes they are. Damaged pictures are refused unless
-    ``skip_damaged``.
+    the names of their ``classes``, or the dataset whose classes they are. ``train`` is where those lie that ``train``
+    learns from. Damaged pictures are refused unless ``skip_damaged``.
     """
 
     path: Path
+    train: Path | None = None
     size: Side | None = None
     resize: Side | None = None
     classes: str | Annotated[tuple[str, ...], Field(min_length=2)] | None = None
     skip_damaged: bool = False
+
+    @model_validator(mode="after")
+    def _of_own(self) -> Data:
+        if self.train is not None and self.size is None:
+            raise ValueError("`train` goes with pictures of your own, which need a `size`")
+        return self
+
+    def from_folder(self, folder: Path) -> Data:
+        """The same with its paths made absolute, which are relative to the config's folder."""
+        train = None if self.train is None else (folder / self.train).resolve()
+        return self.model_copy(update={"path": (folder / self.path).resolve(), "train": train})
 
 
 def _several(value: object) -> object:
@@ -267,7 +280,9 @@ class Config(StrictModel):
         if data.size is None:
             return datasets.card_at(self.dataset, data.path)
         classes = datasets.card(data.classes).classes if isinstance(data.classes, str) else data.classes
-        return datasets.own_card(self.dataset, data.path, data.size, resize=data.resize, classes=classes)
+        return datasets.own_card(
+            self.dataset, data.path, data.size, resize=data.resize, classes=classes, train=data.train
+        )
 
     @property
     def own_classes(self) -> tuple[str, ...] | None:
@@ -333,8 +348,15 @@ class Config(StrictModel):
     def images(self) -> datasets.ImageSet:
         """The images that the config names, each known to be readable."""
         card = self.card()
-        chosen = card.read(self.split).every(self.every or card.every, self.limit)
-        return chosen.checked(skip_damaged=self.data is not None and self.data.skip_damaged)
+        return self._checked(card.read(self.split).every(self.every or card.every, self.limit))
+
+    def card_to_train(self) -> datasets.DatasetCard:
+        """``card`` with a reader of whole splits, each picture known to be readable."""
+        card = self.card()
+        return replace(card, reader=lambda split: self._checked(card.read(split)))
+
+    def _checked(self, images: datasets.ImageSet) -> datasets.ImageSet:
+        return images.checked(skip_damaged=self.data is not None and self.data.skip_damaged)
 
 
 def float_of(text: str, name: str) -> float:
@@ -371,7 +393,7 @@ def parse_config(path: Path) -> Config:
         raise AcesError(f"{path}: {first_fault(error)}") from error
     return config.model_copy(
         update={
-            "data": config.data and config.data.model_copy(update={"path": (path.parent / config.data.path).resolve()}),
+            "data": config.data and config.data.from_folder(path.parent),
             "certify": tuple(_absolute(path, entry) for entry in config.certify),
             "select": tuple(_absolute(path, entry) for entry in config.select),
             "core": tuple(_absolute(path, entry) for entry in config.core),

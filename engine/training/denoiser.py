@@ -8,13 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine import datasets
 from engine.errors import AcesError
 from engine.models import Checkpoint, Network, NetworkCard
 from engine.models.denoised import Denoised
 from engine.models.denoisers import denoiser_card, find_denoiser, state_sha256
 from engine.models.own import Scripted
-from engine.training.fit import HELD_OUT_EVERY, Material, TrainingPlan, fit_network
+from engine.training.fit import TrainingPlan, fit_network, material_of
 from engine.training.loop import Report
 from engine.training.objective import BatchResult, Objective, Step, noise
 
@@ -61,9 +60,7 @@ def fit_denoiser(
     """
     _check(classifier, plan)
     objective = OBJECTIVES[plan.method.removeprefix("denoiser-")]
-    test = datasets.load(plan.dataset, "test")
-    material = Material(datasets.load(plan.dataset, "train"), test.every(HELD_OUT_EVERY), test)
-    channels = datasets.card(plan.dataset).shape[0]
+    channels = plan.data.shape[0]
     torch.manual_seed(plan.seed)  # the initial weights
     module = denoiser_card(plan.architecture).build(channels)
     facts: dict[str, object] = {"classifier": {"name": classifier.card.name, "sha256": classifier.sha256}}
@@ -75,7 +72,7 @@ def fit_denoiser(
         network,
         Network(nn.Identity(), module),
         objective,
-        material,
+        material_of(plan),
         card,
         plan,
         directory,

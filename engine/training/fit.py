@@ -17,10 +17,11 @@ from typing import Any
 import torch
 
 from engine import __version__, datasets
-from engine.datasets import ImageSet
+from engine.datasets import DatasetCard, ImageSet
 from engine.errors import AcesError
-from engine.models import Network, NetworkCard, build, weights_sha256
+from engine.models import ARCHITECTURES, Network, NetworkCard, assemble, weights_sha256
 from engine.models.checkpoint import to_bytes
+from engine.models.own import find
 from engine.names import file_fault, quoted
 from engine.output import confirm
 from engine.training.checkpoint import write_whole
@@ -46,6 +47,7 @@ class TrainingPlan:
     hyper: Hyper | None = None
     seed: int = 0
     initial: str | None = None  # a checkpoint, or an architecture with published weights, to start from
+    own: DatasetCard | None = None  # the card of pictures of one's own, which ``dataset`` alone does not find
 
     def __post_init__(self) -> None:
         if (wrong := file_fault(self.name)) is not None:
@@ -55,6 +57,11 @@ class TrainingPlan:
             raise AcesError(f"sigma is {self.sigma}; {self.method} trains under noise, for example --sigma 0.25")
         if not noisy and self.sigma != 0:
             raise AcesError(f"sigma is {self.sigma}; {self.method} trains without noise: leave it out")
+
+    @property
+    def data(self) -> DatasetCard:
+        """The card of the dataset."""
+        return self.own or datasets.card(self.dataset)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +83,14 @@ def fit(plan: TrainingPlan, directory: Path, *, device: str = "cpu", report: Rep
 
     An interrupted run goes on from its ``state_file``. Returns the path of the safetensors.
     """
-    test = datasets.load(plan.dataset, "test")
-    material = Material(datasets.load(plan.dataset, "train"), test.every(HELD_OUT_EVERY), test)
     card = NetworkCard(plan.name, plan.architecture, plan.dataset, plan.method, plan.sigma)
-    return fit_to(material, card, plan, directory, device=device, report=report)
+    return fit_to(material_of(plan), card, plan, directory, device=device, report=report)
+
+
+def material_of(plan: TrainingPlan) -> Material:
+    """Both splits of a plan's dataset."""
+    test = plan.data.read("test")
+    return Material(plan.data.read("train"), test.every(HELD_OUT_EVERY), test)
 
 
 def fit_to(
@@ -94,7 +105,7 @@ def fit_to(
 ) -> Path:
     """``fit`` on given images and labels; ``facts`` go to the card and identify the run beside the plan."""
     torch.manual_seed(plan.seed)  # the initial weights
-    network = build(card.architecture, card.dataset, card.outputs)
+    network = _built(card, plan.data)
     facts = dict(facts or {})
     if plan.initial:
         facts["initial"] = start_from(network, plan.initial)
@@ -123,6 +134,7 @@ def fit_network(
     ``also``: what else the card says once training has ended.
     """
     path = directory / f"{plan.name}.safetensors"
+    facts = facts | ({} if plan.own is None else _of_own(plan.own, material))
     hyper = asdict(plan.hyper) if plan.hyper else {}
     history = train(
         network,
@@ -144,6 +156,36 @@ def fit_network(
     for file, data in made.items():  # a folder that was removed meanwhile is made again, without what was in it
         confirm(file, data)
     return path
+
+
+def _built(card: NetworkCard, data: DatasetCard) -> Network:
+    """The untrained network. Raises ``AcesError`` for one of the user's own whose answers do not fit the labels."""
+    network = assemble(find(card.architecture), data, card.outputs)
+    if card.architecture not in ARCHITECTURES:
+        wanted = (2, card.outputs or data.num_classes)
+        try:
+            with torch.inference_mode():
+                answered = tuple(network.eval()(torch.zeros(2, *data.shape)).shape)
+        except Exception as error:  # whatever code of the user's own raises
+            raise AcesError(f"{card.architecture} does not read images of {data.shape}: {error}") from error
+        if answered != wanted:
+            raise AcesError(f"{card.architecture} answers two images with {answered}; {data.name} needs {wanted}")
+    return network
+
+
+def _of_own(data: DatasetCard, material: Material) -> dict[str, Any]:
+    """What the card says of pictures that no name vouches for: the classes, a digest, and whether the splits overlap.
+
+    Raises ``AcesError`` where every picture of the test is learnt from: the accuracies would say nothing.
+    """
+    learnt = {material.train.content(row) for row in range(len(material.train))}
+    both = sum(material.test.content(row) in learnt for row in range(len(material.test)))
+    if both == len(material.test):
+        raise AcesError(
+            f"all {both} test pictures of {data.name} are among those to learn from: put others aside, and name the "
+            f"folder of those to learn from as `train` under `data`"
+        )
+    return {"classes": list(data.classes), "pictures": material.train.digest(), "test_images_also_trained_on": both}
 
 
 def _facts(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from engine import datasets
+from engine.datasets import DatasetCard
 from engine.errors import AcesError
 from engine.training.consistency import Consistency
 from engine.training.loop import Recipe
@@ -143,11 +144,11 @@ FAMILIES = {  # what a dataset's card names
 }
 
 
-def preset(name: str, method_name: str, dataset: str, sigma: float) -> tuple[Recipe, Hyper | None]:
+def preset(name: str, method_name: str, dataset: str | DatasetCard, sigma: float) -> tuple[Recipe, Hyper | None]:
     """Recipe and hyper-parameters. Raises ``AcesError`` on an unknown name, listing the known ones."""
     if name not in PRESETS:
         raise AcesError(f"unknown preset '{name}'; known: {', '.join(PRESETS)}")
-    card = datasets.card(dataset)
+    card = dataset if isinstance(dataset, DatasetCard) else datasets.card(dataset)
     if card.recipes not in FAMILIES:
         raise AcesError(f"the card of {dataset} names the recipes '{card.recipes}'; known: {', '.join(FAMILIES)}")
     family = FAMILIES[card.recipes]
@@ -159,11 +160,12 @@ def preset(name: str, method_name: str, dataset: str, sigma: float) -> tuple[Rec
     return recipe, chosen.hyper(sigma) if sigma > 0 else None
 
 
-def denoiser_preset(name: str, dataset: str) -> Recipe:
+def denoiser_preset(name: str, dataset: str | DatasetCard) -> Recipe:
     """The recipe of a denoiser. Raises ``AcesError`` on an unknown name, listing the known ones."""
     if name not in _DENOISER:
         raise AcesError(f"unknown preset '{name}' of a denoiser; known: {', '.join(_DENOISER)}")
-    return replace(_DENOISER[name], crop_padding=FAMILIES[datasets.card(dataset).recipes].crop_padding)
+    card = dataset if isinstance(dataset, DatasetCard) else datasets.card(dataset)
+    return replace(_DENOISER[name], crop_padding=FAMILIES[card.recipes].crop_padding)
 
 
 def override(recipe: Recipe, hyper: Hyper | None, values: dict[str, str]) -> tuple[Recipe, Hyper | None]:

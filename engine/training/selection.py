@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from engine import datasets, files, npz
+from engine import files, npz
 from engine.datasets import ImageSet
 from engine.errors import AcesError
 from engine.models import Checkpoint, NetworkCard
@@ -72,7 +72,7 @@ def fit_selection(
     frozen = freeze(checkpoint.network, PRECISION, device)
     labelled = []
     for split, every in (("train", 1), ("test", HELD_OUT_EVERY)):
-        images = datasets.load(plan.dataset, split).every(every)
+        images = plan.data.read(split).every(every)
         kept = directory / f"{checkpoint.card.name}-right-{split}-{selection.draws}.npz"
         correct = _read_or_count(kept, frozen, checkpoint.sha256, images, plan, selection.draws, report_draws)
         labelled.append(replace(images, label=selection.labels(correct)))

@@ -49,6 +49,7 @@ def test_what_there_is_most_of_comes_first_and_noise_levels_of_one_network_do_no
     assert [e.first for e in found] == ["0.25", "0.25", "0.25"]
     assert Experiment("d", "gaussian", (smoothed("a", 0.5, sigma_train=1.0),)).first == "0.5 (net 1)"
 
+
 @pytest.mark.parametrize(
     ("created", "opens"),
     [

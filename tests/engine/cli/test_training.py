@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from cache.catalog import Catalog
 from engine import datasets
 from tests import toy
 
@@ -98,3 +102,132 @@ def test_train_denoiser_refuses_in_one_line(call, tmp_path, more, message):
     assert status == 2
     assert message in err
     assert len(err.strip().splitlines()) == 1
+
+
+SHORT = ["--epochs", "1", "--set", "batch_size=4"]
+
+
+def picture(folder: Path, name: str, brightness: int, seed: int) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    pixels = brightness + np.random.default_rng(seed).integers(0, 50, (8, 8, 3))
+    Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A config of pictures of two classes: eight to learn from, six to be tested on."""
+    for k in range(14):
+        place = tmp_path / ("learn" if k < 8 else "pets") / ("cats", "dogs")[k % 2]
+        picture(place, f"{k}.png", (20, 150)[k % 2], k)
+    config = tmp_path / "pets.yaml"
+    config.write_text("dataset: pets\ndata: {path: pets, train: learn, size: 8}\nn: 100\n")
+    monkeypatch.chdir(tmp_path)
+    return config
+
+
+def card_at(folder: Path, name: str) -> dict:
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+def test_train_learns_from_pictures_of_ones_own_and_its_network_is_sampled_on_the_others(call, own, tmp_path):
+    command = ["train", "gaussian", "--config", own, "--sigma", "0.25", *SHORT, "-o", "models"]
+    status, out, err = call(*command)
+    assert (status, Path(out.strip())) == (0, Path("models/pets-gaussian-0.25.safetensors")), err
+    card = card_at(tmp_path / "models", "pets-gaussian-0.25")
+    assert (card["dataset"], card["classes"]) == ("pets", ["cats", "dogs"])
+    assert (card["train_images"], card["test_images"], card["test_images_also_trained_on"]) == (8, 6, 0)
+    own.write_text(own.read_text() + "certify: [{checkpoint: models/pets-gaussian-0.25.safetensors}]\n")
+    status, _, err = call("precompute", own)
+    assert status == 0, err
+    run = Catalog().load("pets-gaussian-0.25")
+    assert (run.meta.dataset, run.meta.network.sigma_train, len(run.label)) == ("pets", 0.25, 6)
+    assert run.meta.network.sha256 == card["sha256"]
+
+
+@pytest.mark.usefixtures("toy_dataset")
+def test_other_networks_are_trained_after_one_of_ones_own_pictures(call, own, tmp_path):
+    call("train", "gaussian", "--config", own, "--sigma", "0.25", *SHORT, "-o", "models")
+    network = "models/pets-gaussian-0.25.safetensors"
+    labels = ["--eta", "0.5", "--draws", "3"]
+    status, _, err = call("train", "selection", "--network", network, *labels, "--config", own, *SHORT, "-o", "models")
+    assert status == 0 or "all training images are labelled" in err
+    behind = ["--classifier", network, "--sigma", "0.25", "--config", own]
+    status, _, err = call("train", "denoiser", *behind, *SHORT, "-o", "models")
+    assert status == 0, err
+    assert card_at(tmp_path / "models", "pets-denoiser-mse-0.25")["classes"] == ["cats", "dogs"]
+    other = toy.checkpoint(tmp_path / "toy.safetensors")
+    status, _, err = call("train", "selection", "--network", other, "--config", own, "-o", "models")
+    assert (status, err) == (2, f"error: {other} is for toy; the config is for pets\n")
+
+
+def test_a_network_of_ones_own_is_trained_by_the_methods_here(call, own, tmp_path):
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\ndef make():\n    return nn.Sequential(nn.Flatten(), nn.Linear(192, 2))\n"
+        "def three():\n    return nn.Sequential(nn.Flatten(), nn.Linear(192, 3))\n"
+        "def large():\n    return nn.Sequential(nn.Flatten(), nn.Linear(3072, 2))\n"
+    )
+    command = ["train", "consistency", "--config", own, "--sigma", "0.25", *SHORT, "-o", "models", "--architecture"]
+    status, _, err = call(*command, "net.py:make")
+    assert status == 0, err
+    assert card_at(tmp_path / "models", "pets-consistency-0.25")["architecture"] == "net.py:make"
+    status, _, err = call(*command, "net.py:three")
+    assert (status, err.splitlines()[-1]) == (
+        2,
+        "error: net.py:three answers two images with (2, 3); pets needs (2, 2)",
+    )
+    status, _, err = call(*command, "net.py:large")
+    assert status == 2
+    assert "net.py:large does not read images of (3, 8, 8)" in err
+
+
+def test_pictures_that_are_learnt_from_and_tested_on_are_counted_and_all_of_them_refused(call, own, tmp_path):
+    shutil.copy(tmp_path / "pets" / "cats" / "8.png", tmp_path / "learn" / "cats" / "copy.png")
+    command = ["train", "gaussian", "--sigma", "0.25", *SHORT, "-o", "models", "--config"]
+    assert call(*command, own)[0] == 0
+    assert card_at(tmp_path / "models", "pets-gaussian-0.25")["test_images_also_trained_on"] == 1
+    same = tmp_path / "same.yaml"
+    same.write_text(own.read_text().replace("train: learn, ", ""))
+    status, _, err = call(*command, same, "--name", "same")
+    assert status == 2
+    assert "all 6 test pictures of pets are among those to learn from" in err
+    assert not (tmp_path / "models" / "same.safetensors").exists()
+
+
+def test_training_does_not_go_on_with_exchanged_pictures(call, own, tmp_path):
+    command = ["train", "gaussian", "--config", own, "--sigma", "0.25", *SHORT, "-o", "models"]
+    assert call(*command)[0] == 0
+    picture(tmp_path / "learn" / "cats", "0.png", 20, 99)
+    status, _, err = call(*command)
+    assert status == 2
+    assert "belongs to a run with other pictures" in err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("train: learn", "train: absent"), "there is no folder "),
+        (("size: 8", "skip_damaged: true"), "`train` goes with pictures of your own, which need a `size`"),
+        (("train: learn", "train: [learn]"), "data.train"),
+    ],
+)
+def test_a_config_to_train_from_that_is_wrong_is_one_line(call, own, change, message):
+    own.write_text(own.read_text().replace(*change))
+    status, out, err = call("train", "gaussian", "--config", own, "--sigma", "0.25", *SHORT, "-o", "models")
+    assert (status, out) == (2, "")
+    assert message in err.splitlines()[-1]
+
+
+def test_damaged_pictures_to_learn_from_are_refused_or_skipped(call, own, tmp_path):
+    (tmp_path / "learn" / "cats" / "0.png").write_bytes(b"")
+    command = ["train", "gaussian", "--config", own, "--sigma", "0.25", *SHORT, "-o", "models"]
+    status, _, err = call(*command)
+    assert status == 2
+    assert "1 of 8 pictures cannot be read" in err
+    own.write_text(own.read_text().replace("size: 8", "size: 8, skip_damaged: true"))
+    assert call(*command)[0] == 0
+    assert card_at(tmp_path / "models", "pets-gaussian-0.25")["train_images"] == 7
+
+
+def test_a_dataset_is_named_once(call, own):
+    status, _, err = call("train", "gaussian", "--config", own, "--dataset", "cifar10", "--sigma", "0.25", "-o", "m")
+    assert (status, err) == (2, "error: --config names the dataset: leave --dataset out\n")

@@ -39,6 +39,15 @@ def test_a_folder_of_ones_own_is_ordered_by_class_then_file(pets):
     assert colours == [[7, 7, 7], [255, 0, 0], [0, 255, 0], [0, 0, 255]]  # grey, z, a, b: grey became colour
 
 
+def test_the_split_to_learn_from_lies_elsewhere_where_that_is_said(pets, tmp_path):
+    for place, colour in (("cats", 5), ("dogs", 6)):
+        (tmp_path / "learn" / place).mkdir(parents=True)
+        flat((colour,) * 3).save(tmp_path / "learn" / place / "0.png")
+    card = datasets.own_card("pets", pets, 8, train=tmp_path / "learn")
+    assert card.read("train").array()[:, 0, 4, 4].tolist() == [5, 6]
+    assert len(card.read("test")) == len(datasets.own_card("pets", pets, 8).read("train")) == 4
+
+
 @pytest.mark.parametrize(
     ("name", "make", "message"),
     [
