@@ -48,7 +48,7 @@ def read_folder(
     found, tree = _classes(folder)
     known = {name: label for label, name in reversed(list(enumerate(classes or found)))}
     if unknown := [name for name in found if name not in known]:
-        raise AcesError(f"{folder / unknown[0]} is called like no class; classes are {', '.join(list(known)[:3])}, ...")
+        raise AcesError(f"{folder / unknown[0]} is called like no class; classes are {_some(list(classes or found))}")
     of_class = {name: pictures_below(tree, name) for name in found}
     if empty := [name for name, files in of_class.items() if not files]:
         raise AcesError("; ".join((f"{folder}: no pictures of the classes {_some(empty)}", *tree.notes())))

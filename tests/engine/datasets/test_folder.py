@@ -68,3 +68,9 @@ def test_folders_that_are_no_dataset_say_why(tmp_path, name, make, message):
         flat(0).save(place / "a" / "a.png")
     with pytest.raises(AcesError, match=message):
         datasets.own_card(name, place, 8).read("test")
+
+
+def test_a_folder_that_is_no_class_is_told_the_classes_in_their_order(pets):
+    card = datasets.own_card("pets", pets, 8, classes=("ants", "cats"))
+    with pytest.raises(AcesError, match="dogs is called like no class; classes are ants, cats$"):
+        card.read("test")
