@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from cache.catalog import Catalog
-from engine import datasets
+from engine import System, datasets
+from engine.errors import AcesError
 from engine.records.runs import SmoothedRun, from_bytes, to_bytes
 from tests import ROOT
 
@@ -53,6 +54,7 @@ def test_the_road_is_walked_to_its_end(walked, call, open_app, monkeypatch):
     assert "Certified" in next(text for line, text in said.items() if "theta 1 --trust" in line)
     assert "draws again, no votes otherwise than recorded" in told["check"]
     assert "every count the same" in told["verify"]
+    _a_moved_system(folder, monkeypatch)
     run = Catalog().load("shapes-net")
     assert run.meta.classes == ("circle", "square", "stripes")
     assert run.meta.origin is not None
@@ -72,10 +74,22 @@ def _checks_of_files(run: SmoothedRun, call, folder: Path) -> None:
     networks = ("--certify", "shapes-net", "--core", "shapes-core")
     status, _, err = call("certify", "shapes/circle/00.png", *networks)
     assert status == 2
-    assert "code of your own: if you trust it, say --trust" in err
+    assert "code that runs with your rights: if you trust it, say --trust" in err
     certificate = json.loads((folder / "certificates" / "00.png.json").read_text())
     assert certificate["answer"] == "square"
     assert certificate["networks"]["classes"] == ["circle", "square", "stripes"]
+
+
+def _a_moved_system(folder: Path, monkeypatch) -> None:
+    """What was put aside answers without the store, and runs its code with trust alone."""
+    (folder / "system").rename(folder / "elsewhere-system")
+    path, picture = folder / "elsewhere-system" / "system.yaml", folder / "shapes" / "circle" / "00.png"
+    with monkeypatch.context() as patch:
+        patch.setenv("ACES_CACHE", str(folder / "no-store"))
+        with pytest.raises(AcesError, match="code that runs with your rights: if you trust it"):
+            System.load(path).predict([picture])
+        (prediction,) = System.load(path, trust=True).predict([picture])
+    assert prediction.name in ("circle", "square", "stripes")
 
 
 def _pages(open_app, monkeypatch) -> None:
@@ -87,7 +101,7 @@ def _pages(open_app, monkeypatch) -> None:
     assert not page.error
     assert not [one for one in page.caption if "do not ship" in one.value]
     page = open_app("certify", **query)
-    assert "code of your own" in " ".join(one.value for one in page.error)
+    assert "code that runs with your rights" in " ".join(one.value for one in page.error)
     monkeypatch.setenv("ACES_TRUST", "1")
     page = open_app("certify", **query)
     assert not page.error

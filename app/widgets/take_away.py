@@ -22,7 +22,8 @@ def show(settings: Settings, measured: MeasuredPoint) -> None:
     """
     try:
         # Visitors of a server are told no path of it: they put the networks beside the file.
-        text = to_yaml(deployed(settings, measured), FILE, beside=read_only())
+        found = deployed(settings, measured)
+        text = to_yaml(found, FILE, beside=read_only())
     except AcesError as error:
         st.caption(f"Not to be taken away: {message(str(error))}")
         return
@@ -32,5 +33,7 @@ def show(settings: Settings, measured: MeasuredPoint) -> None:
             help="Networks by place and sha256, settings, both pairs of numbers above with their intervals, and the "
             "runs they are of. `inspect system.yaml` says it again.",
         )  # fmt: skip
-        st.code(script(FILE), language="python")
-        st.code(f"aces certify pictures --system {FILE} --outcome -o results\naces serve {FILE}", language="bash")
+        st.code(script(FILE, found.system), language="python")
+        trust = " --trust" if found.system.pair.code else ""
+        commands = f"aces certify pictures --system {FILE}{trust} --outcome -o results\naces serve {FILE}{trust}"
+        st.code(commands, language="bash")

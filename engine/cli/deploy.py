@@ -10,11 +10,10 @@ from typing import Annotated
 import typer
 
 from cache.catalog import Catalog
-from engine import files
 from engine.cli.options import AlphaOption, CacheOption, CorrectionOption, VotesOption, read_then
 from engine.cli.printing import say, warn
 from engine.errors import AcesError
-from engine.output import make_folder, write_file
+from engine.output import write_file
 from engine.records.meta import Meta
 from engine.records.runs import CoreRun, SmoothedRun
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION, check_share
@@ -22,7 +21,6 @@ from engine.statistics.bounds import MAJORITY, check_level
 from engine.statistics.deployment import Rule
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import check_radii
-from engine.weights import MOST_BYTES
 
 SAID = ("certify", "core", "select", "then 1", "sigma", "theta", "t", "stage 2", "chosen", "on these", "on others")
 
@@ -69,7 +67,7 @@ def deploy(
     from engine.figures.numbers import Numbers
     from engine.figures.settings import Settings
     from engine.figures.views import Axis
-    from engine.single_image.system_file import script, to_yaml
+    from engine.single_image.system_file import copy_beside, script, to_yaml
 
     if not 0 <= nac <= 100:
         raise AcesError(f"--nac is {nac:g}; a natural accuracy is a percentage, 0 to 100")
@@ -108,10 +106,10 @@ def deploy(
     deployed = points.deployed(at, points.measured(best, robustness, found, measure, settings))
     text = to_yaml(deployed, output, beside=copy)
     if copy:
-        _copy(deployed.system.pair.checkpoints, output)
+        copy_beside(deployed.system.pair, output)
     write_file(output, text.encode())
     _say(output)
-    print(script(output), end="")
+    print(script(output, deployed.system), end="")
 
 
 def _runs(
@@ -147,32 +145,11 @@ def _at_hand(meta: Meta) -> bool:
         return False
 
 
-def _copy(checkpoints: Sequence[Path], output: Path) -> None:
-    make_folder(output.parent)
-    for path in dict.fromkeys(checkpoints):
-        place = output.parent / path.name
-        if place.exists() and place.samefile(path):
-            continue
-        write_file(place, files.read(path, MOST_BYTES))
-
-
 def _say(output: Path) -> None:
     from engine.single_image.system_file import facts, read_system
 
     say(f"wrote {output}")
     for name, value in facts(read_system(output)).items():
-        if name in (
-            "certify",
-            "core",
-            "select",
-            "then 1",
-            "sigma",
-            "theta",
-            "t",
-            "stage 2",
-            "chosen",
-            "on these",
-            "on others",
-        ):
+        if name in SAID:
             say(f"{name:10}{value}")
     print()

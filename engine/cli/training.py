@@ -31,9 +31,7 @@ def train(
     dataset: Annotated[str | None, typer.Option(help="fashion_mnist (the default), ...")] = None,
     config: Annotated[
         Path | None,
-        typer.Option(
-            help="A config that names pictures of your own: `train` under `data`, and those to test."
-        ),
+        typer.Option(help="A config that names pictures of your own: `train` under `data`, and those to test."),
     ] = None,
     architecture: Annotated[
         str | None,

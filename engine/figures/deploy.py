@@ -117,7 +117,7 @@ def deployed(settings: Settings, said: MeasuredPoint | None = None) -> Deployed:
     system = System.load(
         choice.certify_run, choice.core_run, theta, p0=p0, then=() if choice.then is None else (choice.then,),
         select=choice.select_run, alpha=settings.alpha, correction=settings.correction, t=t, bound=bound,
-        dataset=choice.certify_run.dataset,
+        dataset=choice.certify_run.dataset, trust=True,  # nothing is opened here; whoever opens the file says it anew
     )  # fmt: skip
     parts = {"certify": choice.certify_run, "core": choice.core_run, "select": choice.select_run}
     parts["then"] = None if choice.then is None else choice.then.run

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, Self
 
 from engine.errors import AcesError
 from engine.names import LONGEST_NOTE, fault, quoted
 
 LIBRARIES = ("timm:", "transformers:")  # whose names hold a colon and are no code of the user's own
+
+
+def code_of(architecture: str | None) -> tuple[Path, str] | None:
+    """File and function of ``FILE.py:function``; None for every other name.
+
+    >>> code_of("net.py:make"), code_of("package.module:make"), code_of("resnet110")
+    ((PosixPath('net.py'), 'make'), None, None)
+    """
+    file, colon, function = (architecture or "").rpartition(":")
+    return (Path(file), function) if colon and file.endswith(".py") else None
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,8 @@ class NetworkHints:
         """Raise ``AcesError`` where a record names code that is not trusted."""
         if self.by_record and Origin("", self.architecture).runs_code and not trust:
             raise AcesError(
-                f"the run's network '{self.name}' is built by {self.architecture}, code of your own: if you trust it, "
-                f"say --trust, or start the dashboard with it"
+                f"the network '{self.name}' is built by {self.architecture}, code that runs with your rights: if you "
+                f"trust it, say --trust, or start the dashboard with it"
             )
 
     @classmethod
@@ -144,6 +144,12 @@ class PairSpec:
         """The files."""
         select = () if self.select is None else (self.select.checkpoint,)
         return (self.certify, self.core, *select, *(later.checkpoint for later in self.then))
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """What builds networks of the user's own: ``FILE.py:function``, or ``module:function``."""
+        named = (hints.architecture for _, hints in self.hints)
+        return tuple(dict.fromkeys(name for name in named if name and Origin("", name).runs_code))
 
 
 @dataclass(frozen=True)

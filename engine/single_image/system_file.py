@@ -16,16 +16,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
-from engine import __version__
+from engine import __version__, datasets, files
 from engine.errors import AcesError
 from engine.mechanisms import NETWORK, mechanism
-from engine.single_image.plan import LaterPlan
-from engine.single_image.system import LaterNetwork, PairSpec, Selector, System
+from engine.names import LONGEST_NOTE, fault
+from engine.output import make_folder, write_file
+from engine.records.origin import code_of
+from engine.single_image.plan import LATER, LaterPlan
+from engine.single_image.system import LaterNetwork, NetworkHints, OwnImages, PairSpec, Selector, System
 from engine.smoothing import smoothing
 from engine.statistics.intervals import Estimate
 from engine.strict_yaml import StrictModel, first_fault, read_yaml, write_yaml
+from engine.weights import MOST_BYTES
 
 FORMAT: Literal["aces-system"] = "aces-system"
 VERSION: Literal[1] = 1
@@ -33,6 +37,16 @@ HEAD = "# A certified system of ACES Explorer: `python -m engine inspect {name}`
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+MOST_CLASSES = 100_000
+
+
+def _said(text: str) -> str:
+    if (expected := fault(text, LONGEST_NOTE)) is not None:
+        raise ValueError(f"expected {expected}")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_said)]
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,9 @@ class Deployed:
 class _Network(StrictModel):
     checkpoint: Path
     sha256: Sha256
+    architecture: Text | None = None
+    weights: Text | None = None
+    normalizer: Text | None = None
 
 
 class _Selection(_Network):
@@ -124,10 +141,18 @@ class _Provenance(StrictModel):
     runs: dict[str, str] = Field(default_factory=dict)
 
 
+class _Pictures(StrictModel):
+    """What is known of pictures of the user's own: the names of the classes, and the side of what networks see."""
+
+    classes: Annotated[tuple[Text, ...], Field(min_length=2, max_length=MOST_CLASSES)]
+    size: Annotated[int, Field(ge=1, le=4_096)]
+
+
 class _File(StrictModel):
     format: Literal["aces-system"]
     version: Literal[1]
-    dataset: str
+    dataset: Text
+    pictures: _Pictures | None = None
     networks: _Networks
     settings: _Settings
     measured: _Measured | None = None
@@ -168,23 +193,30 @@ def read_system(path: Path, *, device: str = "cpu", trust: bool = False) -> Depl
 def to_yaml(deployed: Deployed, path: Path, *, beside: bool = False) -> str:
     """The file's text, to be written to ``path``.
 
-    Checkpoints stand by their absolute paths, or, where they are ``beside`` the file, by their names. Raises
-    ``AcesError`` for a system that does not say its dataset, or which weights are meant.
+    Checkpoints, and files of code that build networks of the user's own, stand by their absolute paths, or, where they
+    are ``beside`` the file, by their names. Raises ``AcesError`` for a system that does not say its dataset, or nothing
+    of pictures of the user's own, or which weights are meant.
     """
     system, spec = deployed.system, deployed.system.pair
     if spec.dataset is None:
         raise AcesError("a system is written with its dataset: say which")
+    if spec.own is None:
+        datasets.card(spec.dataset)  # whose classes and sizes everybody knows
+    said = dict(spec.hints)
 
-    def named(checkpoint: Path, sha256: str | None) -> dict[str, Any]:
+    def place(path: Path) -> str:
+        return path.name if beside else str(Path(os.path.abspath(path)))  # noqa: PTH100 (links stay)
+
+    def named(part: str, checkpoint: Path, sha256: str | None) -> dict[str, Any]:
         if sha256 is None:
             raise AcesError(f"{checkpoint}: which weights are meant is not known: nothing says their sha256")
-        place = checkpoint.name if beside else str(Path(os.path.abspath(checkpoint)))  # noqa: PTH100 (links stay)
-        return {"checkpoint": place, "sha256": sha256}
+        return {"checkpoint": place(checkpoint), "sha256": sha256, **_hints_data(said.get(part), place)}
 
     data = {
         "format": FORMAT,
         "version": VERSION,
         "dataset": spec.dataset,
+        **({} if spec.own is None else {"pictures": {"classes": list(spec.own.classes), "size": spec.own.size}}),
         "networks": _networks_data(system, named),
         "settings": {
             "sigma": system.sigma,
@@ -206,11 +238,29 @@ def to_yaml(deployed: Deployed, path: Path, *, beside: bool = False) -> str:
     return HEAD.format(name=path.name) + write_yaml(data)
 
 
-def script(path: Path) -> str:
-    """The lines of Python that use a system."""
+def copy_beside(pair: PairSpec, path: Path) -> None:
+    """Put networks, and files of code that build them, beside a system's file, which need not be there yet.
+
+    Raises ``AcesError`` for two files of one name.
+    """
+    code = [found[0] for name in pair.code if (found := code_of(name)) is not None]
+    wanted = {file.resolve(): file for file in (*pair.checkpoints, *code)}
+    names = [file.name for file in wanted.values()]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise AcesError(f"two files are called {twice[0]}: rename one, or do not put them beside {path.name}")
+    make_folder(path.parent)
+    for file in wanted.values():
+        place = path.parent / file.name
+        if not (place.exists() and place.samefile(file)):
+            write_file(place, files.read(file, MOST_BYTES))
+
+
+def script(path: Path, system: System) -> str:
+    """The lines of Python that use a system which was written to ``path``."""
+    trust = ", trust=True" if system.pair.code else ""  # whoever runs them has read whose code it is
     return f"""from engine import System
 
-system = System.load({str(path)!r})
+system = System.load({str(path)!r}{trust})
 images = ["cat.jpg"]  # also arrays and tensors: uint8 of 0 to 255 or floats in [0, 1], [B, C, H, W] or [B, H, W, C]
 for answer in system.predict(images):
     print(answer.name or "no answer", f"after {{answer.draws}} draws")
@@ -250,19 +300,29 @@ def _both(measure: str, nac: Estimate, robustness: Estimate) -> str:
     )
 
 
-def _networks_data(system: System, named: Callable[[Path, str | None], dict[str, Any]]) -> dict[str, Any]:
+def _hints_data(said: NetworkHints | None, place: Callable[[Path], str]) -> dict[str, Any]:
+    """What a network's file does not say of itself, as somebody said it when the network was sampled."""
+    if said is None:
+        return {}
+    file, function = code_of(said.architecture) or (None, "")
+    built = said.architecture if file is None else f"{place(file)}:{function}"
+    known = {"architecture": built, "weights": said.weights, "normalizer": said.normalizer}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _networks_data(system: System, named: Callable[[str, Path, str | None], dict[str, Any]]) -> dict[str, Any]:
     spec = system.pair
     found: dict[str, Any] = {
-        "certify": named(spec.certify, spec.sha256[0]),
-        "core": named(spec.core, spec.sha256[1]),
+        "certify": named("certify", spec.certify, spec.sha256[0]),
+        "core": named("core", spec.core, spec.sha256[1]),
     }
     if spec.select is not None:
-        chosen = named(spec.select.checkpoint, spec.select.sha256)
+        chosen = named("select", spec.select.checkpoint, spec.select.sha256)
         found["select"] = {**chosen, "sigma": system.sigma_select, "mechanism": spec.select.mechanism}
     if spec.then:
         found["then"] = [
-            named(network.checkpoint, network.sha256) | _later_data(stage)
-            for network, stage in zip(spec.then, system.then, strict=True)
+            named(part, network.checkpoint, network.sha256) | _later_data(stage)
+            for part, network, stage in zip(LATER[: len(spec.then)], spec.then, system.then, strict=True)
         ]
     return found
 
@@ -313,6 +373,8 @@ def _system(file: _File, folder: Path, device: str, *, trust: bool) -> System:
         file.dataset,
         trust,
         tuple(LaterNetwork(folder / later.checkpoint, later.sha256) for later in networks.then),
+        _hints(networks, folder),
+        _own(file),
     )
     later = tuple(_later(stage) for stage in networks.then)
     sigma_select = None if networks.select is None else networks.select.sigma
@@ -320,6 +382,34 @@ def _system(file: _File, folder: Path, device: str, *, trust: bool) -> System:
         pair, settings.sigma, settings.theta, settings.alpha, settings.correction, sigma_select,  # type: ignore[arg-type]
         settings.smoothing, settings.t, settings.bound, settings.p0, later,  # type: ignore[arg-type]
     )  # fmt: skip
+
+
+def _hints(networks: _Networks, folder: Path) -> tuple[tuple[str, NetworkHints], ...]:
+    """What the file says of its networks: a record's word, so that code which it names runs with trust alone."""
+    parts: dict[str, _Network | None] = {
+        "certify": networks.certify,
+        "core": networks.core,
+        "select": networks.select,
+        **dict(zip(LATER, networks.then, strict=False)),
+    }
+    found = {}
+    for part, network in parts.items():
+        if network is None or (network.architecture, network.weights, network.normalizer) == (None, None, None):
+            continue
+        file, function = code_of(network.architecture) or (None, "")
+        built = network.architecture if file is None else f"{(folder / file).resolve()}:{function}"
+        name = network.checkpoint.stem
+        found[part] = NetworkHints(name, built, network.weights, network.normalizer, by_record=True)
+    return tuple(sorted(found.items()))
+
+
+def _own(file: _File) -> OwnImages | None:
+    """The dataset, where it is somebody's own. Raises ``AcesError`` where it bears the name of a known one."""
+    if file.pictures is None:
+        return None
+    if datasets.known(file.dataset) is not None:
+        raise AcesError(f"'{file.dataset}' is a known dataset, whose classes and size are not the file's to say")
+    return OwnImages(file.dataset, file.pictures.classes, file.pictures.size)
 
 
 def _later(stage: _Later) -> LaterPlan:

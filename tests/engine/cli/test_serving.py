@@ -40,7 +40,7 @@ def test_the_http_example_of_the_readme_runs(system_file):
 def test_the_ten_lines_from_a_file_to_a_certificate_run(system_file):
     """As ``deploy`` prints them: no dashboard, no catalog."""
     shutil.copy(ROOT / "app/photographs/cat.jpg", system_file.parent / "cat.jpg")
-    lines = script(Path("system.yaml")).replace("n=10_000", "n=1_000")
+    lines = script(Path("system.yaml"), System.load(system_file)).replace("n=10_000", "n=1_000")
     environment = {"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(system_file.parent)}
     done = subprocess.run(
         [sys.executable, "-c", lines], cwd=system_file.parent, capture_output=True, text=True, check=False,

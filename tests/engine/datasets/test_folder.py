@@ -72,5 +72,5 @@ def test_folders_that_are_no_dataset_say_why(tmp_path, name, make, message):
 
 def test_a_folder_that_is_no_class_is_told_the_classes_in_their_order(pets):
     card = datasets.own_card("pets", pets, 8, classes=("ants", "cats"))
-    with pytest.raises(AcesError, match="dogs is called like no class; classes are ants, cats$"):
+    with pytest.raises(AcesError, match=r"dogs is called like no class; classes are ants, cats$"):
         card.read("test")

@@ -12,7 +12,18 @@ from cache.catalog import DEMO, Catalog
 from engine import System
 from engine.datasets import DATASETS
 from engine.errors import AcesError
-from engine.single_image.system_file import Deployed, MeasuredPoint, facts, is_system, read_system, script, to_yaml
+from engine.single_image.plan import LATER, LaterPlan
+from engine.single_image.system import LaterNetwork, NetworkHints, OwnImages, PairSpec
+from engine.single_image.system_file import (
+    Deployed,
+    MeasuredPoint,
+    copy_beside,
+    facts,
+    is_system,
+    read_system,
+    script,
+    to_yaml,
+)
 from engine.statistics.chains import Later
 from engine.statistics.intervals import Estimate
 from tests import toy
@@ -65,6 +76,46 @@ def test_what_is_written_is_what_is_read(kind, tmp_path):
     assert read_system(path, device="cuda").system.pair.device == "cuda"  # the file says no device
 
 
+def test_what_a_networks_file_does_not_tell_and_pictures_of_ones_own_are_written_and_read(tmp_path):
+    hints = {
+        "certify": NetworkHints("net", f"{tmp_path / 'net.py'}:make", by_record=True),
+        "core": NetworkHints("core", weights="model.ema", normalizer="0.5,0.5,0.5/1,1,1", by_record=True),
+        LATER[0]: NetworkHints("later", "package.module:make", by_record=True),
+    }
+    stages = (LaterNetwork(tmp_path / "later.pth", "3" * 64),)
+    files = tmp_path / "net.pth", tmp_path / "core.pth"
+    for file in (*files, stages[0].checkpoint):
+        file.touch()
+    known = tuple(sorted(hints.items()))
+    own = OwnImages("pets", ("cats", "dogs"), 24)
+    pair = PairSpec(*files, sha256=("1" * 64, "2" * 64), dataset="pets", then=stages, hints=known, own=own)
+    system = System(pair, 0.25, 0.5, then=(LaterPlan(0.5, 0.3),))
+    path = tmp_path / "system.yaml"
+    path.write_text(to_yaml(Deployed(system, {}), path))
+    assert System.load(path) == replace(system, pair=replace(pair, hints=tuple(sorted(_renamed(hints, files, stages)))))
+    beside = to_yaml(Deployed(system, {}), path, beside=True)
+    assert "architecture: net.py:make\n" in beside
+    assert str(tmp_path) not in beside
+    path.write_text(beside)
+    assert dict(System.load(path).pair.hints)["certify"].architecture == f"{tmp_path / 'net.py'}:make"
+    assert System.load(path).pair.code == (f"{tmp_path / 'net.py'}:make", "package.module:make")
+    assert ", trust=True)" in script(path, system)
+    with pytest.raises(AcesError, match="code that runs with your rights: if you trust it, say --trust"):
+        System.load(path).open()
+
+
+def _renamed(hints, files, stages):
+    """The names that a file of a system gives: those of the checkpoints."""
+    names = dict(zip(("certify", "core", LATER[0]), (*files, stages[0].checkpoint), strict=True))
+    return ((part, replace(said, name=names[part].stem)) for part, said in hints.items())
+
+
+def test_a_dataset_that_nobody_knows_is_not_written_without_its_classes(tmp_path):
+    pair = replace(loaded(theta=0.3).pair, dataset="mars")
+    with pytest.raises(AcesError, match="unknown dataset 'mars'"):
+        to_yaml(Deployed(replace(loaded(theta=0.3), pair=pair), {}), tmp_path / "system.yaml")
+
+
 def test_a_folder_with_its_networks_can_be_moved(tmp_path):
     system = loaded(theta=0.3)
     folder = tmp_path / "here"
@@ -106,6 +157,13 @@ def test_a_folder_with_its_networks_can_be_moved(tmp_path):
         ({"networks__select": {"checkpoint": "a", "sha256": "0" * 64, "sigma": 1.0, "mechanism": "luck"}}, "luck"),
         ({"measured__images": 0}, "measured.images: "),
         ({"provenance": None}, "provenance: is missing"),
+        ({"pictures": {"classes": ["a", "b"], "size": 28}}, "'fashion_mnist' is a known dataset"),
+        ({"dataset": "d", "pictures": {"classes": ["a"], "size": 28}}, "pictures.classes: "),
+        ({"dataset": "d", "pictures": {"classes": ["a", "b"], "size": 0}}, "pictures.size: "),
+        ({"dataset": "d", "pictures": {"classes": ["a", "b\n"], "size": 8}}, "pictures.classes.1: .*visible letters"),
+        ({"dataset": "d", "pictures": {"classes": ["a", "b"]}}, "pictures.size: is missing"),
+        ({"dataset": "a\nb"}, "dataset: .*visible letters"),
+        ({"networks__core__architecture": ""}, "networks.core.architecture: .*non-empty"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_place(entries, said, tmp_path):
@@ -173,6 +231,16 @@ def test_facts_say_everything_to_people(tmp_path):
 
 
 def test_the_script_is_python_of_ten_lines(tmp_path):
-    text = script(tmp_path / "it's a system.yaml")
+    text = script(tmp_path / "it's a system.yaml", loaded(theta=0.3))
     compile(text, "script", "exec")
     assert text.count("\n") <= 10
+
+
+def test_two_files_of_one_name_are_not_copied_over_each_other(tmp_path):
+    places = [tmp_path / name / "net.pth" for name in ("a", "b")]
+    for place in places:
+        place.parent.mkdir()
+        place.write_text(place.parent.name)
+    with pytest.raises(AcesError, match=r"two files are called net\.pth: rename one, or do not .* beside system"):
+        copy_beside(PairSpec(*places), tmp_path / "out" / "system.yaml")
+    assert not (tmp_path / "out").exists()
