@@ -90,6 +90,14 @@ def size(file: IO[bytes]) -> int:
     return os.fstat(file.fileno()).st_size
 
 
+def ends_as_zip(file: IO[bytes]) -> bool:
+    """Whether an open file ends as a zip archive that can be read: zipfile's own answer is an error for some."""
+    try:
+        return zipfile.is_zipfile(file)
+    except zipfile.BadZipFile:  # of several disks
+        return False
+
+
 def unzipped(file: IO[bytes]) -> zipfile.ZipFile:
     """An open file as a zip archive, whose list of entries is not too long to be held.
 

@@ -59,7 +59,7 @@ def mistaken(path: Path, head: bytes) -> str | None:
             return f"{what}, which holds no weights that are read here"
     if head.startswith(ZIP):
         with files.opened(path) as file:
-            if not zipfile.is_zipfile(file):
+            if not files.ends_as_zip(file):
                 return "damaged: a zip archive whose end is missing; download or copy it again"
     return None
 
