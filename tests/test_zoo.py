@@ -141,6 +141,31 @@ def test_the_text_says_of_the_fast_network_what_its_run_says(cifar10):
         assert said in text
 
 
+@pytest.mark.parametrize("sigma", ["0.25", "0.5"])
+def test_the_text_says_of_consistency_from_the_fast_network_what_its_runs_say(cifar10, sigma):
+    one, rows = cifar10
+    run = next(run for run in one.at_training_noise if run.meta.name == f"cifar10-consistency-fast-{sigma}")
+    alone = standalone(run)
+    papers, small = (float(rows[sigma, "consistency", name]["ACR"]) for name in (PAPERS, "our resnet8"))
+    assert (round(100 * alone.acr / papers, 1), round(100 * small / papers)) == (84.5, 62)
+    text = " ".join(DOCUMENT.read_text().split())
+    assert f"{alone.nac:.1f} and an ACR of {alone.acr:.3f}" in text or f"{alone.nac:.1f} and {alone.acr:.3f}," in text
+    assert f"{rows[sigma, 'consistency', PAPERS]['NAC']} and {papers}" in text
+    right = run.class_counts[np.arange(len(run.label)), run.label] / run.class_counts.sum(axis=1)
+    assert f"{100 * right.mean():.1f}" in text
+    assert f"{one.cards[run.meta.network.sha256]['test_accuracy_under_noise']}" in text
+
+
+def test_consistency_beats_the_fast_network_by_what_the_text_says(cifar10):
+    one, _ = cifar10
+    runs = {run.meta.name: run for run in one.at_training_noise}
+    twins = runs["cifar10-gaussian-fast-0.25"], runs["cifar10-consistency-fast-0.25"]
+    _, first, second = zoo.alone_rows(replace(one, smoothed=twins))
+    assert first[-4] == zoo.NONE
+    difference = second[-4].replace("+", "")
+    assert f"Consistency has {difference} more ACR" in " ".join(DOCUMENT.read_text().split())
+
+
 def test_methods_that_the_paper_does_not_have_come_last(cifar10):
     one, _ = cifar10
     first = one.at_training_noise[0]
