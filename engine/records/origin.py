@@ -6,7 +6,7 @@ run learns no folder of this machine, and no file of anybody's names what is rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +25,18 @@ def code_of(architecture: str | None) -> tuple[Path, str] | None:
     """
     file, colon, function = (architecture or "").rpartition(":")
     return (Path(file), function) if colon and file.endswith(".py") else None
+
+
+def placed(architecture: str | None, place: Callable[[Path], str | Path]) -> str | None:
+    """An architecture with its file of code where ``place`` says; any other name as it is.
+
+    >>> placed("net.py:make", lambda file: "/nets" / file), placed("resnet110", Path)
+    ('/nets/net.py:make', 'resnet110')
+    """
+    if (code := code_of(architecture)) is None:
+        return architecture
+    file, function = code
+    return f"{place(file)}:{function}"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from engine import datasets
 from engine.errors import AcesError
 from engine.mechanisms import mechanism
 from engine.names import LONGEST_FILE
-from engine.records.origin import LIBRARIES, Origin, code_of
+from engine.records.origin import LIBRARIES, Origin, placed
 from engine.smoothing import GAUSSIAN, smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
@@ -424,9 +424,8 @@ def _absolute(path: Path, entry: AnyEntry) -> AnyEntry:
     paths: dict[str, object] = {"checkpoint": _located(path, entry.checkpoint)}
     if isinstance(entry, SmoothedEntry) and entry.denoiser not in (None, FFDNET):
         paths["denoiser"] = str((path.parent / str(entry.denoiser)).resolve())
-    if (code := code_of(entry.architecture)) is not None:
-        file, function = code
-        paths["architecture"] = f"{(path.parent / file).resolve()}:{function}"
+    if entry.architecture is not None:
+        paths["architecture"] = placed(entry.architecture, lambda file: (path.parent / file).resolve())
     return entry.model_copy(update=paths)
 
 

@@ -23,7 +23,7 @@ from engine.errors import AcesError
 from engine.mechanisms import NETWORK, mechanism
 from engine.names import LONGEST_NOTE, fault
 from engine.output import make_folder, write_file
-from engine.records.origin import code_of
+from engine.records.origin import code_of, placed
 from engine.single_image.plan import LATER, LaterPlan
 from engine.single_image.system import LaterNetwork, NetworkHints, OwnImages, PairSpec, Selector, System
 from engine.smoothing import smoothing
@@ -304,9 +304,7 @@ def _hints_data(said: NetworkHints | None, place: Callable[[Path], str]) -> dict
     """What a network's file does not say of itself, as somebody said it when the network was sampled."""
     if said is None:
         return {}
-    file, function = code_of(said.architecture) or (None, "")
-    built = said.architecture if file is None else f"{place(file)}:{function}"
-    known = {"architecture": built, "weights": said.weights, "normalizer": said.normalizer}
+    known = {"architecture": placed(said.architecture, place), "weights": said.weights, "normalizer": said.normalizer}
     return {name: value for name, value in known.items() if value is not None}
 
 
@@ -396,9 +394,7 @@ def _hints(networks: _Networks, folder: Path) -> tuple[tuple[str, NetworkHints],
     for part, network in parts.items():
         if network is None or (network.architecture, network.weights, network.normalizer) == (None, None, None):
             continue
-        file, function = code_of(network.architecture) or (None, "")
-        built = network.architecture if file is None else f"{(folder / file).resolve()}:{function}"
-        name = network.checkpoint.stem
+        name, built = network.checkpoint.stem, placed(network.architecture, lambda file: (folder / file).resolve())
         found[part] = NetworkHints(name, built, network.weights, network.normalizer, by_record=True)
     return tuple(sorted(found.items()))
 

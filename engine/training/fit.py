@@ -19,6 +19,7 @@ import torch
 from engine import __version__, datasets
 from engine.datasets import DatasetCard, ImageSet
 from engine.errors import AcesError
+from engine.files import reason
 from engine.models import ARCHITECTURES, Network, NetworkCard, assemble, weights_sha256
 from engine.models.checkpoint import to_bytes
 from engine.models.own import find
@@ -167,7 +168,7 @@ def _built(card: NetworkCard, data: DatasetCard) -> Network:
             with torch.inference_mode():
                 answered = tuple(network.eval()(torch.zeros(2, *data.shape)).shape)
         except Exception as error:  # whatever code of the user's own raises
-            raise AcesError(f"{card.architecture} does not read images of {data.shape}: {error}") from error
+            raise AcesError(f"{card.architecture} does not read images of {data.shape}: {reason(error)}") from error
         if answered != wanted:
             raise AcesError(f"{card.architecture} answers two images with {answered}; {data.name} needs {wanted}")
     return network

@@ -148,9 +148,9 @@ def preset(name: str, method_name: str, dataset: str | DatasetCard, sigma: float
     """Recipe and hyper-parameters. Raises ``AcesError`` on an unknown name, listing the known ones."""
     if name not in PRESETS:
         raise AcesError(f"unknown preset '{name}'; known: {', '.join(PRESETS)}")
-    card = dataset if isinstance(dataset, DatasetCard) else datasets.card(dataset)
+    card = _card(dataset)
     if card.recipes not in FAMILIES:
-        raise AcesError(f"the card of {dataset} names the recipes '{card.recipes}'; known: {', '.join(FAMILIES)}")
+        raise AcesError(f"the card of {card.name} names the recipes '{card.recipes}'; known: {', '.join(FAMILIES)}")
     family = FAMILIES[card.recipes]
     presets = {"paper": family.published, "demo": _DEMO, "fast": _FAST}[name]
     if (wanted := method(method_name).name) not in presets:
@@ -164,8 +164,12 @@ def denoiser_preset(name: str, dataset: str | DatasetCard) -> Recipe:
     """The recipe of a denoiser. Raises ``AcesError`` on an unknown name, listing the known ones."""
     if name not in _DENOISER:
         raise AcesError(f"unknown preset '{name}' of a denoiser; known: {', '.join(_DENOISER)}")
-    card = dataset if isinstance(dataset, DatasetCard) else datasets.card(dataset)
-    return replace(_DENOISER[name], crop_padding=FAMILIES[card.recipes].crop_padding)
+    return replace(_DENOISER[name], crop_padding=FAMILIES[_card(dataset).recipes].crop_padding)
+
+
+def _card(dataset: str | DatasetCard) -> DatasetCard:
+    """The card of a known dataset, by its name, or of pictures of the user's own."""
+    return dataset if isinstance(dataset, DatasetCard) else datasets.card(dataset)
 
 
 def override(recipe: Recipe, hyper: Hyper | None, values: dict[str, str]) -> tuple[Recipe, Hyper | None]:

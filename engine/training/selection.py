@@ -100,6 +100,8 @@ def _read_or_count(
 ) -> npt.NDArray[np.int32]:
     """Go on counting from what ``path`` holds; it is written after every draw per image."""
     identity = f"{sha256}|{images.dataset}|{images.split}|{len(images)}|{plan.sigma!r}|{plan.seed}|{PRECISION}"
+    if plan.own is not None:  # whose pictures may be exchanged under the same name
+        identity += f"|{images.digest()}"
     correct, done = _read_counts(path, identity, len(images))
     for draw in range(done, draws):
         correct += count_correct(network, images, plan.sigma, seed=plan.seed, draw=draw)
@@ -134,7 +136,9 @@ def _read_counts(path: Path, identity: str, n: int) -> tuple[npt.NDArray[np.int3
     if correct.shape != (n,) or correct.dtype.kind not in "iu":
         raise AcesError(f"{path} is damaged; remove it to count again")
     if whose != identity:
-        raise AcesError(f"{path} holds counts of another network, noise or seed; choose another folder")
+        raise AcesError(
+            f"{path} holds counts of another network, noise or seed, or of other pictures; choose another folder"
+        )
     return correct, draws
 
 
