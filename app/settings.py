@@ -158,8 +158,9 @@ def experiments(metas: Iterable[Meta], pictured: Collection[str] = ()) -> list[E
     """Group the smoothed runs by dataset and training, each by rising sigma: what there is most of comes first.
 
     What counts is for how many noise levels a training has networks: neither runs under other noise than their
-    network's nor a second network for the same noise add to it. Of two datasets with as many, one that is ``pictured``,
-    whose images can be shown, goes before one that is not.
+    network's nor a second network for the same noise add to it. To its dataset a training adds those beyond its first,
+    as sigma can be moved to them. Of two datasets with as many, one that is ``pictured``, whose images can be shown,
+    goes before one that is not.
     """
     smoothed = [meta for meta in metas if meta.kind == "smoothed"]
     groups: dict[tuple[str, str], list[Meta]] = {}
@@ -168,7 +169,7 @@ def experiments(metas: Iterable[Meta], pictured: Collection[str] = ()) -> list[E
     levels = {group: len({run.noise for run in runs if not mismatched(run)}) for group, runs in groups.items()}
     of_dataset: Counter[str] = Counter()
     for (dataset, _), count in levels.items():
-        of_dataset[dataset] += count
+        of_dataset[dataset] += max(count - 1, 0)
 
     def rank(group: tuple[str, str]) -> tuple[int, bool, str, int, str]:
         dataset, training = group

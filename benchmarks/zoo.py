@@ -32,6 +32,7 @@ from engine.statistics.intervals import mean_interval
 from engine.statistics.metrics import evaluate, standalone
 from engine.statistics.separation import separation
 from engine.training.presets import preset
+from engine.weights import DENOISED_SUFFIX
 
 RADII = (0.25, 0.5, 1.0)
 FLOORS = (60, 70, 80, 85, 90)  # natural accuracies, in percent, at which fronts are compared
@@ -99,8 +100,9 @@ def zoos(folder: Path = DEMO) -> list[Zoo]:
 
 
 def _cards(folder: Path) -> list[dict[str, Any]]:
-    """The networks' cards, by name."""
-    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"), key=lambda path: path.stem)]
+    """The networks' cards, by name; a file that names a denoiser and a classifier is none."""
+    found = [path for path in folder.glob("*.json") if not path.name.endswith(DENOISED_SUFFIX)]
+    return [json.loads(path.read_text()) for path in sorted(found, key=lambda path: path.stem)]
 
 
 def by_noise_and_method(runs: Iterable[SmoothedRun]) -> list[SmoothedRun]:

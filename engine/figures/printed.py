@@ -176,9 +176,10 @@ def _each(value: Any, count: int) -> list[Any]:
 
 def _texts(axes: Axes, x: Array, y: Array, trace: Mapping[str, Any], look: Look) -> None:
     """Beside their marks: ``top right`` of a mark is where its text begins."""
-    up, side = trace.get("textposition", "middle center").split()
+    places = _each(trace.get("textposition", "middle center"), len(trace["text"]))
     away = {"top": 3, "bottom": -3, "middle": 0, "left": -3, "right": 3, "center": 0}
     for at, text in enumerate(trace["text"]):
+        up, side = places[at].split()
         if text and np.isfinite(x[at]) and np.isfinite(y[at]):
             axes.annotate(
                 _plain(text), (x[at], y[at]), (away[side], away[up]), textcoords="offset points", ha=ALIGNED[side],

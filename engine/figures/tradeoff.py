@@ -20,6 +20,7 @@ FADED = 0.65
 NAMED, SHORT = 8, 18  # more fronts, or longer names, would write over each other: the legend names them
 LOW = 212  # of what stands under the question of what to deploy, with its legend below it: above the fold of 800 pixels
 LETTER = 0.013  # of the axis: the width of a letter of a name
+LONG, NEAR_THE_AXIS = 8, 0.15  # letters; of the accuracies that are drawn, from the least one
 CORE = "core"  # what the squares are called
 LEGEND_WIDTH, LEGEND_KEY, LEGEND_LETTER, LEGEND_ROW = 460, 48, 5.5, 17  # pixels: room, a line, a letter, a row
 ROUGHLY = 800  # steps of each axis below which a front's bends are not seen
@@ -199,7 +200,7 @@ def _draw_alone(figure: Sketch, fronts: Sequence[Front], named: bool, theme: The
         y=[front.alone[1] for front in fronts],
         mode="markers+text" if named else "markers",
         text=[plot(front.label) for front in fronts],
-        textposition="bottom left",
+        textposition=_beside(fronts),
         textfont={"color": theme.ink},
         cliponaxis=False,
         showlegend=False,
@@ -212,6 +213,14 @@ def _draw_alone(figure: Sketch, fronts: Sequence[Front], named: bool, theme: The
         },
     )
     figure.follows("alone", of=[front.position for front in fronts], measure=measure)
+
+
+def _beside(fronts: Sequence[Front]) -> list[str]:
+    """Where the names of the triangles stand: left of the fronts; long ones above, where a narrow page has the axis."""
+    drawn = [x for front in fronts for x in (front.alone[0], front.core[0])]
+    least, most = min(drawn, default=0), max(drawn, default=0)
+    near = least + NEAR_THE_AXIS * (most - least)
+    return ["top center" if front.alone[0] < near and len(front.label) > LONG else "bottom left" for front in fronts]
 
 
 def _draw_cores(figure: Sketch, fronts: Sequence[Front], theme: Theme) -> None:

@@ -72,6 +72,12 @@ def test_of_datasets_with_as_many_runs_one_whose_images_can_be_shown_comes_first
     assert [e.dataset for e in experiments([*runs, smoothed("c", 0.5, dataset="a")], {"b"})] == ["a", "b"]
 
 
+def test_a_training_of_one_noise_level_does_not_bring_its_dataset_to_the_front():
+    swept = [smoothed(f"{dataset}{sigma}", sigma, dataset=dataset) for dataset in "ab" for sigma in (0.25, 0.5)]
+    found = experiments([smoothed("once", 0.25, "denoised", dataset="b"), *swept])
+    assert [(e.dataset, e.training) for e in found] == [("a", "gaussian"), ("b", "gaussian"), ("b", "denoised")]
+
+
 def test_a_second_network_for_the_same_noise_does_not_bring_its_dataset_to_the_front():
     runs = [smoothed("a", 0.25, dataset="a"), smoothed("a2", 0.25, dataset="a"), smoothed("b", 0.25, dataset="b")]
     assert [e.dataset for e in experiments(runs, {"b"})] == ["b", "a"]

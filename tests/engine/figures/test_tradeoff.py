@@ -42,8 +42,7 @@ def test_every_front_has_its_operating_point_and_the_readers_is_named():
 
 def test_networks_alone_are_triangles_and_cores_squares_without_radius():
     figure = trade_off([front(), front("0.5", 1)])
-    alone = next(t for t in figure.data if t.marker.symbol == "triangle-up")
-    core = trace(figure, "core")
+    alone, core = alone_of(figure), trace(figure, "core")
     assert (alone.x[0], alone.y[0], alone.text) == (79.0, 0.31, ("σ 0.25", "σ 0.5"))
     assert (core.x, core.y, core.marker.symbol) == ((91.0,), (0.0,), "square")
 
@@ -91,6 +90,17 @@ def test_no_two_fronts_are_told_apart_by_colour_alone():
     lines = [t for t in figure.data[1:] if t.mode == "lines"]
     assert len({t.line.dash for t in lines}) == 6
     assert len({t.marker.symbol for t in figure.data if t.mode == "markers" and t.customdata is not None}) == 6
+
+
+def test_long_names_of_triangles_next_to_the_axis_stand_above_them():
+    """On a narrow page a long name left of its triangle would be written over the axis."""
+    least, next_one = front("1.5 (net 1)", alone=(40.0, 0.5)), front("0.75 (net 1)", 1, alone=(60.0, 0.4))
+    assert alone_of(trade_off([least, next_one])).textposition == ("top center", "bottom left")
+    assert alone_of(trade_off([front("1", alone=(40.0, 0.5)), next_one])).textposition == ("bottom left",) * 2
+
+
+def alone_of(figure):
+    return next(t for t in figure.data if t.marker.symbol == "triangle-up")
 
 
 def test_the_axis_has_room_for_a_name_left_of_its_triangle_and_for_the_cores():
