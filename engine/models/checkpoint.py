@@ -158,7 +158,7 @@ def _own(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
     """A checkpoint that ``save`` wrote: its card says everything, and is checked before it is believed."""
     assert contents.card is not None
     known = _stated(path, contents.card)
-    data = hints.dataset if hints.dataset and hints.dataset.name == known.dataset else card(known.dataset)
+    data = _data_of(path, known.dataset, hints)
     weights = {name.removeprefix("body."): t for name, t in contents.weights.items() if name.startswith("body.")}
     chosen = find(hints.architecture) if hints.architecture else _named_by_card(path, known.architecture)
     if misfit := str(compare(weights, chosen, data.shape[0])):  # on shapes alone: nothing is allocated yet
@@ -180,6 +180,16 @@ def _own(path: Path, contents: Contents, hints: Hints) -> Checkpoint:
         normalizer=chosen.normalizer,
         transform=chosen.transform,
     )
+
+
+def _data_of(path: Path, dataset: str, hints: Hints) -> DatasetCard:
+    """What a card's dataset is: the caller's, where it is called so, or a known one."""
+    if hints.dataset is not None and hints.dataset.name == dataset:
+        return hints.dataset
+    try:
+        return card(dataset)
+    except AcesError as error:
+        raise AcesError(f"{path}: {error}; a network for pictures of your own goes with the config of these") from error
 
 
 def _stated(path: Path, stated: Mapping[str, Any]) -> NetworkCard:

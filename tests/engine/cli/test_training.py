@@ -162,6 +162,10 @@ def test_other_networks_are_trained_after_one_of_ones_own_pictures(call, own, tm
     other = toy.checkpoint(tmp_path / "toy.safetensors")
     status, _, err = call("train", "selection", "--network", other, "--config", own, "-o", "models")
     assert (status, err) == (2, f"error: {other} is for toy; the config is for pets\n")
+    for learning in (("selection", "--network"), ("denoiser", "--sigma", "0.25", "--classifier")):
+        status, _, err = call("train", *learning, network, "-o", "models")
+        assert (status, err.startswith(f"error: {network}: unknown dataset 'pets'; known: ")) == (2, True)
+        assert err.endswith("; a network for pictures of your own goes with the config of these\n")
 
 
 def test_a_network_of_ones_own_is_trained_by_the_methods_here(call, own, tmp_path):
