@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from engine import folders
+from engine.cli.options import own_config
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.names import file_fault, file_in, quoted
@@ -25,6 +26,10 @@ def denoise(
     name: Annotated[str | None, typer.Option(help="Of the network; by default CLASSIFIER-denoised-SIGMA.")] = None,
     architecture: Annotated[str | None, typer.Option(help="Of the classifier, if its file does not tell.")] = None,
     dataset: Annotated[str | None, typer.Option(help="That the classifier is for, if its file does not tell.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The config of the pictures that the classifier is for, where these are your own."),
+    ] = None,
 ) -> None:
     """Put a denoiser before a classifier: a certification network without training one. Writes NAME.denoised.json.
 
@@ -40,7 +45,8 @@ def denoise(
 
     if name is not None and (wrong := file_fault(name)) is not None:
         raise AcesError(f"the name is {quoted(name)}; expected {wrong}")
-    hints = Hints(name, architecture, datasets.card(dataset) if dataset else None)
+    own = own_config(config, dataset)
+    hints = Hints(name, architecture, own.card() if own else datasets.card(dataset) if dataset else None)
     made = load_denoised(denoiser, classifier, sigma, hints)
     if str(classifier) != PUBLISHED:
         _check_found(output, classifier)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.options import own_config
 from engine.cli.printing import print_table, say, warn
 from engine.errors import AcesError
 from engine.records.origin import Origin
@@ -55,6 +56,9 @@ def inspect(
     file: Annotated[Path, typer.Argument(help="A checkpoint of any known format, or a system.yaml.")],
     architecture: Annotated[str | None, typer.Option(help="If the weights alone should not tell it.")] = None,
     dataset: Annotated[str | None, typer.Option(help="The dataset it is for, if not its architecture's.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="The config of the pictures it is for, where these are your own.")
+    ] = None,
     weights: Annotated[
         str | None, typer.Option(metavar="KEY", help="Which set of weights, where the file holds several.")
     ] = None,
@@ -84,9 +88,10 @@ def inspect(
     from engine.models import probe as try_all
     from engine.models.files import is_torchscript
 
+    own = own_config(config, dataset)
     hints = Hints(
         architecture=architecture,
-        dataset=datasets.card(dataset) if dataset else None,
+        dataset=own.card() if own else datasets.card(dataset) if dataset else None,
         normalizer=read_normalizer(normalizer) if normalizer else None,
         weights=weights,
     )
@@ -99,13 +104,14 @@ def inspect(
         checkpoint = load(file, hints)
     else:
         data = dataset or load(file, hints).card.dataset
-        checkpoint, scores = try_all(file, hints, datasets.load(data).every(datasets.card(data).every), probe)
+        images = own.images() if own else datasets.load(data).every(datasets.card(data).every)
+        checkpoint, scores = try_all(file, hints, images, probe)
         if scores.close:
             warn(f"the normalisers are too close to tell: {scores}; say which it is")
     facts: dict[str, Any] = {
         "format": checkpoint.format,
         "architecture": checkpoint.card.architecture,
-        "dataset": None if dataset is None and Origin("", architecture).runs_code else checkpoint.card.dataset,
+        "dataset": None if hints.dataset is None and Origin("", architecture).runs_code else checkpoint.card.dataset,
         "outputs": checkpoint.outputs,
         "normalizer": f"{checkpoint.normalizer} ({checkpoint.why})",
         "parameters": sum(p.numel() for p in checkpoint.network.parameters()),

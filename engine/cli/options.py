@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -18,6 +18,9 @@ from engine.statistics.chains import Later, read_later
 from engine.statistics.corrections import CORRECTIONS, Correction
 from engine.statistics.margin import Bound
 from engine.statistics.metrics import Convention
+
+if TYPE_CHECKING:
+    from engine.sampling.config import Config
 
 CacheOption = Annotated[
     Path | None,
@@ -158,3 +161,14 @@ def parse_numbers(text: str, option: str) -> list[float]:
     if (last - first) / step > 100_000:
         raise AcesError(f"{option}: '{text}' names more than 100,000 values")
     return [float(first + i * step) for i in range(int((last - first) / step) + 1)]
+
+
+def own_config(config: Path | None, dataset: str | None) -> Config | None:
+    """What --config says, by which pictures are one's own; None without it. Raises ``AcesError`` beside --dataset."""
+    if config is None:
+        return None
+    if dataset is not None:
+        raise AcesError("--config names the dataset: leave --dataset out")
+    from engine.sampling.config import parse_config
+
+    return parse_config(config)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.options import UnitsOption
+from engine.cli.options import UnitsOption, own_config
 from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.output import make_folder
@@ -86,7 +86,8 @@ def train(
     if not units_are_right:
         check_sigma(sigma, "--sigma")
     values = _values(settings or []) | ({} if epochs is None else {"epochs": str(epochs)})
-    own = _own_pictures(config, dataset)
+    described = own_config(config, dataset)
+    own = described.card_to_train() if described else None
     dataset = own.name if own else dataset or "fashion_mnist"
     teacher, selection = None, None
     if method == "denoiser":
@@ -109,17 +110,6 @@ def train(
     name = name or f"{dataset}-{method}" + (f"-{sigma:g}" if sigma else "")
     plan = TrainingPlan(name, method, dataset, architecture, sigma, recipe, hyper, seed, initial, own)
     say(str(_fit(plan, output, device, teacher, selection)))
-
-
-def _own_pictures(config: Path | None, dataset: str | None) -> DatasetCard | None:
-    """The card of the pictures that a config describes, None without one."""
-    if config is None:
-        return None
-    if dataset is not None:
-        raise AcesError("--config names the dataset: leave --dataset out")
-    from engine.sampling.config import parse_config
-
-    return parse_config(config).card_to_train()
 
 
 def _classifier(path: Path | None, objective: str, own: DatasetCard | None) -> Checkpoint:

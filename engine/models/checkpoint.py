@@ -189,7 +189,7 @@ def _data_of(path: Path, dataset: str, hints: Hints) -> DatasetCard:
     try:
         return card(dataset)
     except AcesError as error:
-        raise AcesError(f"{path}: {error}; a network for pictures of your own goes with the config of these") from error
+        raise AcesError(f"{path}: {error}; of pictures of your own name the config") from error
 
 
 def _stated(path: Path, stated: Mapping[str, Any]) -> NetworkCard:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -151,10 +152,16 @@ def test_other_networks_are_trained_after_one_of_ones_own_pictures(call, own, tm
     labels = ["--eta", "0.5", "--draws", "3"]
     status, _, err = call("train", "selection", "--network", network, *labels, "--config", own, *SHORT, "-o", "models")
     assert status == 0, err
+    status, said, err = call("inspect", network, "--config", own)
+    assert (status, err) == (0, "")
+    assert re.search(r"^dataset +pets$", said, re.M)
     behind = ["--classifier", network, "--sigma", "0.25", "--config", own]
     status, _, err = call("train", "denoiser", *behind, *SHORT, "-o", "models")
     assert status == 0, err
     assert card_at(tmp_path / "models", "pets-denoiser-mse-0.25")["classes"] == ["cats", "dogs"]
+    denoiser = "models/pets-denoiser-mse-0.25.safetensors"
+    status, said, err = call("denoise", "--denoiser", denoiser, *behind, "-o", "models")
+    assert (status, said, err) == (0, "models/pets-gaussian-0.25-denoised-0.25.denoised.json\n", "")
     picture(tmp_path / "learn" / "cats", "0.png", 20, 99)
     again = ("--config", own, *SHORT, "-o", "models", "--name", "again")
     status, _, err = call("train", "selection", "--network", network, *labels, *again)
@@ -165,7 +172,7 @@ def test_other_networks_are_trained_after_one_of_ones_own_pictures(call, own, tm
     for learning in (("selection", "--network"), ("denoiser", "--sigma", "0.25", "--classifier")):
         status, _, err = call("train", *learning, network, "-o", "models")
         assert (status, err.startswith(f"error: {network}: unknown dataset 'pets'; known: ")) == (2, True)
-        assert err.endswith("; a network for pictures of your own goes with the config of these\n")
+        assert err.endswith("; of pictures of your own name the config\n")
 
 
 def test_a_network_of_ones_own_is_trained_by_the_methods_here(call, own, tmp_path):
