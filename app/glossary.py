@@ -423,7 +423,8 @@ GLOSSARY = (
     ),
     Symbol(
         "training",
-        "How the certification network was trained: gaussian, smoothadv, macer or consistency.",
+        "How the certification network was trained: gaussian, smoothadv, macer or consistency. Denoised: not under "
+        "noise, but as a classifier that stands behind a denoiser.",
         control="Training",
         column="training",
         paper="App. C",
