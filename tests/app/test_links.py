@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
@@ -56,13 +57,13 @@ def write_other(folder: Path, name: str, training: str, sigma: float = 0.25) -> 
     return folder / f"{name}.npz"
 
 
-def another_dataset(folder: Path, runs: int) -> None:
-    """Runs of MNIST under other names, so many that they come first."""
-    for k in range(runs):
-        run = synthetic.smoothed(0.25, IMAGES)
+def another_dataset(folder: Path, trainings: int = 1, sigmas: tuple[float, ...] = (0.25,)) -> None:
+    """Runs of MNIST under other names."""
+    for k, sigma in product(range(trainings), sigmas):
+        run, name = synthetic.smoothed(sigma, IMAGES), f"m{k}-{sigma}"
         network = replace(run.meta.network, training=f"t{k}")
         write_run(
-            replace(run, meta=replace(run.meta, name=f"m{k}", dataset="mnist", network=network)), folder / f"m{k}.npz"
+            replace(run, meta=replace(run.meta, name=name, dataset="mnist", network=network)), folder / f"{name}.npz"
         )
     core = synthetic.core(IMAGES)
     write_run(replace(core, meta=replace(core.meta, name="m-core", dataset="mnist")), folder / "m-core.npz")
@@ -129,7 +130,7 @@ def test_the_defaults_of_a_link_are_what_the_page_shows(path, open_page):
 def test_a_link_means_the_same_when_another_dataset_has_come_first(open_page, demo):
     page = open_page()
     link, before = whole(page), tiles(page)
-    another_dataset(demo, 5)
+    another_dataset(demo, 5, (0.25, 0.5))
     assert open_page().selectbox(key="dataset").value == "mnist"
     again = open_page(**link)
     assert again.selectbox(key="dataset").value == "fashion_mnist"
@@ -191,7 +192,7 @@ def test_a_run_that_is_deleted_while_it_is_shown_is_named(path, open_page, demo)
 
 
 def test_a_choice_of_the_readers_needs_no_word(open_page, demo):
-    another_dataset(demo, 1)
+    another_dataset(demo)
     page = open_page(sigma="0.5", with_core=synthetic.OTHER_CORE)
     page.selectbox(key="dataset").set_value("mnist").run()
     assert "Not what" not in captions(page.run())
@@ -200,7 +201,7 @@ def test_a_choice_of_the_readers_needs_no_word(open_page, demo):
 
 
 def test_a_pin_of_another_dataset_is_not_said_to_be_lost(open_page, demo):
-    another_dataset(demo, 1)
+    another_dataset(demo)
     page = open_page(dataset="mnist", pin="gaussian~0.5~fashion_mnist-core~entropy~0.300")
     assert "not in this catalog" not in captions(page)
     assert "pinned as A is of fashion_mnist" in captions(page)
