@@ -13,7 +13,7 @@ from engine.cli.printing import say
 from engine.errors import AcesError
 from engine.names import file_fault, file_in, quoted
 from engine.output import make_folder
-from engine.weights import DENOISED_SUFFIX
+from engine.weights import DENOISED_SUFFIX, FFDNET, PUBLISHED
 
 
 def denoise(
@@ -39,9 +39,7 @@ def denoise(
     """
     from engine import datasets
     from engine.models import Hints
-    from engine.models.checkpoint import PUBLISHED
     from engine.models.denoised import load_denoised, write_denoised
-    from engine.models.denoisers import FFDNET
 
     if name is not None and (wrong := file_fault(name)) is not None:
         raise AcesError(f"the name is {quoted(name)}; expected {wrong}")

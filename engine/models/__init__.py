@@ -7,14 +7,13 @@ is added, and radii are measured, in pixel units.
 10
 """
 
-from engine.models.checkpoint import PUBLISHED, Checkpoint, Hints, NetworkCard, load, save, weights_sha256
+from engine.models.checkpoint import Checkpoint, Hints, NetworkCard, load, save, weights_sha256
 from engine.models.network import Constants, Network, Normalize, Normalizer, read_normalizer
 from engine.models.probe import ProbeResult, probe
 from engine.models.registry import ARCHITECTURES, Architecture, architecture, assemble, build
 
 __all__ = [
     "ARCHITECTURES",
-    "PUBLISHED",
     "Architecture",
     "Checkpoint",
     "Constants",

@@ -28,10 +28,9 @@ from engine.models.recognise import TRAINING_ONLY, channels_of, compare, fit, ou
 from engine.models.registry import ARCHITECTURES, Architecture, assemble
 from engine.names import fault, quoted
 from engine.output import write_file
-from engine.weights import DENOISED_SUFFIX, MOST_BYTES
+from engine.weights import DENOISED_SUFFIX, MOST_BYTES, PUBLISHED
 
 COLOURS = 3
-PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
 
 
 @dataclass(frozen=True)

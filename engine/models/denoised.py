@@ -16,22 +16,21 @@ from typing import Any, Self
 
 from torch import Tensor, nn
 
-from engine import folders
 from engine.datasets import card
 from engine.errors import AcesError
 from engine.files import read_object
-from engine.models.checkpoint import PUBLISHED, Checkpoint, Hints, NetworkCard, load
-from engine.models.denoisers import FFDNET, Denoiser, find_denoiser
+from engine.models.checkpoint import Checkpoint, Hints, NetworkCard, load
+from engine.models.denoisers import Denoiser, find_denoiser
 from engine.models.formats import DENOISED
 from engine.models.network import Network, Normalizer
 from engine.models.own import Scripted
 from engine.models.registry import ARCHITECTURES
-from engine.names import file_fault, file_in, quoted
+from engine.names import file_fault, quoted
 from engine.output import write_file
+from engine.weights import FFDNET, LONGEST_DENOISED, PUBLISHED, part_of
 
 FORMAT = "aces-denoised"
 VERSION = 1
-LONGEST = 20_000  # bytes of such a file
 TRAINING = "denoised"  # the method that records name
 NO_HINTS = Hints()
 
@@ -166,8 +165,8 @@ def read_denoised(path: Path, hints: Hints = NO_HINTS) -> Checkpoint:
     Raises ``AcesError`` where one is missing or is not the one that the file means.
     """
     said = _said(path)
-    denoiser = said.denoiser if said.denoiser == FFDNET else _found(path.parent, said.denoiser)
-    classifier = Path(PUBLISHED) if said.architecture else _found(path.parent, said.classifier)
+    denoiser = said.denoiser if said.denoiser == FFDNET else part_of(path, said.denoiser)
+    classifier = Path(PUBLISHED) if said.architecture else part_of(path, said.classifier)
     hints = replace(hints, name=said.name, architecture=said.architecture or hints.architecture, normalizer=None)
     made = load_denoised(denoiser, classifier, said.sigma, hints)
     assert made.parts is not None
@@ -181,19 +180,10 @@ def read_denoised(path: Path, hints: Hints = NO_HINTS) -> Checkpoint:
     return made
 
 
-def _found(beside: Path, name: str) -> Path:
-    """The file or folder called ``name``, beside a file or in a folder of networks."""
-    places = [beside, folders.demo(), folders.models()]
-    for folder in places:
-        if (found := file_in(folder, name)).exists():
-            return found
-    raise AcesError(f"{name} is missing: put it into one of {', '.join(map(str, places))}")
-
-
 def _said(path: Path) -> DenoisedFile:
     if not path.is_file():
         raise AcesError(f"no checkpoint at {path}")
-    value = read_object(path, LONGEST)
+    value = read_object(path, LONGEST_DENOISED)
     if value.get("format") != FORMAT:
         raise AcesError(f"{path} does not say that its format is {FORMAT}")
     if value.get("version") != VERSION or isinstance(value["version"], bool):

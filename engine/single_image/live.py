@@ -31,6 +31,7 @@ from engine.single_image.plan import LATER, Plan, Role
 from engine.single_image.segments import roles, stage_of
 from engine.single_image.subject import AsRun, Networks, Streams, check_networks, commitment, stream_index
 from engine.single_image.system import LaterNetwork, NetworkHints, PairSpec, Selector
+from engine.weights import files_of
 
 PIECE = 1_000  # draws that are reported at a time, at most
 KEPT = 4  # systems whose networks stay loaded
@@ -165,12 +166,19 @@ def _runs(ends: tuple[int, ...], *, together: bool) -> Iterator[Sequence[int]]:
 
 def open_once(spec: PairSpec) -> Pair:
     """The same networks as ``open_pair``, loaded at most once while they stay among the last ``KEPT``."""
-    return _open_kept(spec, tuple(_version(path) for path in spec.checkpoints))
+    return _open_kept(spec, tuple(_version(file) for path in spec.checkpoints for file in _files(path)))
 
 
 @lru_cache(maxsize=KEPT)
 def _open_kept(spec: PairSpec, versions: tuple[tuple[int, int] | None, ...]) -> Pair:
     return open_pair(spec)
+
+
+def _files(checkpoint: Path) -> list[Path]:
+    try:
+        return files_of(checkpoint)
+    except AcesError:  # to be said by whoever loads it
+        return [checkpoint]
 
 
 def _version(path: Path) -> tuple[int, int] | None:

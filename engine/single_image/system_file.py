@@ -29,7 +29,7 @@ from engine.single_image.system import LaterNetwork, NetworkHints, OwnImages, Pa
 from engine.smoothing import smoothing
 from engine.statistics.intervals import Estimate
 from engine.strict_yaml import StrictModel, first_fault, read_yaml, write_yaml
-from engine.weights import MOST_BYTES
+from engine.weights import MOST_BYTES, files_of
 
 FORMAT: Literal["aces-system"] = "aces-system"
 VERSION: Literal[1] = 1
@@ -241,10 +241,11 @@ def to_yaml(deployed: Deployed, path: Path, *, beside: bool = False) -> str:
 def copy_beside(pair: PairSpec, path: Path) -> None:
     """Put networks, and files of code that build them, beside a system's file, which need not be there yet.
 
-    Raises ``AcesError`` for two files of one name.
+    Raises ``AcesError`` for two files of one name, and for one that is missing.
     """
+    networks = [file for checkpoint in pair.checkpoints for file in files_of(checkpoint)]
     code = [found[0] for name in pair.code if (found := code_of(name)) is not None]
-    wanted = {file.resolve(): file for file in (*pair.checkpoints, *code)}
+    wanted = {file.resolve(): file for file in (*networks, *code)}
     names = [file.name for file in wanted.values()]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise AcesError(f"two files are called {twice[0]}: rename one, or do not put them beside {path.name}")

@@ -7,9 +7,10 @@ from pathlib import Path
 from torch import nn
 
 from engine.errors import AcesError
-from engine.models import ARCHITECTURES, PUBLISHED, Hints, Network, architecture, load
+from engine.models import ARCHITECTURES, Hints, Network, architecture, load
 from engine.models.efficientnet import Enlarging
 from engine.models.files import is_torchscript
+from engine.weights import PUBLISHED
 
 
 def start_from(network: Network, source: str) -> dict[str, str]:

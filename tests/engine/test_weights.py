@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from engine.errors import AcesError
-from engine.weights import places, weights_of
+from engine.weights import files_of, places, weights_of
 from tests import toy
 
 META = toy.smoothed_run("a-run").meta
@@ -44,3 +46,34 @@ def test_a_name_leads_out_of_no_folder(name, tmp_path):
     (tmp_path / "models" / "a" / "b.safetensors").touch()
     with pytest.raises(AcesError):
         weights_of(named(name))
+
+
+def denoised(folder: Path, **said: object) -> Path:
+    path = folder / "net.denoised.json"
+    path.write_text(json.dumps(said))
+    return path
+
+
+def test_a_network_behind_a_denoiser_is_three_files_wherever_the_parts_lie():
+    demo, models = places()
+    (models / "d.safetensors").touch()
+    (demo / "c.safetensors").touch()
+    path = denoised(models, denoiser="d.safetensors", classifier="c.safetensors")
+    assert files_of(path) == [path, models / "d.safetensors", demo / "c.safetensors"]
+    assert files_of(models / "d.safetensors") == [models / "d.safetensors"]
+    path = denoised(models, denoiser="ffdnet", classifier="published")
+    assert files_of(path) == [path]
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"denoiser": "d", "classifier": "c"}, "d is missing: put it into one of "),
+        ({"classifier": "c"}, "names no denoiser"),
+        ({"denoiser": "ffdnet", "classifier": 3}, "names no classifier"),
+        ({"denoiser": "../d", "classifier": "c"}, "is no name of a file"),
+    ],
+)
+def test_a_denoised_networks_missing_part_is_named(tmp_path, said, message):
+    with pytest.raises(AcesError, match=message):
+        files_of(denoised(tmp_path, **said))

@@ -12,6 +12,7 @@ from cache.catalog import DEMO, Catalog
 from engine import System
 from engine.datasets import DATASETS
 from engine.errors import AcesError
+from engine.models import load
 from engine.single_image.plan import LATER, LaterPlan
 from engine.single_image.system import LaterNetwork, NetworkHints, OwnImages, PairSpec
 from engine.single_image.system_file import (
@@ -234,6 +235,18 @@ def test_the_script_is_python_of_ten_lines(tmp_path):
     text = script(tmp_path / "it's a system.yaml", loaded(theta=0.3))
     compile(text, "script", "exec")
     assert text.count("\n") <= 10
+
+
+def test_a_network_behind_a_denoiser_is_put_beside_with_both_of_its_parts(tmp_path, monkeypatch):
+    """Elsewhere neither the demo nor a folder of networks has them."""
+    names = ("fashion_mnist-denoised-0.25.denoised.json", "fashion_mnist-core.safetensors")
+    copy_beside(PairSpec(*(DEMO / name for name in names)), tmp_path / "out" / "system.yaml")
+    denoiser = "fashion_mnist-denoiser-stability-0.25.safetensors"
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {*names, denoiser}
+    monkeypatch.setenv("ACES_DEMO", str(tmp_path))
+    before = load(DEMO / names[1]).sha256
+    made = load(tmp_path / "out" / names[0])
+    assert made.parts["classifier"]["sha256"] == before
 
 
 def test_two_files_of_one_name_are_not_copied_over_each_other(tmp_path):
