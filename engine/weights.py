@@ -28,6 +28,11 @@ def places() -> list[Path]:
     return [folders.demo(), folders.models()]
 
 
+def is_named(checkpoint: Path) -> bool:
+    """Whether it is no path: weights that authors offer, or a network of a library."""
+    return str(checkpoint) == PUBLISHED or str(checkpoint).startswith(LIBRARIES)
+
+
 def files_of(checkpoint: Path) -> list[Path]:
     """What a network is read from: its file, and of one that names a denoiser and a classifier those as well.
 
@@ -71,8 +76,8 @@ def weights_of(meta: Meta) -> Path:
                 return found
     if meta.origin is not None:
         named = meta.origin.checkpoint
-        if named.startswith(LIBRARIES) or named == PUBLISHED or Path(named).is_file():
-            return Path(named)
+        if is_named(checkpoint := Path(named)) or checkpoint.is_file():
+            return checkpoint
     wanted = names["denoised" in meta.extra]
     raise AcesError(
         f"the weights of '{meta.name}' are missing: put {wanted} into one of {', '.join(map(str, places()))}, or name "

@@ -137,12 +137,13 @@ def _runs(
 
 
 def _at_hand(meta: Meta) -> bool:
-    from engine.weights import weights_of
+    from engine.weights import is_named, weights_of
 
     try:
-        return meta.network.sha256 is not None and weights_of(meta).is_file()
+        found = weights_of(meta)
     except AcesError:
         return False
+    return meta.network.sha256 is not None and (is_named(found) or found.is_file())
 
 
 def _say(output: Path) -> None:

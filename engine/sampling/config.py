@@ -14,7 +14,7 @@ from engine import datasets
 from engine.errors import AcesError
 from engine.mechanisms import mechanism
 from engine.names import LONGEST_FILE
-from engine.records.origin import LIBRARIES, Origin, placed
+from engine.records.origin import Origin, placed
 from engine.smoothing import GAUSSIAN, smoothing
 from engine.statistics.aces import DEFAULT_ALPHA, DEFAULT_CORRECTION
 from engine.statistics.bounds import MAJORITY
@@ -23,7 +23,7 @@ from engine.statistics.corrections import Correction
 from engine.statistics.deciding import RadiusQuestion
 from engine.strict_yaml import StrictModel, first_fault, read_yaml
 from engine.units import SIGMAS, check_radii, check_sigma
-from engine.weights import FFDNET, PUBLISHED
+from engine.weights import FFDNET, is_named
 
 Positive = Annotated[int, Field(ge=1)]
 Draws = Annotated[int, Field(ge=1, le=100_000_000)]  # counts of more could hardly be kept, let alone drawn
@@ -403,7 +403,7 @@ def read_config(path: Path) -> Config:
     """Read a config whose files are there. Raises ``AcesError`` that names the wrong key or the missing file."""
     config = parse_config(path)
     for entry in (*config.certify, *config.select, *config.core):
-        if not _named(entry.checkpoint) and not entry.checkpoint.is_file():
+        if not is_named(entry.checkpoint) and not entry.checkpoint.is_file():
             raise AcesError(f"{path}: no checkpoint at {entry.checkpoint}; train it, put it there or correct the path")
     for sampled in (*config.certify, *config.select):
         named = sampled.denoiser
@@ -411,11 +411,6 @@ def read_config(path: Path) -> Config:
             raise AcesError(f"{path}: no denoiser at {named}; train it, put it there or correct the path")
     config.card()  # an unknown dataset, or no pictures where the config says
     return config
-
-
-def _named(checkpoint: Path) -> bool:
-    """Whether it is no path: published weights, or a network of a library."""
-    return str(checkpoint) == PUBLISHED or str(checkpoint).startswith(LIBRARIES)
 
 
 def _absolute(path: Path, entry: AnyEntry) -> AnyEntry:
@@ -429,7 +424,7 @@ def _absolute(path: Path, entry: AnyEntry) -> AnyEntry:
 
 def _located(path: Path, checkpoint: Path) -> Path:
     """A checkpoint as a config names it, from wherever it is read; a library's may be a name in the cache."""
-    if not _named(checkpoint):
+    if not is_named(checkpoint):
         return (path.parent / checkpoint).resolve()
     library, colon, where = str(checkpoint).partition(":")
     folder = path.parent / where

@@ -23,13 +23,13 @@ from engine.errors import AcesError
 from engine.mechanisms import NETWORK, mechanism
 from engine.names import LONGEST_NOTE, fault
 from engine.output import make_folder, write_file
-from engine.records.origin import code_of, placed
+from engine.records.origin import LIBRARIES, code_of, placed
 from engine.single_image.plan import LATER, LaterPlan
 from engine.single_image.system import LaterNetwork, NetworkHints, OwnImages, PairSpec, Selector, System
 from engine.smoothing import smoothing
 from engine.statistics.intervals import Estimate
 from engine.strict_yaml import StrictModel, first_fault, read_yaml, write_yaml
-from engine.weights import MOST_BYTES, files_of
+from engine.weights import MOST_BYTES, files_of, is_named
 
 FORMAT: Literal["aces-system"] = "aces-system"
 VERSION: Literal[1] = 1
@@ -184,7 +184,7 @@ def read_system(path: Path, *, device: str = "cpu", trust: bool = False) -> Depl
     except AcesError as error:
         raise AcesError(f"{path}: {error}") from error
     for checkpoint in system.pair.checkpoints:
-        if not checkpoint.is_file():
+        if not (is_named(checkpoint) or checkpoint.is_file()):
             raise AcesError(f"{path}: no checkpoint at {checkpoint}; put it there or correct the path")
     measured = None if file.measured is None else _measured_of(file.measured)
     return Deployed(system, file.provenance.runs, measured, file.provenance.created, file.provenance.engine_version)
@@ -205,6 +205,8 @@ def to_yaml(deployed: Deployed, path: Path, *, beside: bool = False) -> str:
     said = dict(spec.hints)
 
     def place(path: Path) -> str:
+        if is_named(path):
+            return str(path)
         return path.name if beside else str(Path(os.path.abspath(path)))  # noqa: PTH100 (links stay)
 
     def named(part: str, checkpoint: Path, sha256: str | None) -> dict[str, Any]:
@@ -241,9 +243,12 @@ def to_yaml(deployed: Deployed, path: Path, *, beside: bool = False) -> str:
 def copy_beside(pair: PairSpec, path: Path) -> None:
     """Put networks, and files of code that build them, beside a system's file, which need not be there yet.
 
-    Raises ``AcesError`` for two files of one name, and for one that is missing.
+    Raises ``AcesError`` for two files of one name, for one that is missing, and for a folder of a library's.
     """
-    networks = [file for checkpoint in pair.checkpoints for file in files_of(checkpoint)]
+    if of_library := next((name for name in map(str, pair.checkpoints) if name.startswith(LIBRARIES)), None):
+        raise AcesError(f"{of_library} is a folder of a library's, and is not put beside {path.name}")
+    checkpoints = (checkpoint for checkpoint in pair.checkpoints if not is_named(checkpoint))
+    networks = [file for checkpoint in checkpoints for file in files_of(checkpoint)]
     code = [found[0] for name in pair.code if (found := code_of(name)) is not None]
     wanted = {file.resolve(): file for file in (*networks, *code)}
     names = [file.name for file in wanted.values()]
@@ -361,17 +366,17 @@ def _system(file: _File, folder: Path, device: str, *, trust: bool) -> System:
     select = None
     if networks.select is not None:
         by = mechanism(networks.select.mechanism).name
-        select = Selector(folder / networks.select.checkpoint, networks.select.sha256, by)
+        select = Selector(_located(folder, networks.select), networks.select.sha256, by)
     pair = PairSpec(
-        folder / networks.certify.checkpoint,
-        folder / networks.core.checkpoint,
+        _located(folder, networks.certify),
+        _located(folder, networks.core),
         settings.precision,
         device,
         (networks.certify.sha256, networks.core.sha256),
         select,
         file.dataset,
         trust,
-        tuple(LaterNetwork(folder / later.checkpoint, later.sha256) for later in networks.then),
+        tuple(LaterNetwork(_located(folder, later), later.sha256) for later in networks.then),
         _hints(networks, folder),
         _own(file),
     )
@@ -381,6 +386,11 @@ def _system(file: _File, folder: Path, device: str, *, trust: bool) -> System:
         pair, settings.sigma, settings.theta, settings.alpha, settings.correction, sigma_select,  # type: ignore[arg-type]
         settings.smoothing, settings.t, settings.bound, settings.p0, later,  # type: ignore[arg-type]
     )  # fmt: skip
+
+
+def _located(folder: Path, network: _Network) -> Path:
+    """A checkpoint as a file in ``folder`` names it."""
+    return network.checkpoint if is_named(network.checkpoint) else folder / network.checkpoint
 
 
 def _hints(networks: _Networks, folder: Path) -> tuple[tuple[str, NetworkHints], ...]:

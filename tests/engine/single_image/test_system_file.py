@@ -249,6 +249,29 @@ def test_a_network_behind_a_denoiser_is_put_beside_with_both_of_its_parts(tmp_pa
     assert made.parts["classifier"]["sha256"] == before
 
 
+@pytest.mark.parametrize("name", ["published", "timm:resnet10t.c3_in1k", "transformers:/models/swin"])
+def test_a_network_that_is_no_file_is_named_as_it_is(tmp_path, name):
+    """Weights of a package and networks of libraries lie nowhere that a system's file could point to."""
+    hint = NetworkHints(Path(name).stem, "efficientnet-lite0", by_record=True)
+    before = loaded(theta=0.3)
+    pair = replace(before.pair, core=Path(name), sha256=(before.pair.sha256[0], "2" * 64), hints=(("core", hint),))
+    path = tmp_path / "elsewhere" / "system.yaml"
+    path.parent.mkdir()
+    path.write_text(to_yaml(Deployed(replace(before, pair=pair), {}, MEASURED), path))
+    assert yaml.safe_load(path.read_text())["networks"]["core"]["checkpoint"] == name
+    assert System.load(path).pair == pair
+    assert facts(read_system(path))["core"].startswith(f"{name} (sha256 222")
+
+
+def test_of_networks_that_are_no_files_published_ones_need_no_copy_and_folders_of_libraries_have_none(tmp_path):
+    certify = DEMO / f"{CERTIFY}.safetensors"
+    copy_beside(PairSpec(certify, Path("published")), tmp_path / "out" / "system.yaml")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == [certify.name]
+    with pytest.raises(AcesError, match=r"timm:net is a folder of a library's, and is not put beside system\.yaml"):
+        copy_beside(PairSpec(certify, Path("timm:net")), tmp_path / "other" / "system.yaml")
+    assert not (tmp_path / "other").exists()
+
+
 def test_two_files_of_one_name_are_not_copied_over_each_other(tmp_path):
     places = [tmp_path / name / "net.pth" for name in ("a", "b")]
     for place in places:
