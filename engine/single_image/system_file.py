@@ -411,8 +411,12 @@ def _hints(networks: _Networks, folder: Path) -> tuple[tuple[str, NetworkHints],
 
 
 def _own(file: _File) -> OwnImages | None:
-    """The dataset, where it is somebody's own. Raises ``AcesError`` where it bears the name of a known one."""
+    """The dataset, where it is somebody's own.
+
+    Raises ``AcesError`` where that bears the name of a known one, and where another's classes and size nobody says.
+    """
     if file.pictures is None:
+        datasets.card(file.dataset)
         return None
     if datasets.known(file.dataset) is not None:
         raise AcesError(f"'{file.dataset}' is a known dataset, whose classes and size are not the file's to say")
