@@ -117,8 +117,13 @@ def _answer(server: Running, body: bytes) -> dict[str, Any]:
 
 
 def _lasting(said: dict[str, Any]) -> dict[str, Any]:
-    """An answer without what fresh noise makes another: how many draws it took, and their shares."""
-    return {**said, "draws": None, "certification_network": said["certification_network"]["answer"]}
+    """An answer without what fresh noise makes another: how many draws it took, and their shares.
+
+    Where both networks give the same answer, also whether the draws ended before one of them was surely selected.
+    """
+    certifying, core = said["certification_network"]["answer"], said["core_network"]["answer"]
+    outcome = "either" if certifying == core else said["outcome"]
+    return {**said, "draws": None, "certification_network": certifying, "outcome": outcome}
 
 
 # --- the page's jobs -------------------------------------------------------------------------------------------------
