@@ -49,3 +49,24 @@ def test_a_newcomer_is_introduced_tours_and_is_not_told_twice(server, context: B
         assert page.locator(".st-key-intro").count() == 0
     finally:
         fresh.close()
+
+
+@pytest.mark.parametrize("width", [360, 420, 700, 1000, 1280])
+def test_the_button_that_hides_the_introduction_lies_on_no_text(server, context: BrowserContext, width):
+    fresh = context.browser.new_context(viewport={"width": width, "height": 800})  # type: ignore[union-attr]
+    try:
+        page = fresh.new_page()
+        page.goto(server)
+        settle(page)
+        page.locator(".st-key-intro img").wait_for()
+        button = page.locator(".st-key-intro_hide button:visible").first.bounding_box()
+        lines = page.locator(".st-key-intro p").first.evaluate(
+            "node => { const range = document.createRange(); range.selectNodeContents(node);"
+            " return [...range.getClientRects()].map(at => [at.right, at.top]); }"
+        )
+        assert button
+        left, bottom = button["x"], button["y"] + button["height"]
+        assert lines
+        assert all(right <= left or top >= bottom - 2 for right, top in lines)
+    finally:
+        fresh.close()
