@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlparse
@@ -57,17 +58,26 @@ def settle(page: Page, wait: str = FRONT) -> None:
     page.wait_for_selector("[data-stale=true]", state="detached")
 
 
-def write(folder: Path, name: str, *, training: str, dataset: str = synthetic.DATASET, sigma: float = 0.25) -> None:
+def write(
+    folder: Path,
+    name: str,
+    *,
+    training: str,
+    dataset: str = synthetic.DATASET,
+    sigma: float = 0.25,
+    noise: float = 0.25,
+) -> None:  # fmt: skip
+    """``sigma``: of which run the counts are; ``noise``: what the file says."""
     run = synthetic.smoothed(sigma, IMAGES)
-    network = replace(run.meta.network, name=name, training=training, sigma_train=0.25)
-    meta = replace(run.meta, name=name, dataset=dataset, network=network, sigma=0.25)
+    network = replace(run.meta.network, name=name, training=training, sigma_train=noise)
+    meta = replace(run.meta, name=name, dataset=dataset, network=network, sigma=noise)
     write_run(replace(run, meta=meta), folder / f"{name}.npz")
 
 
 def bring_in_another_dataset(folder: Path) -> None:
-    """So many runs of it that it comes first."""
-    for k in range(6):
-        write(folder, f"m{k}", training=f"t{k}", dataset="mnist", sigma=1.0)
+    """So many runs of it, of so many noise levels, that it comes first."""
+    for k, noise in product(range(6), (0.25, 0.5)):
+        write(folder, f"m{k}-{noise:g}", training=f"t{k}", dataset="mnist", sigma=1.0, noise=noise)
     core = synthetic.core(IMAGES)
     write_run(replace(core, meta=replace(core.meta, name="m-core", dataset="mnist")), folder / "m-core.npz")
 
