@@ -102,7 +102,7 @@ def zoos(folder: Path = DEMO) -> list[Zoo]:
 def _cards(folder: Path) -> list[dict[str, Any]]:
     """The networks' cards, by name; a file that names a denoiser and a classifier is none."""
     found = [path for path in folder.glob("*.json") if not path.name.endswith(DENOISED_SUFFIX)]
-    return [json.loads(path.read_text()) for path in sorted(found, key=lambda path: path.stem)]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(found, key=lambda path: path.stem)]
 
 
 def by_noise_and_method(runs: Iterable[SmoothedRun]) -> list[SmoothedRun]:

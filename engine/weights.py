@@ -55,11 +55,11 @@ def part_of(checkpoint: Path, name: str) -> Path:
 
     Raises ``AcesError`` where it is in none of them.
     """
-    folders_of_it = [checkpoint.parent, *places()]
-    for folder in folders_of_it:
+    searched = [checkpoint.parent, *places()]
+    for folder in searched:
         if (found := file_in(folder, name)).exists():
             return found
-    raise AcesError(f"{name} is missing: put it into one of {', '.join(map(str, folders_of_it))}")
+    raise AcesError(f"{name} is missing: put it into one of {', '.join(map(str, searched))}")
 
 
 def weights_of(meta: Meta) -> Path:

@@ -188,7 +188,7 @@ def _data_of(path: Path, dataset: str, hints: Hints) -> DatasetCard:
     try:
         return card(dataset)
     except AcesError as error:
-        raise AcesError(f"{path}: {error}; of pictures of your own name the config") from error
+        raise AcesError(f"{path}: {error}; for pictures of your own, name the config that describes them") from error
 
 
 def _stated(path: Path, stated: Mapping[str, Any]) -> NetworkCard:

@@ -243,14 +243,16 @@ def to_yaml(deployed: Deployed, path: Path, *, beside: bool = False) -> str:
 def copy_beside(pair: PairSpec, path: Path) -> None:
     """Put networks, and files of code that build them, beside a system's file, which need not be there yet.
 
-    Raises ``AcesError`` for two files of one name, for one that is missing, and for a folder of a library's.
+    Raises ``AcesError`` for two files of one name, a missing one, a folder, and a network of a library.
     """
     if of_library := next((name for name in map(str, pair.checkpoints) if name.startswith(LIBRARIES)), None):
-        raise AcesError(f"{of_library} is a folder of a library's, and is not put beside {path.name}")
+        raise AcesError(f"{of_library} is a network of a library, and is not put beside {path.name}")
     checkpoints = (checkpoint for checkpoint in pair.checkpoints if not is_named(checkpoint))
     networks = [file for checkpoint in checkpoints for file in files_of(checkpoint)]
     code = [found[0] for name in pair.code if (found := code_of(name)) is not None]
     wanted = {file.resolve(): file for file in (*networks, *code)}
+    if folder := next((file for file in wanted.values() if file.is_dir()), None):
+        raise AcesError(f"{folder} is a folder, and is not put beside {path.name}")
     names = [file.name for file in wanted.values()]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise AcesError(f"two files are called {twice[0]}: rename one, or do not put them beside {path.name}")

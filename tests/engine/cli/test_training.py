@@ -172,7 +172,7 @@ def test_other_networks_are_trained_after_one_of_ones_own_pictures(call, own, tm
     for learning in (("selection", "--network"), ("denoiser", "--sigma", "0.25", "--classifier")):
         status, _, err = call("train", *learning, network, "-o", "models")
         assert (status, err.startswith(f"error: {network}: unknown dataset 'pets'; known: ")) == (2, True)
-        assert err.endswith("; of pictures of your own name the config\n")
+        assert err.endswith("; for pictures of your own, name the config that describes them\n")
 
 
 def test_a_network_of_ones_own_is_trained_by_the_methods_here(call, own, tmp_path):

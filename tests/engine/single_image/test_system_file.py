@@ -262,12 +262,24 @@ def test_a_network_that_is_no_file_is_named_as_it_is(tmp_path, name):
     assert facts(read_system(path))["core"].startswith(f"{name} (sha256 222")
 
 
-def test_of_networks_that_are_no_files_published_ones_need_no_copy_and_folders_of_libraries_have_none(tmp_path):
+@pytest.mark.parametrize("name", ["published", "timm:../../etc", "transformers:evil"])
+def test_a_network_that_is_no_file_runs_no_code_that_a_strangers_file_names(tmp_path, name):
+    ran = tmp_path / "ran"
+    (tmp_path / "net.py").write_text(f"open({str(ran)!r}, 'w').close()\ndef make(): pass\n")
+    path = written(tmp_path, networks__core={"checkpoint": name, "sha256": "0" * 64, "architecture": "net.py:make"})
+    with pytest.raises(AcesError, match="code that runs with your rights: if you trust it, say --trust"):
+        System.load(path).open()
+    assert not ran.exists()
+
+
+def test_of_networks_that_are_no_files_published_ones_need_no_copy_and_others_have_none(tmp_path):
     certify = DEMO / f"{CERTIFY}.safetensors"
     copy_beside(PairSpec(certify, Path("published")), tmp_path / "out" / "system.yaml")
     assert [file.name for file in (tmp_path / "out").iterdir()] == [certify.name]
-    with pytest.raises(AcesError, match=r"timm:net is a folder of a library's, and is not put beside system\.yaml"):
+    with pytest.raises(AcesError, match=r"timm:net is a network of a library, and is not put beside system\.yaml"):
         copy_beside(PairSpec(certify, Path("timm:net")), tmp_path / "other" / "system.yaml")
+    with pytest.raises(AcesError, match=r"out is a folder, and is not put beside system\.yaml"):
+        copy_beside(PairSpec(certify, tmp_path / "out"), tmp_path / "other" / "system.yaml")
     assert not (tmp_path / "other").exists()
 
 
